@@ -1,0 +1,189 @@
+import type { Mode, Scope, Stage } from '../../gates/gates.ts';
+import type { ErrorShape } from '../errors.ts';
+
+/**
+ * What the HTTP layer needs of the host, and all it needs: routes translate requests into these calls
+ * and their answers into bodies (contract, "HTTP"). `host.ts` implements it over store, registry, turn.
+ * Every method throws NeiraError; decisions (scope, mode, gate) are made behind it by `gates/decide.ts`,
+ * so that the same answer is given whoever calls.
+ */
+
+export interface Caller {
+  /** Name of the token, for the journal. */
+  readonly actor: string;
+  readonly tokenId: string;
+  /** The highest scope of the token. */
+  readonly scope: Scope;
+}
+
+export interface PluginSummary {
+  readonly id: string;
+  readonly version: string;
+  readonly kind: 'script' | 'wasm';
+  readonly state: 'registered' | 'enabled' | 'disabled' | 'quarantined';
+  readonly gate: string;
+  readonly gate_stage: Stage;
+  readonly active: boolean;
+  readonly reason?: string;
+  readonly last_error?: ErrorView;
+}
+
+export interface ErrorView extends ErrorShape {
+  readonly message: string;
+  readonly at: string;
+  readonly file?: string;
+  readonly line?: number;
+  readonly column?: number;
+  readonly stack?: string;
+}
+
+export interface PluginDetail extends PluginSummary {
+  readonly title: string | Readonly<Record<string, string>>;
+  readonly manifest: unknown;
+  readonly grants: unknown;
+  readonly pending_consent: unknown;
+  readonly settings: unknown;
+  readonly path: string;
+  readonly origin: string;
+  readonly signed_by: string | null;
+  readonly versions: readonly { readonly version: string; readonly digest: string; readonly at: string; readonly current: boolean }[];
+  readonly limits: Readonly<Record<string, number>>;
+  readonly counters: Readonly<Record<string, number>>;
+  readonly recent_errors: readonly ErrorView[];
+}
+
+export type Registration =
+  | { readonly from: 'inline'; readonly manifest: unknown; readonly files: unknown; readonly signature?: unknown }
+  | { readonly from: 'path'; readonly path: string }
+  | { readonly from: 'zip'; readonly bytes: Buffer }
+  | { readonly from: 'catalog'; readonly id: string };
+
+export interface RegisterOptions {
+  readonly enable: boolean;
+  /** Grants all that the manifest asks for; a convenience of development. */
+  readonly grantAll: boolean;
+}
+
+export interface UiEventBody {
+  readonly tool_id: string;
+  readonly event: string;
+  readonly params: Readonly<Record<string, unknown>>;
+  readonly context: Readonly<Record<string, unknown>>;
+}
+
+export interface UiEventOptions {
+  readonly dryRun: boolean;
+  readonly idempotencyKey?: string;
+}
+
+export interface UiEventReply {
+  readonly event_id: string;
+  readonly mode: 'executed' | 'dry-run';
+  readonly ran: boolean;
+  readonly actions: readonly unknown[];
+  readonly planned?: readonly unknown[];
+  readonly reason?: string;
+}
+
+export interface ToolDescriptor {
+  readonly plugin: string;
+  readonly id: string;
+  readonly title: unknown;
+  readonly icon?: string;
+  readonly event: string;
+  readonly params_schema: unknown;
+}
+
+export interface GateSignal {
+  readonly stage: Stage;
+  readonly name: string;
+  readonly value: number | string | null;
+  readonly target: string;
+  /** null: a statement that a person judges. */
+  readonly met: boolean | null;
+}
+
+export interface GateDetail {
+  readonly id: string;
+  readonly aliases: readonly string[];
+  readonly title: Readonly<Record<string, string>>;
+  readonly stage: Stage;
+  readonly since: string;
+  readonly requires: readonly { readonly gate: string; readonly stage: Stage; readonly met: boolean }[];
+  readonly opens: Readonly<Record<string, string>>;
+  readonly signals: readonly GateSignal[];
+  readonly phrases: Readonly<Record<string, readonly string[]>>;
+  readonly declared_by: string | null;
+}
+
+export interface JournalEntryView {
+  readonly seq: number;
+  readonly 'neira:meta': string;
+  readonly ts: string;
+  readonly actor: string;
+  readonly action: string;
+  readonly target: string;
+  readonly before?: unknown;
+  readonly after?: unknown;
+  readonly note?: string;
+  readonly hash: string;
+}
+
+export interface SearchQuery {
+  readonly type?: 'annotation' | 'message';
+  readonly q?: string;
+  readonly chat?: string;
+  readonly session?: string;
+  readonly after?: number;
+  readonly limit?: number;
+}
+
+export interface TokenView {
+  readonly id: string;
+  readonly name: string;
+  readonly scopes: readonly Scope[];
+  readonly created_at: string;
+  readonly expires_at: string | null;
+  readonly revoked_at: string | null;
+}
+
+export interface HostApi {
+  health(): { readonly status: 'ok' | 'stopping' | 'degraded'; readonly mode: Mode; readonly version: string };
+  /** Constant-time lookup of a bearer token; undefined when it is unknown, expired or revoked. */
+  authenticate(token: string): Caller | undefined;
+
+  listPlugins(caller: Caller): readonly PluginSummary[];
+  getPlugin(caller: Caller, id: string): PluginDetail;
+  registerPlugin(caller: Caller, what: Registration, options: RegisterOptions): Promise<{ created: boolean; plugin: PluginDetail }>;
+  enablePlugin(caller: Caller, id: string): Promise<PluginDetail>;
+  disablePlugin(caller: Caller, id: string): Promise<PluginDetail>;
+  reloadPlugin(caller: Caller, id: string): Promise<PluginDetail>;
+  rollbackPlugin(caller: Caller, id: string, version?: string): Promise<PluginDetail>;
+  grantPlugin(caller: Caller, id: string, permissions: unknown): Promise<PluginDetail>;
+  getSettings(caller: Caller, id: string): { readonly settings: unknown; readonly schema: unknown };
+  putSettings(caller: Caller, id: string, settings: unknown): Promise<{ readonly settings: unknown; readonly schema: unknown }>;
+  removePlugin(caller: Caller, id: string, dropData: boolean): Promise<void>;
+  pluginLogs(caller: Caller, id: string, limit: number): readonly { readonly ts: string; readonly level: string; readonly message: string; readonly turn: string }[];
+  listCatalog(caller: Caller): Promise<readonly { readonly id: string; readonly version: string; readonly kind: string; readonly title: unknown; readonly registered: boolean }[]>;
+
+  listTools(caller: Caller): readonly ToolDescriptor[];
+  /** `body` is already of the right outer shape; ids and params are checked behind this call. */
+  uiEvent(caller: Caller, body: UiEventBody, options: UiEventOptions): Promise<UiEventReply>;
+
+  listGates(caller: Caller): readonly GateDetail[];
+  setGate(caller: Caller, id: string, stage: Stage, force: boolean): Promise<GateDetail>;
+  /** Which gate a phrase opens, ru or en; NEIRA_NOT_FOUND with suggestions otherwise. Changes nothing. */
+  matchPhrase(caller: Caller, text: string): GateDetail;
+  getMode(caller: Caller): { readonly mode: Mode; readonly since: string; readonly reason?: string };
+  setMode(caller: Caller, mode: Mode): Promise<{ readonly mode: Mode; readonly since: string }>;
+
+  readJournal(caller: Caller, after: number, limit: number): readonly JournalEntryView[];
+  readEvents(caller: Caller, query: { subject?: string; since?: string; limit: number }): readonly unknown[];
+  search(caller: Caller, query: SearchQuery): { readonly results: readonly unknown[]; readonly next: number | null };
+  exportLines(caller: Caller, query: SearchQuery): Iterable<string>;
+
+  listTokens(caller: Caller): readonly TokenView[];
+  createToken(caller: Caller, draft: { name: string; scopes: readonly Scope[]; expiresAt?: string }): Promise<TokenView & { readonly token: string }>;
+  revokeToken(caller: Caller, id: string): Promise<void>;
+  backup(caller: Caller): Promise<{ readonly path: string; readonly bytes: number }>;
+}

@@ -1,0 +1,125 @@
+/**
+ * Turns the author's TypeScript into the one module that a guest evaluates, with a source map.
+ *
+ * Resolution stays inside the plugin's real folder: a path that leaves it, also through a symlink, does
+ * not resolve; the plugin's tsconfig is ignored; nothing is written to disk and no plugin of the bundler
+ * but ours runs. esbuild works in a process of its own, so hostile source cannot take the host down.
+ */
+import { realpathSync } from 'node:fs';
+import path from 'node:path';
+import { type BuildFailure, build, type Message, type Plugin } from 'esbuild';
+import { NeiraError } from '../../errors.ts';
+
+/** The oldest syntax that QuickJS understands entirely. */
+const TARGET = 'es2023';
+const MAX_BUNDLE_BYTES = 4 * 1024 * 1024;
+const HOST_MODULES = /^neira:host\/(storage|io|bus|types)$/;
+
+export interface Bundle {
+  readonly code: string;
+  /** Source map as JSON; its sources are relative to the plugin's folder. */
+  readonly map: string;
+  /** Files that went into it, relative to the folder. */
+  readonly inputs: readonly string[];
+}
+
+/** @throws NEIRA_BUNDLE_FAILED with `file`, `line` and `column` of the first error. */
+export async function bundlePlugin(folder: string, entry: string): Promise<Bundle> {
+  const root = realpathSync(folder);
+  try {
+    const result = await build({
+      absWorkingDir: root,
+      entryPoints: [path.join(root, entry)],
+      outfile: 'plugin.js',
+      bundle: true,
+      write: false,
+      metafile: true,
+      format: 'esm',
+      target: TARGET,
+      platform: 'neutral',
+      mainFields: ['module', 'main'],
+      conditions: ['import', 'default'],
+      sourcemap: 'external',
+      sourcesContent: true,
+      tsconfigRaw: { compilerOptions: { target: TARGET } },
+      charset: 'utf8',
+      logLevel: 'silent',
+      legalComments: 'none',
+      plugins: [insideOnly(root)],
+    });
+    const output = (suffix: string) => result.outputFiles.find((file) => file.path.endsWith(suffix))?.text ?? '';
+    const code = output('.js');
+    if (code.length > MAX_BUNDLE_BYTES) {
+      throw new NeiraError('NEIRA_BUNDLE_FAILED', { reason: `the bundle is larger than ${MAX_BUNDLE_BYTES} bytes` });
+    }
+    return { code, map: output('.map'), inputs: Object.keys(result.metafile.inputs) };
+  } catch (error) {
+    throw asNeiraError(error, root);
+  }
+}
+
+/** Bundles a file of the host's own guest code (prelude, host modules). */
+export async function bundleGuest(file: string, format: 'iife' | 'esm'): Promise<string> {
+  const result = await build({
+    entryPoints: [file],
+    bundle: true,
+    write: false,
+    format,
+    target: TARGET,
+    minify: true,
+    define: { global: 'globalThis' },
+    legalComments: 'none',
+    logLevel: 'silent',
+  });
+  return result.outputFiles[0]!.text;
+}
+
+function insideOnly(root: string): Plugin {
+  const inside = (file: string) => file === root || file.startsWith(root + path.sep);
+  return {
+    name: 'inside-only',
+    setup({ onResolve, onLoad, resolve }) {
+      onResolve({ filter: HOST_MODULES }, ({ path: name }) => ({ path: name, external: true }));
+      onResolve({ filter: /.*/ }, async (args) => {
+        if (args.pluginData === RESOLVING) return undefined;
+        const found = await resolve(args.path, {
+          importer: args.importer,
+          namespace: args.namespace,
+          resolveDir: args.resolveDir,
+          kind: args.kind,
+          pluginData: RESOLVING,
+        });
+        if (found.errors.length > 0) return { errors: found.errors };
+        if (found.external || found.namespace !== 'file') return { errors: [{ text: refusal(args.path) }] };
+        const real = realpathSync(found.path);
+        return inside(real) ? { path: real, sideEffects: found.sideEffects } : { errors: [{ text: refusal(args.path) }] };
+      });
+      onLoad({ filter: /.*/ }, (args) => {
+        // The bundler may only read what was resolved by the rule above.
+        if (!inside(args.path)) return { errors: [{ text: refusal(args.path) }] };
+        return undefined;
+      });
+    },
+  };
+}
+
+const RESOLVING = Symbol('resolving');
+
+function refusal(name: string): string {
+  return `"${name}" lies outside the plugin's folder or is not bundled with it`;
+}
+
+function asNeiraError(error: unknown, root: string): unknown {
+  const first = (error as BuildFailure).errors?.[0] as Message | undefined;
+  if (!first) return error;
+  return new NeiraError('NEIRA_BUNDLE_FAILED', {
+    reason: first.text,
+    ...(first.location && {
+      file: path.relative(root, path.resolve(root, first.location.file)),
+      line: first.location.line,
+      column: first.location.column + 1,
+      text: first.location.lineText.slice(0, 200),
+    }),
+  });
+}
+

@@ -1,0 +1,3 @@
+import structuredClone from '@ungap/structured-clone';
+
+Object.assign(globalThis, { structuredClone: (value: unknown) => structuredClone(value) });

@@ -1,0 +1,3 @@
+import queueMicrotask from 'queue-microtask';
+
+Object.assign(globalThis, { queueMicrotask });

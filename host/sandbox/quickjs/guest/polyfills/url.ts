@@ -1,0 +1,2 @@
+import 'core-js/stable/url';
+import 'core-js/stable/url-search-params';

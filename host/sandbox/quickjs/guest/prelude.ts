@@ -1,0 +1,262 @@
+/**
+ * Runs first in every image, before any code of a plugin: captures the primordials that the host relies on,
+ * so that nothing a plugin does to its globals changes how the host talks to it.
+ *
+ * What it puts under `__neira` is taken away again once the host functions' modules have picked it up.
+ */
+/** Provided by the host: op and string arguments in, `V<json>`, `U` (nothing) or `E<json>` out. */
+declare const host: (op: string, ...args: string[]) => string;
+
+interface Refusal {
+  readonly code: string;
+  readonly message: string;
+  readonly details: unknown;
+}
+
+const hostCall = host;
+const { parse, stringify } = JSON;
+const { apply } = Reflect;
+const { then } = Promise.prototype;
+const resolvePromise = Promise.resolve.bind(Promise);
+const toText = String;
+const { floor } = Math;
+const sliceText = Function.prototype.call.bind(String.prototype.slice) as (s: string, a: number, b?: number) => string;
+const includesText = Function.prototype.call.bind(String.prototype.includes) as (s: string, part: string) => boolean;
+const joinTexts = Function.prototype.call.bind(Array.prototype.join) as (a: unknown[], s: string) => string;
+const NativeError = Error;
+const NativeTypeError = TypeError;
+const NativeUint8Array = Uint8Array;
+const NativeUint32Array = Uint32Array;
+const isView = ArrayBuffer.isView;
+const { defineProperty, freeze, create } = Object;
+
+class NeiraError extends NativeError {
+  readonly code: string;
+  readonly details: unknown;
+
+  constructor({ code, message, details }: Refusal) {
+    super(message);
+    this.name = 'NeiraError';
+    this.code = code;
+    this.details = details;
+  }
+}
+
+/** One host call; a refusal is thrown as a NeiraError at the author's line. */
+function call(op: string, ...args: string[]): unknown {
+  const answer = apply(hostCall, undefined, [op, ...args]) as string;
+  const kind = answer[0];
+  if (kind === 'V') return parse(sliceText(answer, 1));
+  if (kind === 'U') return undefined;
+  throw new NeiraError(parse(sliceText(answer, 1)) as Refusal);
+}
+
+function text(value: unknown, what: string): string {
+  if (typeof value !== 'string') throw new NativeTypeError(`${what} must be a string`);
+  if (includesText(value, '\0')) throw new NativeTypeError(`${what} must not contain NUL`);
+  return value;
+}
+
+function json(value: unknown, what: string): string {
+  const out = stringify(value);
+  if (out === undefined) throw new NativeTypeError(`${what} must be a JSON value`);
+  return out;
+}
+
+/** An optional whole number as text, empty when absent. */
+function count(value: unknown, what: string): string {
+  if (value === undefined) return '';
+  if (typeof value !== 'number' || value < 0 || floor(value) !== value) {
+    throw new NativeTypeError(`${what} must be a whole number, not negative`);
+  }
+  return toText(value);
+}
+
+// --- randomness: the stream of the turn, from the host (design §4)
+
+/** 128 bits of state of sfc32; undefined until a turn first asks, so that an image carries none. */
+let random: Uint32Array | undefined;
+
+function nextRandom(): number {
+  random ??= new NativeUint32Array(parse(apply(hostCall, undefined, ['random.seed']) as string) as number[]);
+  const s = random;
+  const sum = (s[0]! + s[1]! + s[3]!) | 0;
+  s[3] = s[3]! + 1;
+  s[0] = s[1]! ^ (s[1]! >>> 9);
+  s[1] = (s[2]! + (s[2]! << 3)) | 0;
+  s[2] = ((s[2]! << 21) | (s[2]! >>> 11)) + sum;
+  return sum >>> 0;
+}
+
+function define(target: object, name: string, value: unknown): void {
+  defineProperty(target, name, { value, writable: true, configurable: true, enumerable: false });
+}
+
+/** 53 bits: 32 of one draw above 21 of another. */
+define(Math, 'random', () => (nextRandom() * 0x20_0000 + (nextRandom() >>> 11)) / 0x20_0000_0000_0000);
+
+function randomBytes(length: number): number[] {
+  return parse(apply(hostCall, undefined, ['random.bytes', toText(length)]) as string) as number[];
+}
+
+const MAX_RANDOM_BYTES = 65_536;
+
+define(
+  globalThis,
+  'crypto',
+  freeze({
+    getRandomValues(view: ArrayBufferView) {
+      if (!isView(view)) throw new NativeTypeError('getRandomValues needs an integer typed array');
+      if (view.byteLength > MAX_RANDOM_BYTES) throw new RangeError(`at most ${MAX_RANDOM_BYTES} random bytes a call`);
+      const target = new NativeUint8Array(view.buffer as ArrayBuffer, view.byteOffset, view.byteLength);
+      const bytes = randomBytes(view.byteLength);
+      for (let i = 0; i < bytes.length; i++) target[i] = bytes[i]!;
+      return view;
+    },
+    randomUUID() {
+      const b = randomBytes(16);
+      b[6] = (b[6]! & 0x0f) | 0x40;
+      b[8] = (b[8]! & 0x3f) | 0x80;
+      let out = '';
+      for (let i = 0; i < 16; i++) {
+        if (i === 4 || i === 6 || i === 8 || i === 10) out += '-';
+        const hex = '0123456789abcdef';
+        out += hex[b[i]! >> 4]! + hex[b[i]! & 15]!;
+      }
+      return out;
+    },
+  }),
+);
+
+// --- globals that authors expect and QuickJS lacks: loaded when first touched, so that a plugin that
+// does not use them does not carry them. The host touches those that a bundle names before it takes the image.
+
+const evaluate = eval;
+
+function lazily(polyfill: string, names: readonly string[]): void {
+  for (const name of names) {
+    const define = (value: unknown) =>
+      defineProperty(globalThis, name, { value, writable: true, configurable: true, enumerable: false });
+    defineProperty(globalThis, name, {
+      configurable: true,
+      enumerable: false,
+      get() {
+        for (const other of names) delete (globalThis as Record<string, unknown>)[other];
+        evaluate(apply(hostCall, undefined, ['polyfill.source', polyfill]) as string);
+        return (globalThis as Record<string, unknown>)[name];
+      },
+      set: define,
+    });
+  }
+}
+
+lazily('text', ['TextEncoder', 'TextDecoder']);
+lazily('base64', ['atob', 'btoa']);
+lazily('clone', ['structuredClone']);
+lazily('microtask', ['queueMicrotask']);
+lazily('url', ['URL', 'URLSearchParams']);
+
+// --- console: lines of the plugin's log
+
+function show(value: unknown): string {
+  if (typeof value === 'string') return value;
+  if (value instanceof NativeError) return `${value.name}: ${value.message}\n${value.stack ?? ''}`;
+  try {
+    return stringify(value) ?? toText(value);
+  } catch {
+    return toText(value);
+  }
+}
+
+function logAt(level: string) {
+  return (...values: unknown[]): void => {
+    const parts: string[] = [];
+    for (let i = 0; i < values.length; i++) parts[i] = show(values[i]);
+    call('io.log', level, joinTexts(parts, ' '));
+  };
+}
+
+define(
+  globalThis,
+  'console',
+  freeze({
+    debug: logAt('debug'),
+    log: logAt('info'),
+    info: logAt('info'),
+    warn: logAt('warn'),
+    error: logAt('error'),
+    trace: logAt('debug'),
+  }),
+);
+
+// --- one turn
+
+/** Describes whatever was thrown, without trusting any part of it. */
+function describeThrown(thrown: unknown): string {
+  let name = 'non-error';
+  let message = '';
+  let stack = '';
+  let code = '';
+  let details: unknown;
+  try {
+    if (typeof thrown === 'object' && thrown !== null) {
+      const error = thrown as Partial<Error> & { code?: unknown; details?: unknown };
+      name = sliceText(toText(error.name), 0, 100);
+      message = sliceText(toText(error.message), 0, 1000);
+      stack = sliceText(toText(error.stack ?? ''), 0, 4000);
+      if (thrown instanceof NeiraError) {
+        code = sliceText(toText(error.code), 0, 100);
+        details = parse(sliceText(stringify(error.details) ?? 'null', 0, 4000));
+      }
+    } else {
+      message = sliceText(toText(thrown), 0, 1000);
+    }
+  } catch {
+    message ||= 'what was thrown cannot be described';
+  }
+  const report = create(null) as Record<string, unknown>;
+  report['name'] = name;
+  report['message'] = message;
+  report['stack'] = stack;
+  report['code'] = code;
+  report['details'] = details;
+  return `E${stringify(report)}`;
+}
+
+function answer(reply: unknown): string {
+  const out = stringify(reply);
+  return out === undefined ? 'U' : `V${out}`;
+}
+
+/** Calls `fn` with the parsed event; `P` when the answer comes later, through `settle`. */
+function run(fn: (event: unknown) => unknown, event: string): string {
+  try {
+    const result = fn(event === '' ? undefined : parse(event));
+    if (typeof result === 'object' && result !== null && typeof (result as PromiseLike<unknown>).then === 'function') {
+      apply(then, resolvePromise(result), [
+        (value: unknown) => {
+          let out: string;
+          try {
+            out = answer(value);
+          } catch (thrown) {
+            out = describeThrown(thrown);
+          }
+          apply(hostCall, undefined, ['turn.settle', out]);
+        },
+        (thrown: unknown) => apply(hostCall, undefined, ['turn.settle', describeThrown(thrown)]),
+      ]);
+      return 'P';
+    }
+    return answer(result);
+  } catch (thrown) {
+    return describeThrown(thrown);
+  }
+}
+
+/** Last act of building an image: what was drawn at load must not repeat in every turn. */
+function seal(): string {
+  random = undefined;
+  return 'U';
+}
+
+define(globalThis, '__neira', { call, text, json, count, run, seal, NeiraError });

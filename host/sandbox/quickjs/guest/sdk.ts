@@ -1,0 +1,10 @@
+/** What the prelude hands to the modules `neira:host/*` while the image is built. */
+export interface Sdk {
+  call(op: string, ...args: string[]): unknown;
+  text(value: unknown, what: string): string;
+  json(value: unknown, what: string): string;
+  count(value: unknown, what: string): string;
+  NeiraError: unknown;
+}
+
+export const sdk = (globalThis as unknown as { __neira: Sdk }).__neira;

@@ -1,0 +1,28 @@
+/** `neira:host/storage` for scripts; twin of abi/wit/v1/storage.wit. */
+import { sdk } from './sdk.ts';
+
+const { call, text, json, count } = sdk;
+
+export const get = (key: unknown) => call('storage.get', text(key, 'key'));
+
+export const set = (key: unknown, value: unknown, ifVersion?: unknown) => {
+  call('storage.set', text(key, 'key'), json(value, 'value'), count(ifVersion, 'ifVersion'));
+};
+
+const remove = (key: unknown) => {
+  call('storage.delete', text(key, 'key'));
+};
+export { remove as delete };
+
+export const list = (prefix: unknown, after?: unknown, limit?: unknown) =>
+  call('storage.list', text(prefix, 'prefix'), after === undefined ? '' : text(after, 'after'), count(limit, 'limit'));
+
+export const append = (key: unknown, value: unknown) => {
+  call('storage.append', text(key, 'key'), json(value, 'value'));
+};
+
+export const saveAnnotation = (annotation: unknown) => call('storage.save-annotation', json(annotation, 'annotation'));
+
+export const saveMessage = (message: unknown) => call('storage.save-message', json(message, 'message'));
+
+export const settings = () => call('storage.settings');

@@ -1,0 +1,119 @@
+/**
+ * The image of a plugin: the memory that every turn starts from, as the non-zero pages of a booted guest.
+ *
+ * It lies in shared memory, so that every cell restores from the same bytes and a plugin costs them once.
+ */
+import { type Guest, isCardPage } from './engine.ts';
+import { CARD_TABLE, CARD_TABLE_BYTES, PAGE_BYTES, WASM_PAGE_BYTES } from './layout.ts';
+
+/** Places in the guest that the host calls or writes to; the same in every instance of an image. */
+export interface ImagePointers {
+  readonly rt: number;
+  readonly ctx: number;
+  /** Text buffer for what the host passes in. */
+  readonly buffer: number;
+  readonly argv: number;
+  readonly run: number;
+  /** 0 when the plugin exports no `handle`. */
+  readonly handle: number;
+}
+
+export interface Image {
+  /** The non-zero pages, one after the other. */
+  readonly pages: SharedArrayBuffer;
+  /** Int32 per page of memory: its place in `pages`, or -1 for a page of zeros. */
+  readonly index: SharedArrayBuffer;
+  readonly memoryBytes: number;
+  readonly memoryMb: number;
+  readonly stackPointer: number;
+  readonly pointers: ImagePointers;
+}
+
+/** A fresh guest is zero but for its data segments, which end below this page. */
+const DATA_PAGES = CARD_TABLE / PAGE_BYTES;
+
+const ZERO_PAGE = Buffer.alloc(PAGE_BYTES);
+
+export function takeImage(guest: Guest, pointers: ImagePointers, memoryMb: number): Image {
+  const memory = guest.bytes;
+  const pageCount = memory.length / PAGE_BYTES;
+  const index = new Int32Array(new SharedArrayBuffer(pageCount * 4));
+  const kept: number[] = [];
+  for (let page = 0; page < pageCount; page++) {
+    const start = page * PAGE_BYTES;
+    const zero = isCardPage(page) || ZERO_PAGE.compare(memory, start, start + PAGE_BYTES) === 0;
+    index[page] = zero ? -1 : kept.push(page) - 1;
+  }
+  const pages = new Uint8Array(new SharedArrayBuffer(kept.length * PAGE_BYTES));
+  kept.forEach((page, place) => {
+    pages.set(memory.subarray(page * PAGE_BYTES, (page + 1) * PAGE_BYTES), place * PAGE_BYTES);
+  });
+  memory.fill(0, CARD_TABLE, CARD_TABLE + CARD_TABLE_BYTES);
+  return {
+    pages: pages.buffer,
+    index: index.buffer,
+    memoryBytes: memory.length,
+    memoryMb,
+    stackPointer: guest.fn.stack_pointer.value,
+    pointers,
+  };
+}
+
+/** Lays an image into a fresh guest, whose own data segments the image covers. */
+export function restoreImage(guest: Guest, image: Image): void {
+  const missing = image.memoryBytes - guest.memory.buffer.byteLength;
+  if (missing > 0) guest.memory.grow(missing / WASM_PAGE_BYTES);
+  const { pages, index } = views(image);
+  const memory = guest.bytes;
+  for (let page = 0; page < index.length; page++) {
+    const place = index[page]!;
+    if (place >= 0) memory.set(pages[place]!, page * PAGE_BYTES);
+    else if (page < DATA_PAGES) memory.fill(0, page * PAGE_BYTES, (page + 1) * PAGE_BYTES);
+  }
+  memory.fill(0, CARD_TABLE, CARD_TABLE + CARD_TABLE_BYTES);
+  guest.fn.stack_pointer.value = image.stackPointer;
+}
+
+/** Copies back every page whose card is marked; sound also after the guest was ended in mid-flight. */
+export function resetToImage(guest: Guest, image: Image): number {
+  const { pages, index } = views(image);
+  const memory = guest.bytes;
+  const pageCount = memory.length / PAGE_BYTES;
+  // Four cards at a time: nearly all are clean.
+  const quads = new Uint32Array(memory.buffer, CARD_TABLE, Math.ceil(pageCount / 4));
+  let dirty = 0;
+  for (let quad = 0; quad < quads.length; quad++) {
+    if (quads[quad] === 0) continue;
+    for (let page = quad * 4; page < quad * 4 + 4; page++) {
+      if (memory[CARD_TABLE + page] === 0 || page >= pageCount || isCardPage(page)) continue;
+      dirty++;
+      const place = page < index.length ? index[page]! : -1;
+      if (place >= 0) memory.set(pages[place]!, page * PAGE_BYTES);
+      else memory.fill(0, page * PAGE_BYTES, (page + 1) * PAGE_BYTES);
+    }
+    quads[quad] = 0;
+  }
+  guest.fn.stack_pointer.value = image.stackPointer;
+  return dirty;
+}
+
+interface Views {
+  readonly pages: readonly Uint8Array[];
+  readonly index: Int32Array;
+}
+
+const viewsOf = new WeakMap<SharedArrayBuffer, Views>();
+
+/** One view a page, made once a thread: making them anew costs more than the copy. */
+function views(image: Image): Views {
+  let known = viewsOf.get(image.pages);
+  if (!known) {
+    const pages: Uint8Array[] = [];
+    for (let at = 0; at < image.pages.byteLength; at += PAGE_BYTES) {
+      pages.push(new Uint8Array(image.pages, at, PAGE_BYTES));
+    }
+    known = { pages, index: new Int32Array(image.index) };
+    viewsOf.set(image.pages, known);
+  }
+  return known;
+}

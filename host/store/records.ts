@@ -1,0 +1,209 @@
+import type { ErrorShape } from '../errors.ts';
+
+/**
+ * What the writer thread is asked to do, and what it answers. Every change of the store is one of
+ * these records; a group of them commits together under one fsync. They cross threads as JSON text.
+ */
+
+/** A key as a turn saw it; version 0 means that it did not exist. */
+export interface KeyRead {
+  readonly key: string;
+  readonly version: number;
+}
+
+/** A range as a turn saw it: how many entries, and the highest version among them (0 when empty). */
+export interface RangeRead {
+  readonly prefix: string;
+  /** Only keys above this one, and up to and including `until`, were seen. */
+  readonly after?: string;
+  readonly until?: string;
+  readonly count: number;
+  readonly highest: number;
+}
+
+export interface Reads {
+  readonly keys: readonly KeyRead[];
+  readonly ranges: readonly RangeRead[];
+}
+
+/** What a turn staged, in the order in which it staged it. Values are JSON texts. */
+export type Effect =
+  | { readonly op: 'set'; readonly key: string; readonly value: string }
+  | { readonly op: 'delete'; readonly key: string }
+  | { readonly op: 'append'; readonly key: string; readonly value: string }
+  | {
+      readonly op: 'record';
+      readonly type: 'annotation' | 'message';
+      readonly id: string;
+      readonly chatId: string;
+      readonly sessionId: string;
+      /** The whole NDJSON line without its newline. */
+      readonly line: string;
+      /** What full-text search looks at. */
+      readonly text: string;
+    }
+  /** `envelope` is the whole sealed envelope as JSON. */
+  | { readonly op: 'publish'; readonly id: string; readonly event: string; readonly envelope: string }
+  | { readonly op: 'send'; readonly id: string; readonly port: string; readonly target: string; readonly payload: string };
+
+export interface TurnFailure extends ErrorShape {
+  readonly message: string;
+  /** Stack in the author's source, where there is one. */
+  readonly stack?: string;
+}
+
+export type TurnOutcome =
+  | { readonly status: 'ok'; /** JSON text of the reply's actions, an array. */ readonly actions: string }
+  | { readonly status: 'failed'; readonly error: TurnFailure };
+
+/** One finished turn. All of it commits, or none. */
+export interface TurnRecord {
+  readonly kind: 'turn';
+  /** `<event id>:<plugin>`; a second record with the same id changes nothing and gets the first answer. */
+  readonly turnId: string;
+  readonly plugin: string;
+  /** Content digest of the version that ran. */
+  readonly version: string;
+  readonly gate: string;
+  /** The event as it came in; recorded with the outcome. */
+  readonly eventId: string;
+  readonly envelope: string;
+  readonly subject: string;
+  readonly startedAtMs: number;
+  /** After this moment (epoch ms) the writer refuses the commit with NEIRA_DEADLINE. */
+  readonly deadlineAtMs?: number;
+  readonly reads: Reads;
+  readonly effects: readonly Effect[];
+  readonly outcome: TurnOutcome;
+  /** Fuel units that the turn used, and its running time. */
+  readonly fuel: number;
+  readonly runMs: number;
+  readonly storageMb: number;
+  /** The client's key, already scoped to its token, and the digest of the request body. */
+  readonly idempotency?: { readonly key: string; readonly digest: string };
+  readonly logs: readonly LogLine[];
+}
+
+export interface LogLine {
+  readonly level: 'debug' | 'info' | 'warn' | 'error';
+  readonly message: string;
+  readonly atMs: number;
+}
+
+/** An event that is recorded without running anything: dry-run while a gate is locked, host events. */
+export interface EventRecord {
+  readonly kind: 'event';
+  readonly eventId: string;
+  readonly subject: string;
+  readonly envelope: string;
+  /** `dry-run`, `published`. */
+  readonly disposition: string;
+  readonly idempotency?: { readonly key: string; readonly digest: string; readonly reply: string };
+  readonly journal?: readonly JournalDraft[];
+}
+
+/** A change that somebody made to the host; committed with its journal entries. */
+export interface AdminRecord {
+  readonly kind: 'admin';
+  readonly ops: readonly AdminOp[];
+  readonly journal: readonly JournalDraft[];
+  readonly events?: readonly { readonly eventId: string; readonly subject: string; readonly envelope: string }[];
+}
+
+export interface JournalDraft {
+  /** Token name, `host`, or `boot`. */
+  readonly actor: string;
+  /** `plugin.registered`, `gate.opened`, … */
+  readonly action: string;
+  readonly target: string;
+  readonly before?: unknown;
+  readonly after?: unknown;
+  readonly note?: string;
+}
+
+export interface PluginRow {
+  readonly id: string;
+  readonly kind: 'script' | 'wasm';
+  readonly state: 'registered' | 'enabled' | 'disabled' | 'quarantined';
+  /** Content digest of the version that serves. */
+  readonly digest: string;
+  /** Folder that is watched; uploaded plugins have their folder inside the home. */
+  readonly path: string;
+  readonly origin: 'upload' | 'path' | 'catalog';
+  /** Content digest of the folder when it was last loaded: differs from `digest` after a rollback. */
+  readonly sourceDigest: string;
+  /** JSON: the permissions an administrator granted. */
+  readonly grants: string;
+  /** JSON: values for the manifest's settings schema. */
+  readonly settings: string;
+  readonly reason: string | null;
+  readonly lastError: string | null;
+  readonly registeredAtMs: number;
+  readonly updatedAtMs: number;
+}
+
+export interface VersionRow {
+  readonly plugin: string;
+  readonly digest: string;
+  readonly version: string;
+  /** JSON manifest, normalised. */
+  readonly manifest: string;
+  /** JSON `{path: blob digest}` of every file. */
+  readonly files: string;
+  /** Blob digests of the bundled code and its source map. */
+  readonly bundle: string;
+  readonly sourceMap: string;
+  readonly createdAtMs: number;
+  readonly signedBy: string | null;
+}
+
+export interface GateRow {
+  readonly id: string;
+  readonly stage: 'locked' | 'experimental' | 'stable';
+  readonly sinceMs: number;
+  /** Plugin that declared it; null for a gate of gates.yaml. */
+  readonly declaredBy: string | null;
+  /** JSON of the declaration, for a gate of a plugin. */
+  readonly declaration: string | null;
+}
+
+export interface TokenRow {
+  readonly id: string;
+  readonly name: string;
+  /** sha-256 of the secret, hex. */
+  readonly hash: string;
+  /** JSON array of `read`, `write`, `admin`. */
+  readonly scopes: string;
+  readonly createdAtMs: number;
+  readonly expiresAtMs: number | null;
+  readonly revokedAtMs: number | null;
+}
+
+export type AdminOp =
+  | { readonly op: 'blob.put'; readonly digest: string; /** base64 */ readonly bytes: string }
+  | { readonly op: 'plugin.put'; readonly row: PluginRow }
+  | { readonly op: 'plugin.delete'; readonly id: string; readonly dropData: boolean }
+  | { readonly op: 'version.put'; readonly row: VersionRow; /** versions kept, the serving one included */ readonly keep: number }
+  | { readonly op: 'gate.put'; readonly row: GateRow }
+  | { readonly op: 'gate.delete'; readonly id: string }
+  | { readonly op: 'token.put'; readonly row: TokenRow }
+  | { readonly op: 'token.revoke'; readonly id: string; readonly atMs: number }
+  | { readonly op: 'setting.put'; readonly name: string; readonly value: string };
+
+export type WriteRecord = TurnRecord | EventRecord | AdminRecord;
+
+/** The writer's answer to one record. */
+export type Ack =
+  | {
+      readonly ok: true;
+      readonly turnId?: string;
+      readonly outcome?: TurnOutcome;
+      /** `neira:meta` ids of the journal entries, in order. */
+      readonly meta?: readonly string[];
+      /** Port sends to perform now. */
+      readonly sends?: readonly { readonly id: string; readonly port: string; readonly target: string; readonly payload: string }[];
+      /** A stored reply for the idempotency key; nothing was done. */
+      readonly replay?: string;
+    }
+  | { readonly ok: false; readonly turnId?: string; readonly conflict: true }
+  | { readonly ok: false; readonly turnId?: string; readonly conflict?: false; readonly error: ErrorShape };
