@@ -265,7 +265,8 @@ function openingOf(gate: string): string {
 
 function inactive(verdict: Verdict, plugin: NonNullable<About<'delivery'>['plugin']>): Decision {
   const quarantined = plugin.state === 'quarantined';
-  const reason = plugin.reason ?? (quarantined ? 'it failed too often' : `it is ${plugin.state}, not enabled`);
+  const reason =
+    plugin.reason ?? (quarantined ? 'it failed too often' : `it is ${plugin.state}, not enabled`);
   const remedy = quarantined
     ? `Mend the plugin and register it again, or enable it with \`neira plugin enable ${plugin.id}\`.`
     : `Enable it with \`neira plugin enable ${plugin.id}\`.`;

@@ -55,14 +55,20 @@ export function isOpen(stage: Stage): boolean {
 }
 
 /** The gate of that id or alias. */
-export function findGate(name: string, declarations: readonly GateDeclaration[]): GateDeclaration | undefined {
+export function findGate(
+  name: string,
+  declarations: readonly GateDeclaration[],
+): GateDeclaration | undefined {
   return (
     declarations.find((gate) => gate.id === name) ?? declarations.find((gate) => gate.aliases.includes(name))
   );
 }
 
 /** What still stands in the way of opening `gate`; empty when nothing does. */
-export function missingRequirements(gate: Pick<GateDeclaration, 'requires'>, stages: Stages): GateRequirement[] {
+export function missingRequirements(
+  gate: Pick<GateDeclaration, 'requires'>,
+  stages: Stages,
+): GateRequirement[] {
   return gate.requires.filter((need) => {
     const stage = stages.get(need.gate) ?? 'locked';
     return need.stage === 'stable' ? stage !== 'stable' : !isOpen(stage);
@@ -86,10 +92,14 @@ export interface PromotionSignal {
 }
 
 /** Every signal of the gate beside its target (HOST-47). A signal that was not measured is not met. */
-export function promotionSignals(gate: Pick<GateDeclaration, 'promotion'>, measured: Measured): PromotionSignal[] {
+export function promotionSignals(
+  gate: Pick<GateDeclaration, 'promotion'>,
+  measured: Measured,
+): PromotionSignal[] {
   const of = (stage: 'experimental' | 'stable') =>
     gate.promotion[stage].map((rule): PromotionSignal => {
-      if ('manual' in rule) return { stage, signal: 'manual', statement: rule.manual, value: null, met: null };
+      if ('manual' in rule)
+        return { stage, signal: 'manual', statement: rule.manual, value: null, met: null };
       const value = measured[rule.signal] ?? null;
       const met = value !== null && ('min' in rule ? value >= rule.min : value <= rule.max);
       return { stage, signal: rule.signal, value, target: targetOf(rule), met };

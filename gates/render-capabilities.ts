@@ -51,7 +51,9 @@ const SIGNAL_TEXT = {
 } as const;
 
 function ruleText(rule: PromotionRule): string {
-  return 'manual' in rule ? `a person says: ${rule.manual.en}` : `${SIGNAL_TEXT[rule.signal]} ${targetOf(rule)}`;
+  return 'manual' in rule
+    ? `a person says: ${rule.manual.en}`
+    : `${SIGNAL_TEXT[rule.signal]} ${targetOf(rule)}`;
 }
 
 function row(cells: readonly string[]): string {

@@ -22,7 +22,8 @@ export const ERRORS = {
     status: 401,
     blame: 'caller',
     message: 'The call carries no valid token.',
-    remedy: 'Send `Authorization: Bearer <token>`; the administrator token lies in `admin.token` of the home.',
+    remedy:
+      'Send `Authorization: Bearer <token>`; the administrator token lies in `admin.token` of the home.',
   },
   NEIRA_FORBIDDEN: {
     status: 403,
@@ -152,7 +153,8 @@ export const ERRORS = {
     status: 422,
     blame: 'plugin',
     message: 'The plugin does not boot: {reason}.',
-    remedy: 'Correct the place named in `file` and `line`; top-level code and prepare() must end without an error.',
+    remedy:
+      'Correct the place named in `file` and `line`; top-level code and prepare() must end without an error.',
   },
 
   // --- turns

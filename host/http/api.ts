@@ -46,14 +46,24 @@ export interface PluginDetail extends PluginSummary {
   readonly path: string;
   readonly origin: string;
   readonly signed_by: string | null;
-  readonly versions: readonly { readonly version: string; readonly digest: string; readonly at: string; readonly current: boolean }[];
+  readonly versions: readonly {
+    readonly version: string;
+    readonly digest: string;
+    readonly at: string;
+    readonly current: boolean;
+  }[];
   readonly limits: Readonly<Record<string, number>>;
   readonly counters: Readonly<Record<string, number>>;
   readonly recent_errors: readonly ErrorView[];
 }
 
 export type Registration =
-  | { readonly from: 'inline'; readonly manifest: unknown; readonly files: unknown; readonly signature?: unknown }
+  | {
+      readonly from: 'inline';
+      readonly manifest: unknown;
+      readonly files: unknown;
+      readonly signature?: unknown;
+    }
   | { readonly from: 'path'; readonly path: string }
   | { readonly from: 'zip'; readonly bytes: Buffer }
   | { readonly from: 'catalog'; readonly id: string };
@@ -148,23 +158,52 @@ export interface TokenView {
 }
 
 export interface HostApi {
-  health(): { readonly status: 'ok' | 'stopping' | 'degraded'; readonly mode: Mode; readonly version: string };
+  health(): {
+    readonly status: 'ok' | 'stopping' | 'degraded';
+    readonly mode: Mode;
+    readonly version: string;
+  };
   /** Constant-time lookup of a bearer token; undefined when it is unknown, expired or revoked. */
   authenticate(token: string): Caller | undefined;
 
   listPlugins(caller: Caller): readonly PluginSummary[];
   getPlugin(caller: Caller, id: string): PluginDetail;
-  registerPlugin(caller: Caller, what: Registration, options: RegisterOptions): Promise<{ created: boolean; plugin: PluginDetail }>;
+  registerPlugin(
+    caller: Caller,
+    what: Registration,
+    options: RegisterOptions,
+  ): Promise<{ created: boolean; plugin: PluginDetail }>;
   enablePlugin(caller: Caller, id: string): Promise<PluginDetail>;
   disablePlugin(caller: Caller, id: string): Promise<PluginDetail>;
   reloadPlugin(caller: Caller, id: string): Promise<PluginDetail>;
   rollbackPlugin(caller: Caller, id: string, version?: string): Promise<PluginDetail>;
   grantPlugin(caller: Caller, id: string, permissions: unknown): Promise<PluginDetail>;
   getSettings(caller: Caller, id: string): { readonly settings: unknown; readonly schema: unknown };
-  putSettings(caller: Caller, id: string, settings: unknown): Promise<{ readonly settings: unknown; readonly schema: unknown }>;
+  putSettings(
+    caller: Caller,
+    id: string,
+    settings: unknown,
+  ): Promise<{ readonly settings: unknown; readonly schema: unknown }>;
   removePlugin(caller: Caller, id: string, dropData: boolean): Promise<void>;
-  pluginLogs(caller: Caller, id: string, limit: number): readonly { readonly ts: string; readonly level: string; readonly message: string; readonly turn: string }[];
-  listCatalog(caller: Caller): Promise<readonly { readonly id: string; readonly version: string; readonly kind: string; readonly title: unknown; readonly registered: boolean }[]>;
+  pluginLogs(
+    caller: Caller,
+    id: string,
+    limit: number,
+  ): readonly {
+    readonly ts: string;
+    readonly level: string;
+    readonly message: string;
+    readonly turn: string;
+  }[];
+  listCatalog(caller: Caller): Promise<
+    readonly {
+      readonly id: string;
+      readonly version: string;
+      readonly kind: string;
+      readonly title: unknown;
+      readonly registered: boolean;
+    }[]
+  >;
 
   listTools(caller: Caller): readonly ToolDescriptor[];
   /** `body` is already of the right outer shape; ids and params are checked behind this call. */
@@ -179,11 +218,17 @@ export interface HostApi {
 
   readJournal(caller: Caller, after: number, limit: number): readonly JournalEntryView[];
   readEvents(caller: Caller, query: { subject?: string; since?: string; limit: number }): readonly unknown[];
-  search(caller: Caller, query: SearchQuery): { readonly results: readonly unknown[]; readonly next: number | null };
+  search(
+    caller: Caller,
+    query: SearchQuery,
+  ): { readonly results: readonly unknown[]; readonly next: number | null };
   exportLines(caller: Caller, query: SearchQuery): Iterable<string>;
 
   listTokens(caller: Caller): readonly TokenView[];
-  createToken(caller: Caller, draft: { name: string; scopes: readonly Scope[]; expiresAt?: string }): Promise<TokenView & { readonly token: string }>;
+  createToken(
+    caller: Caller,
+    draft: { name: string; scopes: readonly Scope[]; expiresAt?: string },
+  ): Promise<TokenView & { readonly token: string }>;
   revokeToken(caller: Caller, id: string): Promise<void>;
   backup(caller: Caller): Promise<{ readonly path: string; readonly bytes: number }>;
 }

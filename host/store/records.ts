@@ -80,7 +80,12 @@ export interface TurnRecord {
   readonly runMs: number;
   readonly storageMb: number;
   /** The client's key, already scoped to its token, and the digest of the request body. */
-  readonly idempotency?: { readonly key: string; readonly digest: string };
+  readonly idempotency?: {
+    readonly key: string;
+    readonly digest: string;
+    /** JSON to answer a resend with; by default the reply of a UI event (`{event_id, mode, ran, actions}`). */
+    readonly reply?: string;
+  };
   readonly logs: readonly LogLine[];
 }
 
@@ -98,6 +103,9 @@ export interface EventRecord {
   readonly envelope: string;
   /** `dry-run`, `published`. */
   readonly disposition: string;
+  /** Whose dry run it was, for the statistics. */
+  readonly plugin?: string;
+  readonly gate?: string;
   readonly idempotency?: { readonly key: string; readonly digest: string; readonly reply: string };
   readonly journal?: readonly JournalDraft[];
 }
@@ -190,7 +198,26 @@ export type AdminOp =
   | { readonly op: 'token.revoke'; readonly id: string; readonly atMs: number }
   | { readonly op: 'setting.put'; readonly name: string; readonly value: string };
 
-export type WriteRecord = TurnRecord | EventRecord | AdminRecord;
+/** Port sends that were performed; until then they are in `store.pendingSends()`, also after a restart. */
+export interface SentRecord {
+  readonly kind: 'sent';
+  readonly ids: readonly string[];
+}
+
+export type WriteRecord = TurnRecord | EventRecord | AdminRecord | SentRecord;
+
+export interface PortSend {
+  readonly id: string;
+  readonly port: string;
+  readonly target: string;
+  readonly payload: string;
+}
+
+export interface Published {
+  readonly id: string;
+  readonly event: string;
+  readonly envelope: string;
+}
 
 /** The writer's answer to one record. */
 export type Ack =
@@ -201,7 +228,11 @@ export type Ack =
       /** `neira:meta` ids of the journal entries, in order. */
       readonly meta?: readonly string[];
       /** Port sends to perform now. */
-      readonly sends?: readonly { readonly id: string; readonly port: string; readonly target: string; readonly payload: string }[];
+      readonly sends?: readonly PortSend[];
+      /** Envelopes that the commit published, to be delivered now. */
+      readonly published?: readonly Published[];
+      /** The turn was recorded before: `outcome` is the first one, and nothing is left to send or deliver. */
+      readonly repeated?: true;
       /** A stored reply for the idempotency key; nothing was done. */
       readonly replay?: string;
     }

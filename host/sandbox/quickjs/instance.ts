@@ -8,7 +8,7 @@
 import { EvalFlags } from 'quickjs-emscripten-core';
 import { EngineFault, Guest, type GuestHooks } from './engine.ts';
 import { type Image, type ImagePointers, resetToImage, restoreImage, takeImage } from './image.ts';
-import { FUEL_SLICE, MAX_STACK_BYTES } from './layout.ts';
+import { MAX_STACK_BYTES } from './layout.ts';
 
 /** What a running guest may ask for; the functions behind it decide and refuse. */
 export interface HostCalls {
@@ -104,6 +104,8 @@ const BUFFER_BYTES = 64 * 1024;
 const MAX_REPORT_BYTES = 64 * 1024;
 const MAX_CALL_BYTES = 4 * 1024 * 1024;
 const HOST_FUNCTION = 1;
+/** About 3 µs. */
+const HOST_CALL_FUEL = 300;
 
 export class Instance implements GuestHooks {
   readonly #guest: Guest;
@@ -187,6 +189,7 @@ export class Instance implements GuestHooks {
   }
 
   callHost(argumentCount: number, argumentValues: number): number {
+    this.#charge(HOST_CALL_FUEL);
     const [op, ...args] = this.#readArguments(argumentCount, argumentValues);
     let answer: string;
     if (op === 'turn.settle') {
@@ -202,6 +205,12 @@ export class Instance implements GuestHooks {
       answer = this.#answer(op ?? '', args);
     }
     return this.#newText(answer);
+  }
+
+  /** Makes a call cost what it costs the host, so that a flood of calls runs into `cpu_ms`. */
+  #charge(fuel: number): void {
+    this.#fuelUsed += fuel;
+    if (this.#budget && this.#fuelUsed >= this.#budget.hardFuel) throw new Ended('cpu');
   }
 
   #answer(op: string, args: readonly string[]): string {
@@ -450,6 +459,3 @@ function stackOf(report: string): string {
 
 const PROMISE_PENDING = 0;
 const PROMISE_REJECTED = 2;
-
-/** Fuel that the host itself may lend for ending a turn properly. */
-export const GRACE_FUEL = FUEL_SLICE;

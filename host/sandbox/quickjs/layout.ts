@@ -9,12 +9,15 @@ export const WASM_PAGE_BYTES = 65_536;
  */
 export const CARD_TABLE = 131_072;
 
-/** The card table has room for this much memory; `limits.memory_mb` may not be larger. */
-export const MAX_MEMORY_MB = 256;
+/** The card table has room for this much memory: the largest `limits.memory_mb`, stack and data. */
+export const MAX_MEMORY_MB = 262;
 export const CARD_TABLE_BYTES = (MAX_MEMORY_MB * 1024 * 1024) / PAGE_BYTES;
 
 /** Memory that a fresh module has, before a plugin allocates anything: stack and heap of an empty context. */
 export const INITIAL_MEMORY_MB = 16;
+
+/** What stack and data segments take of the memory before the heap begins; comes on top of `limits.memory_mb`. */
+export const STACK_AND_DATA_MB = 6;
 
 /** The guest reports to the host each time it has used this much fuel. */
 export const FUEL_SLICE = 50_000;

@@ -1,0 +1,212 @@
+// Generated from abi/wit/v1 by `npm run gen`. Do not edit.
+
+/**
+ * The calling plugin's private key-value space, and the shared record of chats.
+ *
+ * The plugin comes from the turn, never from an argument: a plugin cannot name another's data.
+ * Writes are staged; they become visible to others when the turn commits, or not at all.
+ */
+declare module 'neira:host/storage' {
+  import type { Annotation, Entry, Json, Message } from 'neira:host/types';
+
+  /**
+   * The value under `key`: committed state plus what this turn staged.
+   * Needs `storage: [read]`.
+   */
+  export function get<T = Json>(key: string): Entry<T> | undefined;
+
+  /**
+   * Stages `value` under `key`, replacing what was there. With `ifVersion` the key must be at that
+   * version now (0: must not exist), else NEIRA_VERSION_MISMATCH and nothing is staged.
+   * Needs `storage: [write]`. Refuses with NEIRA_VALUE_TOO_LARGE, NEIRA_VALUE_INVALID.
+   */
+  export function set(key: string, value: Json, ifVersion?: number): void;
+
+  /** Stages the removal of `key`; removing what is not there is no error. Needs `storage: [write]`. */
+  function delete_(key: string): void;
+  export { delete_ as delete };
+
+  /**
+   * Up to `limit` entries (at most 1000, default 100) whose key starts with `prefix`, ordered by key,
+   * beginning after the key `after`. Needs `storage: [read]`.
+   */
+  export function list<T = Json>(prefix: string, after?: string, limit?: number): Entry<T>[];
+
+  /**
+   * Stages `value` as the next entry of the log `key`: it gets the key `<key>/<n>`, with n of 16 digits
+   * counted from 1 when the turn commits. Blind: appends of two turns do not conflict.
+   * Needs `storage: [write]`.
+   */
+  export function append(key: string, value: Json): void;
+
+  /**
+   * Stages an annotation and answers its id. It ends as one line of
+   * `context/<chat-id>/<session-id>.annotations.ndjson`. Needs `storage: [write]`.
+   */
+  export function saveAnnotation(annotation: Annotation): string;
+
+  /**
+   * Stages a message of a chat and answers its id. It ends as one line of
+   * `context/<chat-id>/<session-id>.messages.ndjson`. Needs `storage: [write]`.
+   */
+  export function saveMessage(message: Message): string;
+
+  /** The plugin's settings as an administrator set them, defaults of the manifest filled in. */
+  export function settings<T = Json>(): T;
+}
+
+/** The outside world, only through ports granted to the plugin. */
+declare module 'neira:host/io' {
+  import type { Json, Level } from 'neira:host/types';
+
+  /**
+   * Writes a line to the plugin's log, within `limits.log_kb` a turn; what is over is dropped and
+   * counted. Needs no permission and is kept even when the turn fails.
+   */
+  export function log(level: Level, message: string): void;
+
+  /**
+   * Stages `payload` for `target` on the port `port` (`console`: the host's own terminal and log).
+   * It leaves after the turn committed, at least once, in order per target.
+   * Needs `io: {ports: [<port>]}`.
+   */
+  export function send(port: string, target: string, payload: Json): void;
+}
+
+/** The message bus. */
+declare module 'neira:host/bus' {
+  import type { Json } from 'neira:host/types';
+
+  /**
+   * Stages an event `namespace.noun.past` for the bus and answers the id that it will have.
+   * The event and its version must be named under `publishes` in the manifest, else
+   * NEIRA_UNKNOWN_EVENT. Without a version it is version 1.
+   */
+  export function publish(event: string, payload: Json, version?: number): string;
+}
+
+/** Shapes shared by the three families of host functions. */
+declare module 'neira:host/types' {
+  /**
+   * What host functions take: a value that survives `JSON.stringify`. Give your own shapes as `type`, not as
+   * `interface`: TypeScript does not accept an interface here.
+   */
+  export type Json = null | boolean | number | string | readonly Json[] | { readonly [name: string]: Json | undefined };
+
+  /** A stored value with the version that it had when it was read. Versions start at 1. */
+  export interface Entry<T = Json> {
+    readonly key: string;
+    readonly value: T;
+    readonly version: number;
+  }
+
+  /** A stroke or another mark that belongs to one session of one chat. */
+  export interface Annotation {
+    /** Ids match `[\p{L}\p{N}_.-]{1,128}` and are not only dots. */
+    readonly chatId: string;
+    readonly sessionId: string;
+    /** What the mark is, for example `stroke`. */
+    readonly kind: string;
+    readonly data: Json;
+  }
+
+  /** A message of a session, found by the same search and export as annotations. */
+  export interface Message {
+    readonly chatId: string;
+    readonly sessionId: string;
+    readonly role: string;
+    readonly text: string;
+    readonly data?: Json;
+  }
+
+  export type Level = 'debug' | 'info' | 'warn' | 'error';
+
+  /** A sealed message: what `handle` is called with. Name the payload's shape: `Envelope<{ city: string }>`. */
+  export interface Envelope<Payload = Json> {
+    readonly id: string;
+    /** Command `namespace.verb` or event `namespace.noun.past`. */
+    readonly event_name: string;
+    readonly version: number;
+    /** RFC 3339, UTC. */
+    readonly ts: string;
+    readonly source: string;
+    readonly correlation_id: string;
+    /** Id of the event that caused this one; null for what comes from outside. */
+    readonly causation_id: string | null;
+    readonly tenant: string;
+    readonly headers: Readonly<Record<string, string>>;
+    readonly payload: Payload;
+  }
+
+  /** One thing for whoever sent the event to do or to know, for example `{ type: 'notify', text }`. */
+  export interface Action {
+    readonly type: string;
+    readonly [name: string]: Json | undefined;
+  }
+
+  /** What `handle` answers; nothing is an answer too. */
+  export interface Reply {
+    readonly actions?: readonly Action[];
+  }
+
+  /** Thrown by every host function that refuses. Branch on `code`. */
+  export class NeiraError extends Error {
+    private constructor();
+    readonly code: ErrorCode;
+    readonly details: Readonly<Record<string, Json>>;
+  }
+
+  /** The codes of the error catalogue, abi/errors.md. */
+  export type ErrorCode =
+    | 'NEIRA_ARCHIVE_REFUSED'
+    | 'NEIRA_BAD_REQUEST'
+    | 'NEIRA_BODY_TOO_LARGE'
+    | 'NEIRA_BOOT_FAILED'
+    | 'NEIRA_BUNDLE_FAILED'
+    | 'NEIRA_BUSY'
+    | 'NEIRA_CELL_LOST'
+    | 'NEIRA_CONFIG_INVALID'
+    | 'NEIRA_CONFLICT'
+    | 'NEIRA_CPU_EXCEEDED'
+    | 'NEIRA_DEADLINE'
+    | 'NEIRA_DISK_FULL'
+    | 'NEIRA_FORBIDDEN'
+    | 'NEIRA_GATE_LOCKED'
+    | 'NEIRA_GATE_REQUIRES'
+    | 'NEIRA_HOME_LOCKED'
+    | 'NEIRA_HOME_NEWER'
+    | 'NEIRA_HOST_CALLS_EXCEEDED'
+    | 'NEIRA_IDEMPOTENCY_MISMATCH'
+    | 'NEIRA_IMPORT_REFUSED'
+    | 'NEIRA_INTERNAL'
+    | 'NEIRA_INVALID'
+    | 'NEIRA_MANIFEST_INVALID'
+    | 'NEIRA_MEMORY_EXCEEDED'
+    | 'NEIRA_NEVER_SETTLED'
+    | 'NEIRA_NOT_FOUND'
+    | 'NEIRA_NO_HANDLER'
+    | 'NEIRA_ORIGIN_REFUSED'
+    | 'NEIRA_OUTPUT_TOO_LARGE'
+    | 'NEIRA_PERMISSION_DENIED'
+    | 'NEIRA_PLUGIN_FAILED'
+    | 'NEIRA_PLUGIN_INACTIVE'
+    | 'NEIRA_PUBLISHES_EXCEEDED'
+    | 'NEIRA_QUARANTINED'
+    | 'NEIRA_RATE_LIMITED'
+    | 'NEIRA_REPLY_INVALID'
+    | 'NEIRA_SAFE_MODE'
+    | 'NEIRA_SIGNATURE_INVALID'
+    | 'NEIRA_SOURCE_REFUSED'
+    | 'NEIRA_STACK_EXCEEDED'
+    | 'NEIRA_STOPPING'
+    | 'NEIRA_STORAGE_FULL'
+    | 'NEIRA_STORE_CONFLICT'
+    | 'NEIRA_STORE_FAILED'
+    | 'NEIRA_TURN_TIMEOUT'
+    | 'NEIRA_UNAUTHENTICATED'
+    | 'NEIRA_UNKNOWN_EVENT'
+    | 'NEIRA_UNREACHABLE'
+    | 'NEIRA_VALUE_INVALID'
+    | 'NEIRA_VALUE_TOO_LARGE'
+    | 'NEIRA_VERSION_MISMATCH';
+}

@@ -1,0 +1,50 @@
+/** How host functions read what a guest passed: texts only, checked here and nowhere else. */
+import { NeiraError } from '../errors.ts';
+import type { TurnContext } from '../turn-context.ts';
+
+/** Arguments are texts (JSON for values, empty for an absent option); the answer is JSON or nothing. */
+export type HostFunction = (turn: TurnContext, args: readonly (string | undefined)[]) => string | undefined;
+
+/** Ids from outside that become file names: contract, "UI events". */
+export const LOCAL_ID = /^(?!\.+$)[\p{L}\p{N}_.-]{1,128}$/u;
+
+export function localId(value: unknown, what: string): string {
+  if (typeof value === 'string' && LOCAL_ID.test(value)) return value;
+  throw new NeiraError('NEIRA_VALUE_INVALID', {
+    what,
+    reason: 'it must be 1 to 128 letters, digits, "_", "." or "-", and not only dots',
+  });
+}
+
+/** `value` as JSON text, well-formed and within `maxBytes`. A component could pass anything. */
+export function jsonText(value: string | undefined, what: string, maxBytes: number): string {
+  const text = value ?? '';
+  const bytes = Buffer.byteLength(text);
+  if (bytes > maxBytes) throw new NeiraError('NEIRA_VALUE_TOO_LARGE', { what, bytes, maxBytes });
+  parseJson(text, what);
+  return text;
+}
+
+export function parseObject(value: string | undefined, what: string, maxBytes: number): Record<string, unknown> {
+  const parsed = parseJson(jsonText(value, what, maxBytes), what);
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
+    throw new NeiraError('NEIRA_VALUE_INVALID', { what, reason: 'it must be an object' });
+  }
+  return parsed as Record<string, unknown>;
+}
+
+/** A whole number passed as text; undefined when the option is absent. */
+export function optionalCount(value: string | undefined): number | undefined {
+  if (value === undefined || value === '') return undefined;
+  const number = Number(value);
+  if (Number.isSafeInteger(number) && number >= 0) return number;
+  throw new NeiraError('NEIRA_VALUE_INVALID', { what: 'number', reason: 'it must be a whole number, not negative' });
+}
+
+function parseJson(text: string, what: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new NeiraError('NEIRA_VALUE_INVALID', { what, reason: 'it is not JSON' });
+  }
+}

@@ -1,0 +1,136 @@
+/**
+ * `neira:host/storage`: the calling plugin's private key-value space, and the shared record of chats.
+ * Twin of abi/wit/v1/storage.wit and sandbox/quickjs/guest/storage.ts.
+ *
+ * The plugin comes from the turn, never from an argument, so a plugin cannot name another plugin's data.
+ */
+import { NeiraError } from '../errors.ts';
+import { type StateEntry, type TurnContext } from '../turn-context.ts';
+import { jsonText, localId, optionalCount, parseObject, type HostFunction } from './arguments.ts';
+
+export const MAX_KEY_BYTES = 512;
+export const MAX_VALUE_BYTES = 256 * 1024;
+export const MAX_LIST_BYTES = 1024 * 1024;
+const MAX_LIST_LIMIT = 1000;
+const DEFAULT_LIST_LIMIT = 100;
+const MAX_SEARCH_TEXT = 4096;
+
+export const storageFunctions: Readonly<Record<string, HostFunction>> = {
+  get(turn, [key]) {
+    turn.require('storage.read');
+    const found = turn.get(requireKey(key));
+    return found && entryJson(found);
+  },
+
+  /**
+   * Stages `value` under `key`, replacing what was there.
+   * @throws NEIRA_VERSION_MISMATCH when `if-version` is given and the key is at another version.
+   */
+  set(turn, [key, value, ifVersion]) {
+    turn.require('storage.write');
+    const name = requireKey(key);
+    const text = jsonText(value, 'value', MAX_VALUE_BYTES);
+    const expected = optionalCount(ifVersion);
+    if (expected !== undefined) {
+      const actual = turn.versionOf(name);
+      if (actual !== expected) throw turn.refusal('NEIRA_VERSION_MISMATCH', { key: name, expected, actual });
+    }
+    turn.set(name, text);
+    return undefined;
+  },
+
+  delete(turn, [key]) {
+    turn.require('storage.write');
+    turn.delete(requireKey(key));
+    return undefined;
+  },
+
+  list(turn, [prefix, after, limit]) {
+    turn.require('storage.read');
+    const wanted = Math.min(optionalCount(limit) ?? DEFAULT_LIST_LIMIT, MAX_LIST_LIMIT);
+    const start = after === undefined || after === '' ? undefined : after;
+    const entries = wanted === 0 ? [] : turn.list(prefix ?? '', start, wanted, MAX_LIST_BYTES);
+    return `[${entries.map(entryJson).join()}]`;
+  },
+
+  append(turn, [key, value]) {
+    turn.require('storage.write');
+    turn.append(requireKey(key), jsonText(value, 'value', MAX_VALUE_BYTES));
+    return undefined;
+  },
+
+  'save-annotation'(turn, [annotation]) {
+    turn.require('storage.write');
+    const draft = parseObject(annotation, 'annotation', MAX_VALUE_BYTES);
+    const kind = draft['kind'];
+    if (typeof kind !== 'string' || kind === '') throw invalid('annotation', 'kind must be a text that is not empty');
+    const data = draft['data'] ?? null;
+    return saveRecord(turn, 'annotation', draft, { kind, data }, `${kind} ${textsIn(data)}`);
+  },
+
+  'save-message'(turn, [message]) {
+    turn.require('storage.write');
+    const draft = parseObject(message, 'message', MAX_VALUE_BYTES);
+    const { role, text } = draft;
+    if (typeof role !== 'string' || role === '') throw invalid('message', 'role must be a text that is not empty');
+    if (typeof text !== 'string') throw invalid('message', 'text must be a text');
+    const data = draft['data'] === undefined ? {} : { data: draft['data'] };
+    return saveRecord(turn, 'message', draft, { role, text, ...data }, text);
+  },
+
+  settings(turn) {
+    return turn.policy.settings;
+  },
+};
+
+function saveRecord(
+  turn: TurnContext,
+  type: 'annotation' | 'message',
+  draft: Record<string, unknown>,
+  body: Record<string, unknown>,
+  text: string,
+): string {
+  const chatId = localId(draft['chatId'], 'chatId');
+  const sessionId = localId(draft['sessionId'], 'sessionId');
+  const id = turn.random.id();
+  const line = JSON.stringify({
+    id,
+    type,
+    chat_id: chatId,
+    session_id: sessionId,
+    ts: new Date(turn.origin.startedAtMs).toISOString(),
+    plugin: turn.policy.plugin,
+    ...body,
+  });
+  turn.record({ op: 'record', type, id, chatId, sessionId, line, text: text.slice(0, MAX_SEARCH_TEXT) });
+  return JSON.stringify(id);
+}
+
+/** Every string inside `value`, for full-text search. */
+function textsIn(value: unknown): string {
+  const found: string[] = [];
+  let length = 0;
+  JSON.stringify(value, (_key, part: unknown) => {
+    if (typeof part === 'string' && length < MAX_SEARCH_TEXT) {
+      found.push(part);
+      length += part.length;
+    }
+    return part;
+  });
+  return found.join(' ');
+}
+
+function entryJson({ key, value, version }: StateEntry): string {
+  return `{"key":${JSON.stringify(key)},"value":${value},"version":${version}}`;
+}
+
+function requireKey(key: string | undefined): string {
+  if (key === undefined || key === '') throw invalid('key', 'it is empty');
+  const bytes = Buffer.byteLength(key);
+  if (bytes > MAX_KEY_BYTES) throw new NeiraError('NEIRA_VALUE_TOO_LARGE', { what: 'key', bytes, maxBytes: MAX_KEY_BYTES });
+  return key;
+}
+
+function invalid(what: string, reason: string): NeiraError {
+  return new NeiraError('NEIRA_VALUE_INVALID', { what, reason });
+}

@@ -1,0 +1,37 @@
+/**
+ * All host functions by the name `<interface>.<function>` of the WIT, the one way from a guest into the host.
+ */
+import { toShape } from '../errors.ts';
+import type { TurnContext } from '../turn-context.ts';
+import type { HostFunction } from './arguments.ts';
+import { busFunctions } from './bus.ts';
+import { ioFunctions } from './io.ts';
+import { storageFunctions } from './storage.ts';
+
+export const hostFunctions: ReadonlyMap<string, HostFunction> = new Map(
+  Object.entries({ storage: storageFunctions, io: ioFunctions, bus: busFunctions }).flatMap(([family, functions]) =>
+    Object.entries(functions).map(([name, fn]): [string, HostFunction] => [`${family}.${name}`, fn]),
+  ),
+);
+
+/** Refusals that a plugin may not catch and go on from: they end the turn. */
+const ENDING = new Set(['NEIRA_HOST_CALLS_EXCEEDED', 'NEIRA_INTERNAL']);
+
+/**
+ * Performs one call: `V<json>`, `U`, or `E<refusal>` which the guest throws at the author's line.
+ * @throws what must end the turn.
+ */
+export function callHostFunction(turn: TurnContext, op: string, args: readonly string[]): string {
+  try {
+    // Log lines have a byte budget of their own.
+    if (op !== 'io.log') turn.countCall();
+    const fn = hostFunctions.get(op);
+    if (!fn) throw turn.refusal('NEIRA_NOT_FOUND', { what: 'host function', id: op.slice(0, 100) });
+    const answer = fn(turn, args);
+    return answer === undefined ? 'U' : `V${answer}`;
+  } catch (error) {
+    const { code, details } = toShape(error);
+    if (ENDING.has(code)) throw error;
+    return `E${JSON.stringify({ code, message: (error as Error).message, details })}`;
+  }
+}

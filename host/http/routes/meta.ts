@@ -1,0 +1,23 @@
+import { renderDocs } from '../docs.ts';
+import { addRoute, type RouteContext, sendJson } from './route.ts';
+
+export function metaRoutes(context: RouteContext): void {
+  const { api, contract } = context;
+  addRoute(context, 'GET /healthz', 'open', () => api.health());
+
+  let document: string | undefined;
+  addRoute(context, 'GET /openapi.json', 'read', (_request, reply) => {
+    document ??= JSON.stringify(contract.document);
+    return sendJson(reply, document);
+  });
+
+  let page: ReturnType<typeof renderDocs> | undefined;
+  addRoute(context, 'GET /docs', 'read', (_request, reply) => {
+    page ??= renderDocs(contract);
+    return reply
+      .header('content-type', 'text/html; charset=utf-8')
+      .header('content-security-policy', page.policy)
+      .header('referrer-policy', 'no-referrer')
+      .send(page.html);
+  });
+}

@@ -1,0 +1,33 @@
+import type { FastifyRequest } from 'fastify';
+import type { UiEventBody, UiEventOptions } from '../api.ts';
+import { invalid } from '../problem.ts';
+import { addRoute, isTrue, queryOf, type RouteContext } from './route.ts';
+
+const PRINTABLE = /^[\x20-\x7e]{1,200}$/;
+
+export function uiRoutes(context: RouteContext): void {
+  const { api } = context;
+  addRoute(context, 'GET /api/neira/ui/tools', 'read', ({ caller }) => ({ tools: api.listTools(caller) }));
+  // The hot path: one validated object goes in, one reply comes out.
+  addRoute(context, 'POST /api/neira/ui/events', 'write', (request) => {
+    const body = request.body as UiEventBody;
+    return api.uiEvent(
+      request.caller,
+      body.context === undefined ? { ...body, context: {} } : body,
+      optionsOf(request),
+    );
+  });
+}
+
+const RUN: UiEventOptions = { dryRun: false };
+
+function optionsOf(request: FastifyRequest): UiEventOptions {
+  const dryRun = isTrue(queryOf<{ dry_run?: string }>(request).dry_run);
+  const idempotencyKey = request.headers['idempotency-key'];
+  if (idempotencyKey === undefined) return dryRun ? { dryRun } : RUN;
+  if (typeof idempotencyKey !== 'string' || !PRINTABLE.test(idempotencyKey)) {
+    const message = 'must be 1 to 200 printable ASCII characters';
+    throw invalid('The header', [{ path: 'Idempotency-Key', message }]);
+  }
+  return { dryRun, idempotencyKey };
+}

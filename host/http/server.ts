@@ -1,0 +1,160 @@
+import type { Server } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import fastify, { type FastifyInstance } from 'fastify';
+import { NeiraError, toProblem } from '../errors.ts';
+import type { HostApi } from './api.ts';
+import { type Access, createDoor } from './auth.ts';
+import { acceptJson } from './json.ts';
+import { loadContract } from './openapi.ts';
+import { createOriginGuard } from './origin.ts';
+import { badRequest, compileValidator, type HttpLog, sendProblem } from './problem.ts';
+import { createRateLimit } from './rate.ts';
+import { gateRoutes } from './routes/gates.ts';
+import { metaRoutes } from './routes/meta.ts';
+import { pluginRoutes } from './routes/plugins.ts';
+import { recordRoutes } from './routes/records.ts';
+import type { RouteContext } from './routes/route.ts';
+import { tokenRoutes } from './routes/tokens.ts';
+import { uiRoutes } from './routes/ui.ts';
+
+export interface HttpSettings {
+  readonly host: string;
+  /** 0 picks a free one. */
+  readonly port: number;
+  /** Further origins that browsers may call from. */
+  readonly origins: readonly string[];
+  readonly bodyLimitBytes: number;
+  /** For registering a plugin, inline or as a zip. */
+  readonly uploadLimitBytes: number;
+  /** Calls a token, or an address without one, may make in a minute; 0 is without limit. */
+  readonly ratePerMinute: number;
+  readonly maxConnections: number;
+  /** How long the headers, and the whole of a request, may take to arrive. */
+  readonly headersTimeoutMs?: number;
+  readonly requestTimeoutMs?: number;
+  /** How long `close` waits for calls in progress before it cuts them. */
+  readonly closeTimeoutMs?: number;
+}
+
+export interface ServerOptions {
+  readonly api: HostApi;
+  readonly log: HttpLog;
+  readonly settings: HttpSettings;
+}
+
+export interface HttpServer {
+  /** Starts to listen; answers the address to call. */
+  listen(): Promise<string>;
+  /** Takes no new calls, lets those in progress end, and frees the port. */
+  close(): Promise<void>;
+  readonly app: FastifyInstance;
+  /** Every call that is served, and what it needs. */
+  readonly routes: readonly { readonly method: string; readonly url: string; readonly access: Access }[];
+}
+
+const DEFAULTS = { headersTimeoutMs: 10_000, requestTimeoutMs: 60_000, closeTimeoutMs: 10_000 };
+const CONNECTIONS_CHECK_MS = 1_000;
+const KEEP_ALIVE_MS = 30_000;
+const MAX_PARAMETER_CHARS = 1_000;
+
+/**
+ * The HTTP face of a host: routes over a {@link HostApi}, behind one door (auth.ts).
+ *
+ * It decides nothing about plugins, gates or modes; it keeps out who has no business here, refuses what is
+ * malformed, and says every refusal as a problem document.
+ */
+export async function createServer({ api, log, settings }: ServerOptions): Promise<HttpServer> {
+  const timeouts = { ...DEFAULTS, ...settings };
+  const guard = createOriginGuard(settings);
+  let stopping = false;
+
+  const app = fastify({
+    logger: false,
+    bodyLimit: settings.bodyLimitBytes,
+    requestTimeout: timeouts.requestTimeoutMs,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    forceCloseConnections: 'idle',
+    return503OnClosing: false,
+    exposeHeadRoutes: false,
+    routerOptions: { maxParamLength: MAX_PARAMETER_CHARS },
+    http: {
+      headersTimeout: timeouts.headersTimeoutMs,
+      connectionsCheckingInterval: Math.min(CONNECTIONS_CHECK_MS, timeouts.headersTimeoutMs),
+    },
+    frameworkErrors: (error, request, reply) => sendProblem(log, error, request, reply),
+    clientErrorHandler: answerClientError,
+  });
+  app.server.maxConnections = settings.maxConnections;
+  app.decorateRequest('caller', null as never);
+  app.setValidatorCompiler(compileValidator);
+  acceptJson(app);
+
+  const routes: { method: string; url: string; access: Access }[] = [];
+  app.addHook('onRoute', ({ method, url, config }) => {
+    for (const one of [method].flat()) routes.push({ method: one, url, access: config?.access ?? 'read' });
+  });
+  const rate = createRateLimit(settings.ratePerMinute);
+  app.addHook('onRequest', createDoor({ api, guard, rate, isStopping: () => stopping }));
+  app.setErrorHandler((error, request, reply) => sendProblem(log, error, request, reply));
+  app.setNotFoundHandler((request, reply) => {
+    const id = `${request.method} ${request.url.split('?', 1)[0]!.slice(0, 200)}`;
+    sendProblem(log, new NeiraError('NEIRA_NOT_FOUND', { what: 'call', id }), request, reply);
+  });
+
+  const { uploadLimitBytes } = settings;
+  const context: RouteContext = { app, api, contract: loadContract(), log, uploadLimitBytes };
+  metaRoutes(context);
+  pluginRoutes(context);
+  uiRoutes(context);
+  gateRoutes(context);
+  recordRoutes(context);
+  tokenRoutes(context);
+  await app.ready();
+
+  return {
+    app,
+    routes,
+    async listen() {
+      await app.listen({ host: settings.host, port: settings.port });
+      const { port, family, address } = app.server.address() as AddressInfo;
+      guard.setPort(port);
+      return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
+    },
+    async close() {
+      stopping = true;
+      await closeGently(app, timeouts.closeTimeoutMs);
+    },
+  };
+}
+
+async function closeGently(app: FastifyInstance, timeoutMs: number): Promise<void> {
+  const server = app.server as Server;
+  const cut = setTimeout(() => server.closeAllConnections(), timeoutMs);
+  try {
+    await app.close();
+  } finally {
+    clearTimeout(cut);
+  }
+}
+
+/** What arrives broken, too large or too slowly to become a request. */
+function answerClientError(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const [line, reason] = CLIENT_ERRORS[error.code ?? ''] ?? ['400 Bad Request', 'it is not HTTP'];
+  const status = Number(line.slice(0, 3));
+  const body = JSON.stringify({ ...toProblem(badRequest(reason)), status });
+  socket.end(
+    `HTTP/1.1 ${line}\r\nContent-Type: application/problem+json; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\n` +
+      `Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n${body}`,
+  );
+  // A client that does not read its answer either must not hold the socket.
+  setTimeout(() => socket.destroy(), 1_000).unref();
+}
+
+const CLIENT_ERRORS: Readonly<Record<string, readonly [string, string]>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: ['408 Request Timeout', 'it took too long to arrive'],
+  HPE_HEADER_OVERFLOW: ['431 Request Header Fields Too Large', 'its headers are too large'],
+};

@@ -1,0 +1,228 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { keyOf, type ManifestProblem, NOT_YET, parseManifest } from './manifest.ts';
+import { NO_PERMISSIONS, pendingConsent, permissionNames, writesAnything } from './permissions.ts';
+
+const examples = join(import.meta.dirname, '../../abi/manifest/v1/examples');
+const read = (kind: string, name: string) => readFileSync(join(examples, kind, name), 'utf8');
+const minimal = { id: 'demo', version: '0.1.0', kind: 'script', entry: 'main.ts' };
+const with_ = (more: object) => parseManifest({ ...minimal, ...more });
+
+function problems(source: string | object, files?: string[]): ManifestProblem[] {
+  try {
+    parseManifest(source, files === undefined ? {} : { files });
+  } catch (error) {
+    expect(error).toMatchObject({ code: 'NEIRA_MANIFEST_INVALID', details: { reason: expect.any(String) } });
+    const errors = (error as { details: { errors: ManifestProblem[] } }).details.errors;
+    for (const each of errors)
+      expect([each.path, each.message, each.remedy].every((text) => text.length > 0)).toBe(true);
+    return errors;
+  }
+  throw new Error('the manifest was accepted');
+}
+
+test.each(readdirSync(join(examples, 'valid')))('%s validates', (name) => {
+  const manifest = parseManifest(read('valid', name));
+  expect(JSON.parse(JSON.stringify(manifest))).toEqual(manifest);
+});
+
+test.each(readdirSync(join(examples, 'invalid')))('%s is refused where and as it says', (name) => {
+  const text = read('invalid', name);
+  const [, path, words] = /^# expect: (\S+) (.+)$/m.exec(text)!;
+  expect(problems(text)).toContainEqual(
+    expect.objectContaining({ path, message: expect.stringContaining(words!) }),
+  );
+});
+
+describe('manifests of the source (X-30)', () => {
+  test('the script validates: scopes are storage, the button is a subscription, the short form is a schema', () => {
+    // HOST-08, HOST-09, UIT-03
+    const manifest = parseManifest(read('valid', 'source-script.yaml'), {
+      files: ['ui_pencil.ts', 'manifest.yaml'],
+    });
+    expect(manifest).toMatchObject({
+      entry: 'ui_pencil.ts',
+      gate: 'runtime_scripting',
+      permissions: { ...NO_PERMISSIONS, storage: ['write'] },
+      subscribes: [{ event: 'ui.pencil.draw@1' }],
+      limits: {
+        turnMs: 200,
+        cpuMs: 50,
+        waitMs: 10000,
+        memoryMb: 32,
+        concurrency: 4,
+        hostCalls: 1000,
+        publishes: 100,
+        outputKb: 256,
+        logKb: 64,
+        storageMb: 50,
+      },
+      retry: { max: 3, backoff: 'exponential' },
+      buttons: [
+        {
+          id: 'pencil',
+          title: { en: 'Карандаш', ru: 'Карандаш' },
+          icon: 'pencil',
+          event: 'ui.pencil.draw',
+          paramsSchema: {
+            type: 'object',
+            properties: { color: { type: ['string', 'null'] }, size: { type: ['integer', 'null'] } },
+            required: [],
+            additionalProperties: true,
+          },
+        },
+      ],
+    });
+  });
+
+  test('the component validates', () => {
+    // HOST-14
+    expect(parseManifest(read('valid', 'source-wasm.yaml'))).toMatchObject({
+      kind: 'wasm',
+      entry: 'some_heavy.wasm',
+      gate: 'runtime_wasm_plugins',
+    });
+  });
+});
+
+test('the manifest of the contract keeps its key, and asks to publish what it declares', () => {
+  const manifest = parseManifest(read('valid', 'contract.yaml'));
+  expect(manifest.subscribes).toEqual([{ event: 'ui.pencil.draw@1', key: '$.payload.context.chat_id' }]);
+  expect(permissionNames(manifest.permissions)).toEqual(['storage.write', 'bus.publish:annotation.saved']);
+  expect(manifest.settings).toMatchObject({ type: 'object' });
+});
+
+test.each([
+  ['plugins/scripts/demo/main.ts', ['main.ts'], 'main.ts'],
+  ['plugins/scripts/other_name/main.ts', ['main.ts'], 'main.ts'],
+  ['demo/main.ts', ['demo/main.ts'], 'demo/main.ts'],
+  ['demo/main.ts', ['main.ts'], 'main.ts'],
+  ['./src/main.ts', ['src/main.ts'], 'src/main.ts'],
+])('the entry %s in %j is %s', (entry, files, found) => {
+  expect(parseManifest({ ...minimal, entry }, { files }).entry).toBe(found);
+});
+
+test.each(['/etc/passwd.ts', '..\\x.ts', 'a/../../x.ts', 'C:x.ts', 'a//b.ts', 'main.py', 'x\u0000.ts'])(
+  'the entry %j is refused',
+  (entry) => {
+    expect(problems({ ...minimal, entry })).toMatchObject([{ path: 'entry' }]);
+  },
+);
+
+test('an entry that is not among the files is refused, and those that are there are named', () => {
+  expect(problems(minimal, ['index.ts', 'node_modules/x/y.ts'])).toMatchObject([
+    { path: 'entry', message: expect.stringContaining('are index.ts') },
+  ]);
+});
+
+describe('what nothing offers yet is refused at load', () => {
+  test.each<[string, object]>([
+    ['routes', { routes: [{ method: 'GET', path: '/x', command: 'a.b' }] }],
+    ['commands', { commands: [{}] }],
+    ['web', { web: true }],
+    ['permissions.io.http', { permissions: { io: { http: [{ host: 'a.b', methods: ['GET'] }] } } }],
+    ['permissions.secrets', { permissions: { secrets: ['a.b'] } }],
+    ['permissions.bus.subscribe', { permissions: { bus: { subscribe: ['a.>'] } } }],
+    ['subscribes[1].filter', { subscribes: [{ event: 'a.b@1' }, { event: 'a.c@1', filter: 'true' }] }],
+  ])('%s', (path, more) => {
+    expect(problems({ ...minimal, ...more })).toMatchObject([
+      {
+        path,
+        message: expect.stringContaining('not offered yet'),
+        remedy: expect.stringContaining('Remove'),
+      },
+    ]);
+  });
+
+  test('every line of the list is tried above, and asking for nothing is accepted', () => {
+    expect(NOT_YET).toHaveLength(7);
+    expect(with_({ routes: [], web: false, permissions: { secrets: [] } }).id).toBe('demo');
+  });
+});
+
+test('every problem is told at once', () => {
+  expect(
+    problems({ ...minimal, version: 'x', colour: 1, web: true, limits: { turn_ms: 0 } })
+      .map(({ path }) => path)
+      .sort(),
+  ).toEqual(['colour', 'limits.turn_ms', 'version', 'web']);
+});
+
+test('a text that is no YAML is refused with its line', () => {
+  expect(() => parseManifest('id: [')).toThrow(
+    expect.objectContaining({
+      code: 'NEIRA_MANIFEST_INVALID',
+      details: expect.objectContaining({ line: 1 }),
+    }),
+  );
+  expect(problems('just text')).toMatchObject([{ path: '$' }]);
+  expect(problems([])).toMatchObject([{ path: '$' }]);
+});
+
+test('the short form knows lists, any and required', () => {
+  const button = {
+    id: 'a',
+    title: 'A',
+    event: 'a.b',
+    params_schema: { points: 'number[]', note: 'any?', on: 'bool', tags: 'string[]?' },
+  };
+  expect(with_({ ui: { buttons: [button] } }).buttons[0]!.paramsSchema).toEqual({
+    type: 'object',
+    properties: {
+      points: { type: 'array', items: { type: 'number' } },
+      note: {},
+      on: { type: 'boolean' },
+      tags: { type: ['array', 'null'], items: { type: 'string' } },
+    },
+    required: ['points', 'on'],
+    additionalProperties: true,
+  });
+});
+
+describe('keys', () => {
+  test.each([
+    ['$.payload.chat', 'c1'],
+    ["$['payload']['chat']", 'c1'],
+    ['$.payload.list[-1]', '2'],
+    ['$.payload.deep', undefined],
+    ['$.payload.missing.x', undefined],
+    ['$.payload.constructor', undefined],
+    ['$.payload.nothing', undefined],
+    ['$.payload.long', expect.stringMatching(/^sha256:[0-9a-f]{64}$/)],
+  ])('%s of an envelope is %s', (key, expected) => {
+    expect(
+      keyOf({ key })({
+        payload: { chat: 'c1', list: [1, 2], deep: {}, nothing: null, long: 'x'.repeat(1000) },
+      }),
+    ).toEqual(expected);
+  });
+
+  test('without a path there is no key', () => {
+    expect(keyOf({})({ payload: {} })).toBeUndefined();
+  });
+
+  test.each(['$.*', '$[0:2]', '$["a","b"]', '$[?@.a]', '$..a', '@.a', '', '$.a b'])(
+    '%s is refused',
+    (key) => {
+      expect(problems({ ...minimal, subscribes: [{ event: 'a.b@1', key }] })).toMatchObject([
+        { path: 'subscribes[0].key' },
+      ]);
+    },
+  );
+});
+
+test('an update that asks more needs consent again; what only reads does not write', () => {
+  const small = with_({ permissions: { storage: ['read'] } }).permissions;
+  const large = with_({
+    permissions: { storage: ['read', 'write'], io: { ports: ['console'] } },
+  }).permissions;
+  expect(pendingConsent(large, small)).toEqual(['storage.write', 'io.send:console']);
+  expect(pendingConsent(small, large)).toEqual([]);
+  expect([writesAnything(small), writesAnything(large), writesAnything(NO_PERMISSIONS)]).toEqual([
+    false,
+    true,
+    false,
+  ]);
+  expect(writesAnything(with_({ publishes: ['a.b@1'] }).permissions)).toBe(true);
+});

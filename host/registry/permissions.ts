@@ -1,0 +1,80 @@
+/** What a manifest asks, and what an administrator grants, in the one form that is compared (design §5). */
+
+export interface HttpPermission {
+  readonly host: string;
+  readonly methods: readonly string[];
+  readonly idempotent?: boolean;
+}
+
+export interface Permissions {
+  readonly storage: readonly ('read' | 'write')[];
+  readonly bus: { readonly publish: readonly string[]; readonly subscribe: readonly string[] };
+  readonly io: { readonly ports: readonly string[]; readonly http: readonly HttpPermission[] };
+  readonly secrets: readonly string[];
+}
+
+export const NO_PERMISSIONS: Permissions = {
+  storage: [],
+  bus: { publish: [], subscribe: [] },
+  io: { ports: [], http: [] },
+  secrets: [],
+};
+
+/** A manifest's `permissions`, after its schema was checked. `scopes` is short for `storage` (X-30). */
+export interface PermissionsInput {
+  readonly storage?: readonly ('read' | 'write')[];
+  readonly scopes?: readonly ('read' | 'write')[];
+  readonly bus?: { readonly publish?: readonly string[]; readonly subscribe?: readonly string[] };
+  readonly io?: { readonly ports?: readonly string[]; readonly http?: readonly HttpPermission[] };
+  readonly secrets?: readonly string[];
+}
+
+export function normalisePermissions(
+  input: PermissionsInput,
+  publishes: readonly string[] = [],
+): Permissions {
+  const unique = <Item>(items: readonly Item[]): Item[] => [...new Set(items)];
+  return {
+    storage: unique(input.storage ?? input.scopes ?? []),
+    bus: {
+      // Declaring an event under `publishes` asks for the permission to publish it.
+      publish: unique([...(input.bus?.publish ?? []), ...publishes]),
+      subscribe: unique(input.bus?.subscribe ?? []),
+    },
+    io: { ports: unique(input.io?.ports ?? []), http: input.io?.http ?? [] },
+    secrets: unique(input.secrets ?? []),
+  };
+}
+
+/** Each permission by the name that `decide()` asks about: `storage.write`, `bus.publish:a.b`, `io.send:console`. */
+export function permissionNames(permissions: Permissions): string[] {
+  return [
+    ...permissions.storage.map((each) => `storage.${each}`),
+    ...permissions.bus.publish.map((each) => `bus.publish:${each}`),
+    ...permissions.bus.subscribe.map((each) => `bus.subscribe:${each}`),
+    ...permissions.io.ports.map((each) => `io.send:${each}`),
+    ...permissions.io.http.flatMap(({ host, methods, idempotent }) => [
+      ...methods.map((method) => `io.request:${method} ${host}`),
+      ...(idempotent === true ? [`io.request:idempotent ${host}`] : []),
+    ]),
+    ...permissions.secrets.map((each) => `secrets:${each}`),
+  ];
+}
+
+export function hasPermission(permissions: Permissions, name: string): boolean {
+  return permissionNames(permissions).includes(name);
+}
+
+/** What is asked and not granted: an update that asks more needs consent again. */
+export function pendingConsent(asked: Permissions, granted: Permissions): string[] {
+  const have = new Set(permissionNames(granted));
+  return permissionNames(asked).filter((name) => !have.has(name));
+}
+
+/** Whether anything leaves the plugin: such a plugin runs dry for non-administrators in safe mode (X-26). */
+export function writesAnything(permissions: Permissions): boolean {
+  const { storage, bus, io, secrets } = permissions;
+  return [storage.includes('write'), bus.publish, io.ports, io.http, secrets].some((each) =>
+    typeof each === 'boolean' ? each : each.length > 0,
+  );
+}

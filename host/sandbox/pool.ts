@@ -1,0 +1,254 @@
+/**
+ * The cells seen from main: starting them, feeding them, and ending the one that is stuck.
+ *
+ * There is one cell more than serve: the warm spare. Plugins boot in it, so that no serving cell ever
+ * runs top-level code, and it takes the place of a cell that had to be ended.
+ */
+import { type MessagePort, Worker } from 'node:worker_threads';
+import { NeiraError } from '../errors.ts';
+import { fromShape } from '../errors.ts';
+import {
+  type BootReply,
+  type BootSpec,
+  type CellData,
+  type Delivery,
+  type FromCell,
+  type Program,
+  SLOT_ATTEMPT,
+  SLOT_STARTED_MS,
+  SLOT_WORDS,
+  slotNow,
+  type ToCell,
+} from './messages.ts';
+import { engineModule } from './quickjs/engine.ts';
+import { guestCode } from './quickjs/guest-code.ts';
+import { CELL_STACK_MB } from './quickjs/layout.ts';
+
+export interface PoolOptions {
+  /** Serving cells, at least 1. */
+  readonly size: number;
+  /** Entry file of a cell thread. */
+  readonly entry: URL;
+  /** Opens a port to the writer for a new cell. */
+  connect(): { readonly cell: number; readonly port: MessagePort };
+  readonly root: unknown;
+}
+
+export interface LostCell {
+  /** Number of the cell at the store, for the fence. */
+  readonly storeCell: number;
+  /** Attempt that it was running, 0 when it was idle. */
+  readonly blamed: number;
+  /** Every attempt that it had been given and that main does not know to be settled. */
+  readonly attempts: readonly number[];
+  readonly reason: string;
+}
+
+export interface PoolListener {
+  onDry(attempt: number, record: string): void;
+  onLost(lost: LostCell): void;
+}
+
+/** How long past its own limit a turn may stay in a cell before the thread is ended. */
+const WATCHDOG_GRACE_MS = 500;
+const WATCHDOG_PERIOD_MS = 25;
+/** Boots have 5 s inside the cell (cell.ts); a cell that needs longer is stuck. */
+const BOOT_LIMIT_MS = 6000;
+const MAX_HEAP_MB = 512;
+
+interface PendingBoot {
+  readonly id: number;
+  resolve(reply: BootReply): void;
+  reject(error: unknown): void;
+}
+
+class CellHandle {
+  readonly worker: Worker;
+  readonly slot: Int32Array;
+  readonly storeCell: number;
+  readonly loaded = new Set<number>();
+  /** Attempts inside, with the wall limit of each. */
+  readonly inside = new Map<number, number>();
+  ended = false;
+
+  constructor(worker: Worker, slot: Int32Array, storeCell: number) {
+    this.worker = worker;
+    this.slot = slot;
+    this.storeCell = storeCell;
+  }
+
+  tell(message: ToCell): void {
+    this.worker.postMessage(message);
+  }
+}
+
+export class CellPool {
+  readonly size: number;
+  readonly #options: PoolOptions;
+  readonly #listener: PoolListener;
+  readonly #data: Pick<CellData, 'engine' | 'guestCode'>;
+  readonly #programs = new Map<number, Program>();
+  #cells: CellHandle[] = [];
+  #spare: CellHandle;
+  #boot: PendingBoot | undefined;
+  #bootQueue: Promise<unknown> = Promise.resolve();
+  #bootId = 0;
+  #closing = false;
+  readonly #watchdog: NodeJS.Timeout;
+
+  static async open(options: PoolOptions, listener: PoolListener): Promise<CellPool> {
+    const data = { engine: engineModule(), guestCode: await guestCode() };
+    return new CellPool(options, listener, data);
+  }
+
+  private constructor(options: PoolOptions, listener: PoolListener, data: Pick<CellData, 'engine' | 'guestCode'>) {
+    this.size = options.size;
+    this.#options = options;
+    this.#listener = listener;
+    this.#data = data;
+    this.#cells = Array.from({ length: options.size }, () => this.#start());
+    this.#spare = this.#start();
+    this.#watchdog = setInterval(() => this.#watch(), WATCHDOG_PERIOD_MS);
+    this.#watchdog.unref();
+  }
+
+  /** Boots a plugin and answers its image; one boot at a time. @throws NEIRA_BOOT_FAILED */
+  boot(spec: BootSpec): Promise<BootReply> {
+    const booted = this.#bootQueue.then(() => this.#bootNow(spec));
+    this.#bootQueue = booted.catch(() => {});
+    return booted;
+  }
+
+  /** Makes a program known; cells load it when they first get a delivery for it. */
+  install(program: Program): void {
+    this.#programs.set(program.generation, program);
+  }
+
+  setPolicy(generation: number, policy: unknown): void {
+    const program = this.#programs.get(generation);
+    if (!program) return;
+    this.#programs.set(generation, { ...program, policy });
+    for (const cell of this.#cells) if (cell.loaded.has(generation)) cell.tell({ type: 'policy', generation, policy });
+  }
+
+  unload(generation: number): void {
+    this.#programs.delete(generation);
+    for (const cell of this.#cells) if (cell.loaded.delete(generation)) cell.tell({ type: 'unload', generation });
+  }
+
+  /** Hands deliveries to a cell, in this order. */
+  send(cellIndex: number, deliveries: readonly Delivery[]): void {
+    const cell = this.#cells[cellIndex]!;
+    for (const { attempt, generation } of deliveries) {
+      const program = this.#programs.get(generation)!;
+      cell.inside.set(attempt, program.limits.turnMs);
+      if (!cell.loaded.has(generation)) {
+        cell.loaded.add(generation);
+        cell.tell({ type: 'program', program });
+      }
+    }
+    cell.tell({ type: 'deliveries', batch: JSON.stringify(deliveries) });
+  }
+
+  /** The attempt is over: its record was acknowledged, or it was given up. */
+  settled(cellIndex: number, attempt: number): void {
+    this.#cells[cellIndex]!.inside.delete(attempt);
+  }
+
+  async close(): Promise<void> {
+    this.#closing = true;
+    clearInterval(this.#watchdog);
+    await Promise.all([...this.#cells, this.#spare].map((cell) => cell.worker.terminate()));
+  }
+
+  #start(): CellHandle {
+    const slot = new SharedArrayBuffer(SLOT_WORDS * Int32Array.BYTES_PER_ELEMENT);
+    const { cell: storeCell, port } = this.#options.connect();
+    const data: CellData = { ...this.#data, slot, records: port, root: this.#options.root };
+    const worker = new Worker(this.#options.entry, {
+      name: `neira-cell-${storeCell}`,
+      workerData: data,
+      transferList: [port],
+      resourceLimits: { stackSizeMb: CELL_STACK_MB, maxOldGenerationSizeMb: MAX_HEAP_MB },
+      // A guest has no way to the environment, and neither has the thread it runs in.
+      env: {},
+    });
+    worker.unref();
+    const handle = new CellHandle(worker, new Int32Array(slot), storeCell);
+    let reason = 'the thread ended';
+    worker.on('message', (message: FromCell) => this.#receive(handle, message));
+    worker.on('error', (error) => {
+      reason = error instanceof Error ? error.message : String(error);
+    });
+    worker.on('exit', () => this.#lost(handle, reason));
+    return handle;
+  }
+
+  #receive(cell: CellHandle, message: FromCell): void {
+    switch (message.type) {
+      case 'dry':
+        cell.inside.delete(message.attempt);
+        this.#listener.onDry(message.attempt, message.record);
+        break;
+      case 'booted':
+        this.#endBoot(message.id)?.resolve(message.reply);
+        break;
+      case 'boot-failed':
+        this.#endBoot(message.id)?.reject(fromShape(message.error));
+        break;
+      case 'ready':
+        break;
+    }
+  }
+
+  #bootNow(spec: BootSpec): Promise<BootReply> {
+    const id = ++this.#bootId;
+    return new Promise((resolve, reject) => {
+      this.#boot = { id, resolve, reject };
+      this.#spare.tell({ type: 'boot', id, spec });
+    });
+  }
+
+  #endBoot(id: number): PendingBoot | undefined {
+    const boot = this.#boot?.id === id ? this.#boot : undefined;
+    if (boot) this.#boot = undefined;
+    return boot;
+  }
+
+  #watch(): void {
+    for (const cell of [...this.#cells, this.#spare]) {
+      const attempt = Atomics.load(cell.slot, SLOT_ATTEMPT);
+      if (attempt === 0 || cell.ended) continue;
+      const limitMs = attempt < 0 ? BOOT_LIMIT_MS : (cell.inside.get(attempt) ?? 0) + WATCHDOG_GRACE_MS;
+      const ranMs = (slotNow() - Atomics.load(cell.slot, SLOT_STARTED_MS)) & 0x7fff_ffff;
+      if (ranMs < limitMs || Atomics.load(cell.slot, SLOT_ATTEMPT) !== attempt) continue;
+      cell.ended = true;
+      void cell.worker.terminate();
+    }
+  }
+
+  #lost(cell: CellHandle, reason: string): void {
+    if (this.#closing) return;
+    const blamed = Atomics.load(cell.slot, SLOT_ATTEMPT);
+    if (cell === this.#spare) {
+      this.#spare = this.#start();
+      const details = { reason: `its top-level code or prepare() had to be ended (${reason})` };
+      if (this.#boot) this.#endBoot(this.#boot.id)?.reject(new NeiraError('NEIRA_BOOT_FAILED', details));
+      return;
+    }
+    const index = this.#cells.indexOf(cell);
+    this.#cells[index] = this.#boot ? this.#start() : this.#takeSpare();
+    this.#listener.onLost({
+      storeCell: cell.storeCell,
+      blamed: Math.max(blamed, 0),
+      attempts: [...cell.inside.keys()],
+      reason,
+    });
+  }
+
+  #takeSpare(): CellHandle {
+    const spare = this.#spare;
+    this.#spare = this.#start();
+    return spare;
+  }
+}

@@ -1,0 +1,34 @@
+/**
+ * What the engine uses of platform and packages that ship no types for it. The DOM library would declare
+ * WebAssembly too, together with a browser that is not there.
+ */
+declare namespace WebAssembly {
+  class Module {
+    constructor(bytes: Uint8Array);
+  }
+  class Instance {
+    constructor(module: Module, imports: Record<string, Record<string, ImportValue>>);
+    readonly exports: Record<string, unknown>;
+  }
+  class Memory {
+    constructor(size: { initial: number; maximum: number });
+    readonly buffer: ArrayBuffer;
+    grow(pages: number): number;
+  }
+  class Global<_Type extends string> {
+    value: number;
+  }
+  class RuntimeError extends Error {}
+  type ImportValue = Memory | ((...args: never[]) => unknown);
+}
+
+interface Buffer {
+  utf8Write(text: string, offset: number, length: number): number;
+  utf8Slice(start: number, end: number): string;
+}
+
+declare module '@ungap/structured-clone' {
+  export default function structuredClone(value: unknown): unknown;
+}
+declare module 'core-js/stable/url' {}
+declare module 'core-js/stable/url-search-params' {}

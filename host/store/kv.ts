@@ -1,0 +1,189 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { NeiraError } from '../errors.ts';
+import type { RangeRead, Reads } from './records.ts';
+
+/**
+ * Keys and versions.
+ *
+ * A version is a number that rises with every turn of the plugin that writes keys: all that one turn writes
+ * carries the same version, higher than any that the plugin's keys ever had. So a key that was deleted and
+ * made again never repeats a version, and a range is known to be unchanged by two numbers: any write into it
+ * raises its highest version, and a delete alone lowers its count.
+ */
+
+/** Above every text: SQLite orders blobs after texts. */
+const NO_END = new Uint8Array(0);
+const LOG_DIGITS = 16;
+const LAST_LOG_NUMBER = Number.MAX_SAFE_INTEGER;
+
+/** The least text above all that start with `prefix`, in the order of UTF-8 bytes. */
+export function prefixEnd(prefix: string): string | Uint8Array {
+  const points = Array.from(prefix.toWellFormed());
+  while (points.length > 0) {
+    const last = points.pop()!.codePointAt(0)!;
+    if (last === 0x10ffff) continue;
+    const next = last === 0xd7ff ? 0xe000 : last + 1;
+    return points.join('') + String.fromCodePoint(next);
+  }
+  return NO_END;
+}
+
+/** Where a listing begins: at the prefix, or after a key. */
+export function rangeStart(prefix: string, after: string | undefined): { key: string; inclusive: boolean } {
+  if (after === undefined) return { key: prefix, inclusive: true };
+  const beyond = after.startsWith(prefix) || Buffer.compare(Buffer.from(after), Buffer.from(prefix)) >= 0;
+  return beyond ? { key: after, inclusive: false } : { key: prefix, inclusive: true };
+}
+
+export function logKey(log: string, number: number): string {
+  return `${log}/${String(number).padStart(LOG_DIGITS, '0')}`;
+}
+
+/** The highest `<log>/<16 digits>` that exists; 0 without one. */
+export function prepareLastOf(db: DatabaseSync): (plugin: string, log: string) => number {
+  const digits = '[0-9]'.repeat(LOG_DIGITS);
+  const statement = db.prepare(
+    `select substr(k, -${LOG_DIGITS}) as n from kv where plugin = ? and k >= ? and k <= ?
+     and octet_length(k) = ? and substr(k, -${LOG_DIGITS}) glob '${digits}' order by k desc limit 1`,
+  );
+  return (plugin, log) => {
+    const first = logKey(log, 0);
+    const row = statement.get(plugin, first, `${log}/${'9'.repeat(LOG_DIGITS)}`, Buffer.byteLength(first));
+    return row ? Number(row['n']) : 0;
+  };
+}
+
+export class KvWriter {
+  readonly #version: StatementSync;
+  readonly #size: StatementSync;
+  readonly #set: StatementSync;
+  readonly #delete: StatementSync;
+  readonly #ranges: readonly StatementSync[];
+  readonly #lastOf: (plugin: string, log: string) => number;
+  readonly #usage: StatementSync;
+  readonly #setUsage: StatementSync;
+
+  constructor(db: DatabaseSync) {
+    this.#version = db.prepare('select version from kv where plugin = ? and k = ?');
+    this.#size = db.prepare('select octet_length(value) as bytes from kv where plugin = ? and k = ?');
+    this.#set = db.prepare(
+      `insert into kv(plugin, k, version, value) values(?, ?, ?, ?)
+       on conflict do update set version = excluded.version, value = excluded.value`,
+    );
+    this.#delete = db.prepare('delete from kv where plugin = ? and k = ?');
+    const range = (lower: string, upper: string) =>
+      db.prepare(
+        `select count(*) as count, coalesce(max(version), 0) as highest from (
+           select version from kv where plugin = ? and k ${lower} ? and k ${upper} ? limit ?)`,
+      );
+    this.#ranges = [range('>=', '<'), range('>=', '<='), range('>', '<'), range('>', '<=')];
+    this.#lastOf = prepareLastOf(db);
+    this.#usage = db.prepare('select bytes, kv_version from usage where plugin = ?');
+    this.#setUsage = db.prepare(
+      `insert into usage(plugin, bytes, kv_version) values(?, ?, ?)
+       on conflict do update set bytes = excluded.bytes, kv_version = excluded.kv_version`,
+    );
+  }
+
+  /** Whether everything that a turn read is still so. */
+  holds(plugin: string, reads: Reads): boolean {
+    for (const { key, version } of reads.keys) {
+      const row = this.#version.get(plugin, key);
+      if ((row ? row['version'] : 0) !== version) return false;
+    }
+    for (const range of reads.ranges) if (!this.#rangeHolds(plugin, range)) return false;
+    return true;
+  }
+
+  #rangeHolds(plugin: string, range: RangeRead): boolean {
+    const { prefix, until, count, highest } = range;
+    const start = rangeStart(prefix, range.after);
+    const statement = this.#ranges[(start.inclusive ? 0 : 2) + (until === undefined ? 0 : 1)]!;
+    // One more than was seen is enough to know that there are more.
+    const now = statement.get(plugin, start.key, until ?? prefixEnd(prefix), count + 1)!;
+    return now['count'] === count && now['highest'] === highest;
+  }
+
+  /** Begins the writes of one turn. */
+  change(plugin: string): KvChange {
+    const usage = this.#usage.get(plugin) as { bytes: number; kv_version: number } | undefined;
+    return new KvChange(this, plugin, usage?.bytes ?? 0, usage?.kv_version ?? 0);
+  }
+
+  set(plugin: string, key: string, version: number, value: string): number {
+    const before = this.#size.get(plugin, key);
+    this.#set.run(plugin, key, version, value);
+    const bytes = Buffer.byteLength(value);
+    return before ? bytes - Number(before['bytes']) : bytes + Buffer.byteLength(key);
+  }
+
+  delete(plugin: string, key: string): number {
+    const before = this.#size.get(plugin, key);
+    if (!before) return 0;
+    this.#delete.run(plugin, key);
+    return -Number(before['bytes']) - Buffer.byteLength(key);
+  }
+
+  lastOf(plugin: string, log: string): number {
+    return this.#lastOf(plugin, log);
+  }
+
+  saveUsage(plugin: string, bytes: number, version: number): void {
+    this.#setUsage.run(plugin, bytes, version);
+  }
+}
+
+/** The writes of one turn, and what they do to the bytes that its plugin holds. */
+export class KvChange {
+  readonly #kv: KvWriter;
+  readonly #plugin: string;
+  readonly #before: number;
+  readonly #version: number;
+  readonly #lastNumbers = new Map<string, number>();
+  #delta = 0;
+  #wroteKeys = false;
+
+  constructor(kv: KvWriter, plugin: string, bytes: number, lastVersion: number) {
+    this.#kv = kv;
+    this.#plugin = plugin;
+    this.#before = bytes;
+    this.#version = lastVersion + 1;
+  }
+
+  set(key: string, value: string): void {
+    this.#wroteKeys = true;
+    this.#delta += this.#kv.set(this.#plugin, key, this.#version, value);
+    this.#lastNumbers.clear();
+  }
+
+  delete(key: string): void {
+    this.#wroteKeys = true;
+    this.#delta += this.#kv.delete(this.#plugin, key);
+    this.#lastNumbers.clear();
+  }
+
+  /** Blind: the number is taken here, in the commit, so appends of two turns never conflict. */
+  append(log: string, value: string): void {
+    const last = this.#lastNumbers.get(log) ?? this.#kv.lastOf(this.#plugin, log);
+    if (last >= LAST_LOG_NUMBER) {
+      throw new NeiraError('NEIRA_VALUE_INVALID', { what: 'log', reason: `\`${log}\` has no numbers left` });
+    }
+    this.set(logKey(log, last + 1), value);
+    this.#lastNumbers.set(log, last + 1);
+  }
+
+  /** Counts bytes that the plugin holds elsewhere than under keys. */
+  hold(bytes: number): void {
+    this.#delta += bytes;
+  }
+
+  /** @throws NEIRA_STORAGE_FULL when the plugin grows beyond its quota; to shrink is always allowed. */
+  finish(storageMb: number): void {
+    if (this.#delta === 0 && !this.#wroteKeys) return;
+    const bytes = this.#before + this.#delta;
+    if (this.#delta > 0 && bytes > storageMb * 1024 * 1024) {
+      throw new NeiraError('NEIRA_STORAGE_FULL', { plugin: this.#plugin, storageMb });
+    }
+    this.#kv.saveUsage(this.#plugin, bytes, this.#wroteKeys ? this.#version : this.#version - 1);
+  }
+}

@@ -1,0 +1,322 @@
+/**
+ * One turn as the host functions see it: who is asking, what it may do, what it read, what it staged.
+ *
+ * Reads answer the committed state plus the turn's own staged writes. Everything read is kept with its
+ * version, so that the writer can tell at commit whether it still holds; everything staged commits
+ * together or not at all (design §4).
+ */
+import { decide, type GateView } from '../gates/decide.ts';
+import type { Mode, Scope } from '../gates/gates.ts';
+import { type ErrorCode, NeiraError } from './errors.ts';
+import type { Delivery } from './sandbox/messages.ts';
+import type { Effect, KeyRead, LogLine, RangeRead, Reads } from './store/records.ts';
+import type { TurnRandom } from './turn-random.ts';
+
+export interface TurnLimits {
+  readonly turnMs: number;
+  readonly cpuMs: number;
+  readonly memoryMb: number;
+  readonly hostCalls: number;
+  readonly publishes: number;
+  readonly outputBytes: number;
+  readonly logBytes: number;
+  readonly storageMb: number;
+}
+
+/** What an installed plugin may do, as flat permission names (`storage.read`, `io.send:console`, …). */
+export interface PluginPolicy {
+  readonly plugin: string;
+  /** Content digest of the version. */
+  readonly version: string;
+  readonly gate: GateView;
+  readonly asked: readonly string[];
+  readonly granted: readonly string[];
+  /** `name@version` of the events that the manifest names under `publishes`. */
+  readonly publishes: readonly string[];
+  readonly limits: TurnLimits;
+  /** JSON of the settings, defaults filled in. */
+  readonly settings: string;
+}
+
+/** The committed state, as the reader of a cell gives it. */
+export interface StateReader {
+  begin(): void;
+  end(): void;
+  get(plugin: string, key: string): { readonly value: string; readonly version: number } | undefined;
+  list(plugin: string, prefix: string, after: string | undefined, limit: number): readonly StateEntry[];
+  /** The number of the newest entry of the log `key`; 0 when it has none. */
+  lastOf(plugin: string, key: string): number;
+}
+
+export interface StateEntry {
+  readonly key: string;
+  readonly value: string;
+  readonly version: number;
+}
+
+export interface TurnOrigin {
+  readonly turnId: string;
+  readonly eventId: string;
+  readonly correlationId: string;
+  readonly tenant: string;
+  readonly caller: Scope | 'host';
+  readonly mode: Mode;
+  /** Staged effects are shown and dropped. */
+  readonly dryRun: boolean;
+  readonly startedAtMs: number;
+}
+
+/** What rides along with a delivery into a cell, for the host functions and the record. */
+export interface TurnDelivery extends Delivery, Omit<TurnOrigin, 'startedAtMs' | 'dryRun'> {
+  readonly subject: string;
+  /** After this moment the writer refuses the commit. */
+  readonly deadlineAtMs: number;
+  readonly idempotency?: { readonly key: string; readonly digest: string };
+}
+
+/** What a cell's composition root is given beside the sandbox's own parts. */
+export interface CellRoot {
+  readonly databasePath: string;
+  readonly secret: Uint8Array;
+}
+
+/** What one turn may stage at all, so that a plugin cannot fill the host's memory with what it will write. */
+const MAX_STAGED_BYTES = 8 * 1024 * 1024;
+const LOG_NUMBER_DIGITS = 16;
+
+export class TurnContext {
+  readonly policy: PluginPolicy;
+  readonly origin: TurnOrigin;
+  readonly random: TurnRandom;
+  readonly effects: Effect[] = [];
+  readonly logs: LogLine[] = [];
+  #hostCalls = 0;
+  #publishes = 0;
+  #logBytes = 0;
+  #droppedLogs = 0;
+  #stagedBytes = 0;
+  #reading = false;
+  readonly #reader: StateReader;
+  readonly #keysRead = new Map<string, KeyRead>();
+  readonly #rangesRead: RangeRead[] = [];
+  /** Staged values by key; undefined is a staged removal. */
+  readonly #staged = new Map<string, string | undefined>();
+  /** Logs with staged appends that were not given numbers yet. */
+  readonly #appended = new Map<string, string[]>();
+
+  constructor(policy: PluginPolicy, origin: TurnOrigin, reader: StateReader, random: TurnRandom) {
+    this.policy = policy;
+    this.origin = origin;
+    this.random = random;
+    this.#reader = reader;
+  }
+
+  get reads(): Reads {
+    return { keys: [...this.#keysRead.values()], ranges: this.#rangesRead };
+  }
+
+  get publishedCount(): number {
+    return this.#publishes;
+  }
+
+  /** Closes the read snapshot. */
+  end(): void {
+    if (this.#reading) this.#reader.end();
+    this.#reading = false;
+    if (this.#droppedLogs > 0) {
+      const message = `${this.#droppedLogs} log lines above limits.log_kb were dropped`;
+      this.logs.push({ level: 'warn', message, atMs: this.origin.startedAtMs });
+    }
+  }
+
+  /** @throws NEIRA_HOST_CALLS_EXCEEDED, which ends the turn: a plugin cannot catch it and go on calling. */
+  countCall(): void {
+    this.#hostCalls++;
+    const max = this.policy.limits.hostCalls;
+    if (this.#hostCalls > max) throw this.refusal('NEIRA_HOST_CALLS_EXCEEDED', { max });
+  }
+
+  /** @throws NEIRA_PERMISSION_DENIED unless asked in the manifest, granted, gate open, mode allowing. */
+  require(permission: string): void {
+    const { plugin, asked, granted, gate } = this.policy;
+    const decision = decide({
+      about: 'call',
+      plugin,
+      permission,
+      asked: asked.includes(permission),
+      granted: granted.includes(permission),
+      gate,
+      mode: this.origin.mode,
+      caller: this.origin.caller,
+    });
+    if (decision.verdict === 'run' || (decision.verdict === 'dry-run' && this.origin.dryRun)) return;
+    throw this.refusal((decision.code ?? 'NEIRA_PERMISSION_DENIED') as ErrorCode, {
+      permission,
+      reason: decision.reason,
+      remedy: decision.remedy,
+      ...decision.details,
+    });
+  }
+
+  refusal(code: ErrorCode, details: Record<string, unknown> = {}): NeiraError {
+    return new NeiraError(code, { plugin: this.policy.plugin, ...details });
+  }
+
+  // --- state
+
+  get(key: string): StateEntry | undefined {
+    this.#numberAppends(key);
+    const committed = this.#readKey(key);
+    if (!this.#staged.has(key)) return committed;
+    const value = this.#staged.get(key);
+    return value === undefined ? undefined : { key, value, version: (committed?.version ?? 0) + 1 };
+  }
+
+  /** The version that the key is at for this turn; 0 when it does not exist. */
+  versionOf(key: string): number {
+    return this.get(key)?.version ?? 0;
+  }
+
+  list(prefix: string, after: string | undefined, limit: number, maxBytes: number): readonly StateEntry[] {
+    this.#numberAppends(prefix);
+    const staged = [...this.#staged].filter(
+      ([key]) => key.startsWith(prefix) && (after === undefined || key > after),
+    );
+    this.#beginReading();
+    const wanted = limit + staged.length;
+    const committed = this.#reader.list(this.policy.plugin, prefix, after, wanted);
+    const last = committed.at(-1);
+    this.#rangesRead.push({
+      prefix,
+      ...(after !== undefined && { after }),
+      ...(committed.length === wanted && last && { until: last.key }),
+      count: committed.length,
+      highest: committed.reduce((highest, { version }) => Math.max(highest, version), 0),
+    });
+    const merged = new Map(committed.map((entry) => [entry.key, entry]));
+    for (const [key, value] of staged) {
+      if (value === undefined) merged.delete(key);
+      else merged.set(key, { key, value, version: (merged.get(key)?.version ?? 0) + 1 });
+    }
+    const horizon = committed.length === wanted ? last?.key : undefined;
+    const ordered = [...merged.values()]
+      .filter(({ key }) => horizon === undefined || compareKeys(key, horizon) <= 0)
+      .sort((a, b) => compareKeys(a.key, b.key))
+      .slice(0, limit);
+    return withinBytes(ordered, maxBytes);
+  }
+
+  // --- effects
+
+  set(key: string, value: string): void {
+    this.#stage({ op: 'set', key, value }, key.length + value.length);
+    this.#staged.set(key, value);
+  }
+
+  delete(key: string): void {
+    this.#stage({ op: 'delete', key }, key.length);
+    this.#staged.set(key, undefined);
+  }
+
+  append(key: string, value: string): void {
+    this.#stage({ op: 'append', key, value }, key.length + value.length);
+    const waiting = this.#appended.get(key);
+    if (waiting) waiting.push(value);
+    else this.#appended.set(key, [value]);
+  }
+
+  record(effect: Extract<Effect, { op: 'record' }>): void {
+    this.#stage(effect, effect.line.length + effect.text.length);
+  }
+
+  publish(effect: Extract<Effect, { op: 'publish' }>): void {
+    const max = this.policy.limits.publishes;
+    if (++this.#publishes > max) throw this.refusal('NEIRA_PUBLISHES_EXCEEDED', { max });
+    this.#stage(effect, effect.envelope.length);
+  }
+
+  send(effect: Extract<Effect, { op: 'send' }>): void {
+    const max = this.policy.limits.publishes;
+    if (++this.#publishes > max) throw this.refusal('NEIRA_PUBLISHES_EXCEEDED', { max });
+    this.#stage(effect, effect.payload.length);
+  }
+
+  /** Keeps the line within the byte budget of the turn; what is over is counted and dropped. */
+  log(level: LogLine['level'], message: string): void {
+    const bytes = Buffer.byteLength(message) + 1;
+    if (this.#logBytes + bytes > this.policy.limits.logBytes) {
+      this.#droppedLogs++;
+      return;
+    }
+    this.#logBytes += bytes;
+    this.logs.push({ level, message, atMs: this.origin.startedAtMs });
+  }
+
+  #stage(effect: Effect, bytes: number): void {
+    this.#stagedBytes += bytes;
+    if (this.#stagedBytes > MAX_STAGED_BYTES) {
+      throw this.refusal('NEIRA_VALUE_TOO_LARGE', {
+        what: 'work staged in one turn',
+        bytes: this.#stagedBytes,
+        maxBytes: MAX_STAGED_BYTES,
+      });
+    }
+    this.effects.push(effect);
+  }
+
+  #beginReading(): void {
+    if (this.#reading) return;
+    this.#reader.begin();
+    this.#reading = true;
+  }
+
+  #readKey(key: string): StateEntry | undefined {
+    this.#beginReading();
+    const found = this.#reader.get(this.policy.plugin, key);
+    if (!this.#keysRead.has(key)) this.#keysRead.set(key, { key, version: found?.version ?? 0 });
+    return found && { key, ...found };
+  }
+
+  /**
+   * A turn that reads a log it appended to needs to know the numbers: they are those that the commit will
+   * give, provided that nobody else appends – which the range read makes sure of.
+   */
+  #numberAppends(touched: string): void {
+    for (const [log, values] of this.#appended) {
+      const prefix = `${log}/`;
+      if (!touched.startsWith(prefix) && !prefix.startsWith(touched)) continue;
+      this.#appended.delete(log);
+      this.#beginReading();
+      const last = this.#reader.lastOf(this.policy.plugin, log);
+      const lastKey = logKey(log, last);
+      const tail = this.#reader.list(this.policy.plugin, prefix, last > 0 ? lastKey : undefined, 1);
+      this.#rangesRead.push({
+        prefix,
+        ...(last > 0 && { after: lastKey }),
+        count: tail.length,
+        highest: tail[0]?.version ?? 0,
+      });
+      values.forEach((value, index) => {
+        this.#staged.set(logKey(log, last + 1 + index), value);
+      });
+    }
+  }
+}
+
+export function logKey(log: string, number: number): string {
+  return `${log}/${String(number).padStart(LOG_NUMBER_DIGITS, '0')}`;
+}
+
+/** SQLite orders text by its UTF-8 bytes. */
+function compareKeys(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+}
+
+function withinBytes(entries: readonly StateEntry[], maxBytes: number): readonly StateEntry[] {
+  let bytes = 0;
+  const end = entries.findIndex((entry, index) => {
+    bytes += entry.key.length + entry.value.length;
+    return index > 0 && bytes > maxBytes;
+  });
+  return end < 0 ? entries : entries.slice(0, end);
+}

@@ -1,0 +1,221 @@
+/**
+ * THE SPINE: one delivery from start to commit.
+ *
+ *     deliver → decide → queue (order per key) → cell runs handle() → writer commits → reply
+ *
+ * A delivery is handed in with the plugin that serves it. It settles exactly once: with the outcome that
+ * the writer committed, with a dry run that went nowhere, or with an error and nothing kept.
+ */
+import { type Decision, decide, type Question } from '../gates/decide.ts';
+import type { Mode, Scope } from '../gates/gates.ts';
+import { type ErrorCode, fromShape, NeiraError } from './errors.ts';
+import type { LostCell, PoolListener } from './sandbox/pool.ts';
+import type { Ack, TurnOutcome, TurnRecord } from './store/records.ts';
+import type { PluginPolicy, TurnDelivery } from './turn-context.ts';
+import { type Task, TurnQueue } from './turn-queue.ts';
+
+/** A plugin as turns need it. */
+export interface Serving {
+  readonly id: string;
+  readonly state: Extract<Question, { about: 'delivery' }>['plugin'];
+  readonly generation: number;
+  readonly policy: PluginPolicy;
+  /** Cells that its turns may be spread over. */
+  readonly concurrency: number;
+  /** Whether it was granted anything that changes or sends something. */
+  readonly writes: boolean;
+}
+
+export interface IncomingEvent {
+  readonly eventId: string;
+  readonly subject: string;
+  readonly correlationId: string;
+  readonly tenant: string;
+  readonly envelope: string;
+  /** Deliveries of one key run in order; undefined promises no order. */
+  readonly key: string | undefined;
+  readonly caller: Scope | 'host';
+  readonly mode: Mode;
+  readonly dryRun: boolean;
+  readonly deadlineAtMs: number;
+  readonly idempotency?: { readonly key: string; readonly digest: string };
+}
+
+export type TurnResult =
+  | { readonly kind: 'committed'; readonly outcome: TurnOutcome }
+  /** The client's idempotency key was used before: the stored reply, JSON. */
+  | { readonly kind: 'replayed'; readonly reply: string }
+  | { readonly kind: 'dry'; readonly record: TurnRecord };
+
+/** What turns need of sandbox and store; the composition root connects them. */
+export interface TurnParts {
+  readonly cells: number;
+  send(cell: number, deliveries: readonly TurnDelivery[]): void;
+  settled(cell: number, attempt: number): void;
+  submit(record: TurnRecord): Promise<Ack>;
+  /** Resolves when everything that a lost cell had sent is committed and acknowledged. */
+  fence(storeCell: number): Promise<void>;
+  perform(sends: NonNullable<Extract<Ack, { ok: true }>['sends']>): void;
+  /** Three turns of three deliveries killed their cells, with no success between. */
+  quarantine(plugin: string, reason: string): void;
+}
+
+/** A plugin that ends cells this often within the window, without one success between, is quarantined. */
+const QUARANTINE_KILLS = 3;
+const QUARANTINE_WINDOW_MS = 5 * 60_000;
+const MAX_CONFLICTS = 3;
+
+export class Turns implements PoolListener {
+  readonly #parts: TurnParts;
+  readonly #queue: TurnQueue;
+  readonly #kills = new Map<string, number[]>();
+
+  constructor(parts: TurnParts) {
+    this.#parts = parts;
+    this.#queue = new TurnQueue(parts.cells, (cell, deliveries) => parts.send(cell, deliveries));
+  }
+
+  /** Turns that have not settled. */
+  get pending(): number {
+    return this.#queue.size;
+  }
+
+  /**
+   * Runs one delivery to its end.
+   * @throws NEIRA_BUSY, NEIRA_DEADLINE, NEIRA_STORE_CONFLICT, NEIRA_DISK_FULL, …: nothing was kept.
+   */
+  deliver(serving: Serving, event: IncomingEvent): Promise<TurnResult> {
+    return this.#queue.add(serving, event);
+  }
+
+  /** Waits until every turn that was accepted has settled. */
+  drain(): Promise<void> {
+    return this.#queue.drained();
+  }
+
+  /** Ends the waiting for this plugin's turns when nothing of `generation` is left inside a cell. */
+  idle(generation: number): Promise<void> {
+    return this.#queue.idle(generation);
+  }
+
+  // --- from the writer
+
+  acknowledge(ack: Ack): void {
+    const task = ack.turnId === undefined ? undefined : this.#queue.byTurn(ack.turnId);
+    if (!task) return;
+    this.#parts.settled(task.cell, task.delivery.attempt);
+    if (ack.ok) {
+      if (ack.sends?.length) this.#parts.perform(ack.sends);
+      this.#kills.delete(task.serving.id);
+      if (ack.replay !== undefined) this.#queue.resolve(task, { kind: 'replayed', reply: ack.replay });
+      else this.#queue.resolve(task, { kind: 'committed', outcome: ack.outcome! });
+    } else if (ack.conflict) this.#conflict(task);
+    else this.#queue.reject(task, fromShape(ack.error));
+  }
+
+  #conflict(task: Task): void {
+    task.conflicts++;
+    if (task.conflicts <= MAX_CONFLICTS) this.#queue.rerun(task, task.conflicts === MAX_CONFLICTS);
+    else this.#queue.reject(task, new NeiraError('NEIRA_STORE_CONFLICT', { attempts: task.conflicts }));
+  }
+
+  // --- from the cells
+
+  onDry(attempt: number, record: string): void {
+    const task = this.#queue.byAttempt(attempt);
+    if (task) this.#queue.resolve(task, { kind: 'dry', record: JSON.parse(record) as TurnRecord });
+  }
+
+  onLost(lost: LostCell): void {
+    void this.#recover(lost).catch((error: unknown) => {
+      for (const attempt of lost.attempts) {
+        const task = this.#queue.byAttempt(attempt);
+        if (task) this.#queue.reject(task, error);
+      }
+    });
+  }
+
+  /** The turn that was running is blamed; its neighbours, which did nothing, run again elsewhere. */
+  async #recover({ storeCell, blamed, attempts, reason }: LostCell): Promise<void> {
+    await this.#parts.fence(storeCell);
+    for (const attempt of attempts) {
+      const task = this.#queue.byAttempt(attempt);
+      if (!task) continue;
+      if (attempt === blamed) await this.#blame(task, reason);
+      else this.#queue.rerun(task, false);
+    }
+  }
+
+  async #blame(task: Task, reason: string): Promise<void> {
+    const { serving, delivery } = task;
+    const { turnMs } = serving.policy.limits;
+    const error = new NeiraError('NEIRA_CELL_LOST', { plugin: serving.id, turnMs, reason });
+    this.#countKill(serving.id);
+    if (delivery.dryRun) {
+      this.#queue.reject(task, error);
+      return;
+    }
+    const now = Date.now();
+    const ack = await this.#parts.submit({
+      kind: 'turn',
+      turnId: delivery.turnId,
+      plugin: serving.id,
+      version: serving.policy.version,
+      gate: serving.policy.gate.id,
+      eventId: delivery.eventId,
+      envelope: delivery.envelope,
+      subject: delivery.subject,
+      startedAtMs: now,
+      reads: { keys: [], ranges: [] },
+      effects: [],
+      outcome: {
+        status: 'failed',
+        error: { code: error.code, details: error.details, message: error.message },
+      },
+      fuel: 0,
+      runMs: turnMs,
+      storageMb: serving.policy.limits.storageMb,
+      ...(delivery.idempotency && { idempotency: delivery.idempotency }),
+      logs: [{ level: 'error', message: error.message, atMs: now }],
+    });
+    if (ack.ok) this.#queue.resolve(task, { kind: 'committed', outcome: ack.outcome! });
+    else this.#queue.reject(task, ack.conflict ? error : fromShape(ack.error));
+  }
+
+  #countKill(plugin: string): void {
+    const since = Date.now() - QUARANTINE_WINDOW_MS;
+    const kills = [...(this.#kills.get(plugin) ?? []).filter((at) => at > since), Date.now()];
+    this.#kills.set(plugin, kills);
+    if (kills.length < QUARANTINE_KILLS) return;
+    this.#kills.delete(plugin);
+    this.#parts.quarantine(plugin, `${QUARANTINE_KILLS} of its turns had to be ended with their cell`);
+  }
+}
+
+/** The decision for one delivery, made here so that every way in asks the same question. */
+export function decideDelivery(
+  serving: Serving,
+  gates: Extract<Question, { about: 'delivery' }>['gates'],
+  event: Pick<IncomingEvent, 'caller' | 'mode' | 'dryRun'>,
+): Decision {
+  return decide({
+    about: 'delivery',
+    source: event.caller === 'host' ? 'host' : 'ui',
+    gates,
+    ...(serving.state && { plugin: serving.state }),
+    writes: serving.writes,
+    mode: event.mode,
+    caller: event.caller,
+    dryRun: event.dryRun,
+  });
+}
+
+export function refusalOf(decision: Decision, details: Record<string, unknown> = {}): NeiraError {
+  const { code, reason, remedy } = decision;
+  return new NeiraError((code ?? 'NEIRA_INTERNAL') as ErrorCode, {
+    reason,
+    remedy,
+    ...decision.details,
+    ...details,
+  });
+}
