@@ -5,11 +5,9 @@
  */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import type { GateDeclaration } from '../gates/gates.ts';
 import { renderCapabilities } from '../gates/render-capabilities.ts';
-import gatesSchema from '../gates/schema.json' with { type: 'json' };
 import { ERRORS } from '../host/errors.ts';
-import { compileSchema, parseYaml, validate } from '../host/schema.ts';
+import { loadGates } from '../host/registry/gate-catalogue.ts';
 import { renderErrors } from './render-errors.ts';
 import { renderFunctions, renderGuestTypes, renderHostTypes } from './render-types.ts';
 import { readWit, type WitPackage } from './wit-reader.ts';
@@ -41,12 +39,6 @@ export function loadWit(): WitPackage {
   return readWit(
     new Map(names.map((name) => [`${WIT}/${name}`, readFileSync(path.join(ROOT, WIT, name), 'utf8')])),
   );
-}
-
-function loadGates(): readonly GateDeclaration[] {
-  const value = parseYaml(readFileSync(path.join(ROOT, 'gates/gates.yaml'), 'utf8'), 'gates/gates.yaml');
-  validate(compileSchema(gatesSchema), value, 'gates/gates.yaml');
-  return (value as { gates: readonly GateDeclaration[] }).gates;
 }
 
 function read(file: string): string | undefined {

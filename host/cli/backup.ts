@@ -1,4 +1,5 @@
-import { chmod, copyFile, open, rename, rm, stat } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { chmod, copyFile, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { Command } from 'commander';
@@ -7,6 +8,11 @@ import { NeiraError } from '../errors.ts';
 import { run, type Session } from './command.ts';
 
 const DATABASE = 'neira.db';
+/** Files that SQLite keeps beside a database. */
+const COMPANIONS = ['-wal', '-shm', '-journal'];
+const SQLITE_BUSY = 5;
+const SQLITE_CORRUPT = 11;
+const SQLITE_NOTADB = 26;
 
 export function addBackup(program: Command): void {
   program
@@ -26,21 +32,23 @@ async function backup({ out, host }: Session): Promise<void> {
 }
 
 /**
- * Replaces the database by a backup: checked first, copied beside it, then swapped by one rename. The database that
- * it replaces is kept aside. The home is held for ourselves meanwhile, so a host that runs is noticed and one that
- * starts has to wait.
+ * Replaces the database by a backup: copied beside it, the copy checked, then swapped by one rename. The database
+ * that it replaces is kept aside. The home is locked meanwhile as a host locks it, so that none runs beside this.
  */
 async function restore({ out }: Session, file: string): Promise<void> {
   const { home } = loadConfig(process.env);
   const target = join(home, DATABASE);
   const fresh = `${target}.restoring`;
-  await requireBackup(file);
-  const release = holdDatabase(target, home);
+  const { lockHome } = await import('../store/lock.ts');
+  using _lock = lockHome(home);
   try {
-    await copyFile(file, fresh);
+    await copyFile(file, fresh).catch((error: NodeJS.ErrnoException) => {
+      throw failed(`\`${file}\` cannot be read (${error.code})`);
+    });
     await chmod(fresh, 0o600);
+    requireWhole(fresh, file);
     await sync(fresh);
-    const aside = await setAside(target);
+    const aside = await setAside(target, home);
     await rename(fresh, target);
     await sync(home);
     out.result({ restored: file, database: target, replaced: aside ?? null }, () => {
@@ -48,90 +56,64 @@ async function restore({ out }: Session, file: string): Promise<void> {
       if (aside !== undefined) out.line(`What it replaced is kept as ${aside}.`);
     });
   } finally {
-    release();
-    await rm(fresh, { force: true });
+    for (const suffix of ['', ...COMPANIONS]) await rm(fresh + suffix, { force: true });
   }
 }
 
-/** @throws NEIRA_STORE_FAILED unless `file` is a whole database. */
-async function requireBackup(file: string): Promise<void> {
-  const found = await stat(file).catch((error: NodeJS.ErrnoException) => {
-    throw failed(`\`${file}\` cannot be read (${error.code})`);
-  });
-  if (!found.isFile()) throw failed(`\`${file}\` is no file`);
+/** @throws NEIRA_STORE_FAILED unless `copy`, which came from `file`, is a whole database. */
+function requireWhole(copy: string, file: string): void {
   let verdict: unknown;
   try {
-    using database = new DatabaseSync(file, { readOnly: true });
-    const tables = database.prepare('select count(*) as n from sqlite_schema').get();
-    verdict =
-      Number(tables?.['n']) === 0
-        ? 'it is empty'
-        : database.prepare('pragma quick_check(1)').get()?.['quick_check'];
+    using database = new DatabaseSync(copy);
+    // So that all of it is in the one file that is renamed.
+    database.exec('pragma journal_mode = delete');
+    const journal = database
+      .prepare("select 1 from sqlite_schema where type = 'table' and name = 'journal'")
+      .get();
+    verdict = journal
+      ? database.prepare('pragma quick_check(1)').get()?.['quick_check']
+      : 'Neira did not write it';
   } catch (error) {
     verdict = (error as Error).message;
   }
   if (verdict !== 'ok') throw failed(`\`${file}\` is not a whole backup (${String(verdict)})`);
 }
 
-/**
- * Leaving WAL needs every other connection closed: so it fails while a host runs, whichever lock that host keeps,
- * and it folds the WAL into the file that will be kept aside.
- * @throws NEIRA_HOME_LOCKED
- */
-function holdDatabase(target: string, home: string): () => void {
-  let database: DatabaseSync;
-  try {
-    database = new DatabaseSync(target, { timeout: 0 });
-  } catch (error) {
-    throw failed(`\`${target}\` cannot be opened (${(error as Error).message})`);
-  }
-  try {
-    database.exec('pragma locking_mode = exclusive; pragma journal_mode = delete; begin exclusive');
-  } catch (error) {
-    database.close();
-    if (isBusy(error)) throw new NeiraError('NEIRA_HOME_LOCKED', { home });
-    // What is damaged cannot be held, and is what a backup is for.
-    if (!isDamaged(error)) throw failed((error as Error).message);
-    return () => {};
-  }
-  return () => database.close();
-}
-
-async function setAside(target: string): Promise<string | undefined> {
-  const stamp = new Date().toISOString().replace(/[:.]/g, '-');
-  const aside = `${target}.replaced-${stamp}`;
-  // A damaged database may have left its WAL; it belongs to the old file and must not meet the new one.
-  for (const suffix of ['-wal', '-shm']) await rename(target + suffix, aside + suffix).catch(ignoreMissing);
-  const { size } = await stat(target);
-  if (size === 0) return undefined;
+async function setAside(target: string, home: string): Promise<string | undefined> {
+  if (!existsSync(target)) return undefined;
+  foldWal(target, home);
+  const aside = `${target}.replaced-${new Date().toISOString().replace(/[:.]/g, '-')}`;
+  // A damaged database may still have a WAL; it belongs to the old file and must not meet the new one.
+  for (const suffix of COMPANIONS) await moveIfThere(target + suffix, aside + suffix);
   await rename(target, aside);
   return aside;
+}
+
+/**
+ * Brings all of the database into its one file. That needs every other connection closed, so it also notices a
+ * program that has the database open without the lock of the home.
+ * @throws NEIRA_HOME_LOCKED
+ */
+function foldWal(target: string, home: string): void {
+  try {
+    using database = new DatabaseSync(target, { timeout: 0 });
+    database.exec('pragma journal_mode = delete');
+  } catch (error) {
+    // The lower byte says which kind of error it is.
+    const kind = Number((error as { errcode?: number }).errcode ?? 0) & 0xff;
+    if (kind === SQLITE_BUSY) throw new NeiraError('NEIRA_HOME_LOCKED', { home }, { cause: error });
+    // What is damaged cannot be folded, and is what a backup is for.
+    if (kind !== SQLITE_CORRUPT && kind !== SQLITE_NOTADB) throw failed((error as Error).message);
+  }
+}
+
+async function moveIfThere(from: string, to: string): Promise<void> {
+  if (existsSync(from)) await rename(from, to);
 }
 
 async function sync(path: string): Promise<void> {
   await using handle = await open(path, 'r');
   await handle.sync();
-}
-
-function ignoreMissing(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'ENOENT') throw error;
-}
-
-const SQLITE_BUSY = 5;
-const SQLITE_CORRUPT = 11;
-const SQLITE_NOTADB = 26;
-
-function codeOf(error: unknown): number {
-  // The lower byte: the rest says more than is asked.
-  return Number((error as { errcode?: number }).errcode ?? 0) & 0xff;
-}
-
-function isBusy(error: unknown): boolean {
-  return codeOf(error) === SQLITE_BUSY;
-}
-
-function isDamaged(error: unknown): boolean {
-  return [SQLITE_CORRUPT, SQLITE_NOTADB].includes(codeOf(error));
 }
 
 function failed(reason: string): NeiraError {

@@ -1,5 +1,8 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { loadConfig } from '../config.ts';
+import { NeiraError } from '../errors.ts';
 import { run, type Session } from './command.ts';
 import { plain, tint } from './output.ts';
 import { readCount } from './plugin.ts';
@@ -11,13 +14,6 @@ interface Entry {
   readonly action: string;
   readonly target: string;
   readonly note?: string;
-}
-
-/** What `store/journal.ts` says of the journal in a home. */
-interface Verdict {
-  readonly ok: boolean;
-  readonly entries: number;
-  readonly reason?: string;
 }
 
 export function addJournal(program: Command): void {
@@ -60,19 +56,30 @@ async function journal(session: Session, { after, limit, verify }: Options): Pro
 /** Judges the home itself, so that a host that was tampered with cannot vouch for its own journal. */
 async function verifyHome({ out }: Session): Promise<void> {
   const { home } = loadConfig(process.env);
-  const store = (await import(new URL('../store/journal.ts', import.meta.url).href)) as {
-    verifyJournal(home: string): Promise<Verdict> | Verdict;
-  };
-  const verdict = await store.verifyJournal(home);
-  out.result(verdict, () => {
-    if (verdict.ok)
-      out.line(`${tint('good', 'whole:')} ${verdict.entries} entries, each chained to the one before it.`);
+  if (!existsSync(join(home, 'neira.db')))
+    throw new NeiraError('NEIRA_NOT_FOUND', { what: 'journal in', id: home });
+  const { verifyJournal } = await import('../store/verify-journal.ts');
+  const report = judge(() => verifyJournal(home));
+  out.result(report, () => {
+    if (report.ok)
+      out.line(`${tint('good', 'whole:')} ${report.entries} entries, each chained to the one before it.`);
   });
-  if (verdict.ok) return;
-  out.remark(
-    `${tint('bad', 'broken:', process.stderr)} ${plain(verdict.reason ?? 'the chain of hashes does not hold')}`,
-  );
+  if (report.pendingLines > 0)
+    out.remark(`The next boot writes ${report.pendingLines} lines that the last one could not.`);
+  if (report.ok) return;
+  const { seq, file, line, what } = report.problem ?? { what: 'the chain does not hold' };
+  const place = [file && `${file}:${line ?? '?'}`, seq && `entry ${seq}`].filter(Boolean).join(', ');
+  out.remark(`${tint('bad', 'broken:', process.stderr)} ${plain(place === '' ? what : `${place}: ${what}`)}`);
   process.exitCode = 1;
+}
+
+/** A database that cannot be read is no mistake of the command line. */
+function judge<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw new NeiraError('NEIRA_STORE_FAILED', { reason: (error as Error).message }, { cause: error });
+  }
 }
 
 function readSequence(text: string): number {

@@ -1,5 +1,5 @@
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { join, relative, resolve } from 'node:path';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { dirname, join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Command, InvalidArgumentError } from 'commander';
 import { NeiraError } from '../errors.ts';
@@ -7,6 +7,9 @@ import { run, type Session } from './command.ts';
 
 const TEMPLATE_ID = 'hello';
 const TEMPLATE = fileURLToPath(new URL(`../../plugins/scripts/${TEMPLATE_ID}`, import.meta.url));
+/** The template's test imports the kit of the checkout by a path of its own place. */
+const KIT_FROM_TEMPLATE = '../../../test/kit/';
+const KIT = fileURLToPath(new URL('../../test/kit', import.meta.url));
 const ID = /^[a-z][a-z0-9_]*(\.[a-z0-9_]+)*$/;
 
 export function addNew(program: Command): void {
@@ -32,33 +35,35 @@ async function create({ out }: Session, id: string, { dir }: { dir: string }): P
   });
 }
 
-/** Into a folder of another name first, so that nobody finds half a plugin. */
+/** Making the folder claims it; what could not be finished is taken away again. */
 async function copyTemplate(id: string, target: string): Promise<void> {
-  const building = `${target}.${process.pid}.tmp`;
+  const unwritable = ({ code }: NodeJS.ErrnoException): NeiraError =>
+    code === 'EEXIST'
+      ? new NeiraError('NEIRA_CONFLICT', { what: 'folder', id: target, by: 'what is there' })
+      : new NeiraError('NEIRA_SOURCE_REFUSED', { reason: `\`${target}\` cannot be written (${code})` });
   try {
-    await mkdir(resolve(building, '..'), { recursive: true });
-    await copyFolder(TEMPLATE, building, id);
+    await mkdir(dirname(target), { recursive: true });
     await mkdir(target);
-    await rename(building, target);
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'EEXIST')
-      throw new NeiraError('NEIRA_CONFLICT', { what: 'folder', id: target, by: 'what is there' });
-    throw code === undefined
-      ? error
-      : new NeiraError('NEIRA_SOURCE_REFUSED', { reason: `${target} cannot be written (${code})` });
-  } finally {
-    await rm(building, { recursive: true, force: true });
+    throw unwritable(error as NodeJS.ErrnoException);
+  }
+  try {
+    const kit = `${relative(target, KIT).split(sep).join('/')}/`;
+    await copyInto(TEMPLATE, target, (text) => withId(text, id).replaceAll(KIT_FROM_TEMPLATE, kit));
+  } catch (error) {
+    await rm(target, { recursive: true, force: true });
+    throw unwritable(error as NodeJS.ErrnoException);
   }
 }
 
-async function copyFolder(from: string, to: string, id: string): Promise<void> {
-  await mkdir(to);
+async function copyInto(from: string, to: string, adapt: (text: string) => string): Promise<void> {
   for (const entry of await readdir(from, { withFileTypes: true })) {
     if (entry.name.startsWith('.') || entry.name === 'node_modules') continue;
     const [source, target] = [join(from, entry.name), join(to, entry.name)];
-    if (entry.isDirectory()) await copyFolder(source, target, id);
-    else await writeFile(target, withId(await readFile(source, 'utf8'), id));
+    if (entry.isDirectory()) {
+      await mkdir(target);
+      await copyInto(source, target, adapt);
+    } else await writeFile(target, adapt(await readFile(source, 'utf8')));
   }
 }
 

@@ -46,7 +46,7 @@ export function createOutput(json: boolean): Output {
       }
       const table = new Table({
         head: head.map((name) => tint('strong', name)),
-        style: { head: [], border: ['dim'] },
+        style: { head: [], border: [] },
       });
       table.push(...rows.map((row) => [...row]));
       line(table.toString());

@@ -216,14 +216,19 @@ describe('what reaches the host', () => {
     await send('POST /api/neira/plugins?enable=0', {
       manifest: { id: 'a' },
       files: { 'a.bin': { base64: 'AA==' } },
-      signature: 's',
+      signature: { keyId: 'k', signature: 's' },
     });
     expect(server.api.calls).toEqual([
       ['registerPlugin', { from: 'path', path: '/some/folder' }, { enable: true, grantAll: true }],
       ['registerPlugin', { from: 'catalog', id: 'ui.pencil' }, { enable: false, grantAll: false }],
       [
         'registerPlugin',
-        { from: 'inline', manifest: { id: 'a' }, files: { 'a.bin': { base64: 'AA==' } }, signature: 's' },
+        {
+          from: 'inline',
+          manifest: { id: 'a' },
+          files: { 'a.bin': { base64: 'AA==' } },
+          signature: { keyId: 'k', signature: 's' },
+        },
         { enable: false, grantAll: false },
       ],
     ]);

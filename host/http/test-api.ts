@@ -251,6 +251,7 @@ export async function post(
   return {
     status: response.status,
     type: response.headers.get('content-type'),
+    // biome-ignore lint/suspicious/noExplicitAny: the tests judge its shape
     problem: (await response.json()) as Record<string, any>,
   };
 }

@@ -93,6 +93,7 @@ function metaId(atMs: number, seq: number): string {
 
 function base32(value: number, digits: number): string {
   let text = '';
-  for (let rest = value, n = 0; n < digits; n++, rest = Math.floor(rest / 32)) text = BASE32[rest % 32] + text;
+  for (let rest = value, n = 0; n < digits; n++, rest = Math.floor(rest / 32))
+    text = BASE32[rest % 32] + text;
   return text;
 }

@@ -63,12 +63,8 @@ export class LineWriter {
   constructor(db: DatabaseSync, home: string) {
     this.#home = home;
     this.#find = db.prepare('select id from file where path = ?');
-    this.#create = db.prepare(
-      'insert into file(path, kind, size, synced) values(?, ?, 0, 0) returning id',
-    );
-    this.#grow = db.prepare(
-      'update file set size = size + ?, mtime_ms = null where id = ? returning size',
-    );
+    this.#create = db.prepare('insert into file(path, kind, size, synced) values(?, ?, 0, 0) returning id');
+    this.#grow = db.prepare('update file set size = size + ?, mtime_ms = null where id = ? returning size');
   }
 
   // --- inside the transaction
@@ -77,7 +73,8 @@ export class LineWriter {
   append(kind: FileKind, path: string, line: string): { file: number; offset: number; bytes: number } {
     const known = this.#find.get(path) ?? this.#create.get(path, kind)!;
     const file = Number(known['id']);
-    if (!this.#open.has(file)) requireSafeFolder(this.#home, path);
+    // Refused before it commits; the journal has no choice but to commit, and its file becomes a suspect.
+    if (kind === 'record' && !this.#open.has(file)) requireSafeFolder(this.#home, path);
     const bytes = Buffer.byteLength(line) + 1;
     const offset = Number(this.#grow.get(bytes, file)!['size']) - bytes;
     this.#staged.push({ file, kind, path, offset, text: line });
@@ -200,6 +197,15 @@ export class LineWriter {
     const taken = this.#watermarks;
     this.#watermarks = [];
     return taken;
+  }
+
+  /** Adds what repair brought to disk. */
+  note(watermarks: readonly Watermark[]): void {
+    this.#watermarks.push(...watermarks);
+  }
+
+  get hasWatermarks(): boolean {
+    return this.#watermarks.length > 0;
   }
 
   close(): void {

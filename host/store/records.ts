@@ -44,7 +44,13 @@ export type Effect =
     }
   /** `envelope` is the whole sealed envelope as JSON. */
   | { readonly op: 'publish'; readonly id: string; readonly event: string; readonly envelope: string }
-  | { readonly op: 'send'; readonly id: string; readonly port: string; readonly target: string; readonly payload: string };
+  | {
+      readonly op: 'send';
+      readonly id: string;
+      readonly port: string;
+      readonly target: string;
+      readonly payload: string;
+    };
 
 export interface TurnFailure extends ErrorShape {
   readonly message: string;
@@ -53,7 +59,7 @@ export interface TurnFailure extends ErrorShape {
 }
 
 export type TurnOutcome =
-  | { readonly status: 'ok'; /** JSON text of the reply's actions, an array. */ readonly actions: string }
+  | { readonly status: 'ok' /** JSON text of the reply's actions, an array. */; readonly actions: string }
   | { readonly status: 'failed'; readonly error: TurnFailure };
 
 /** One finished turn. All of it commits, or none. */
@@ -115,7 +121,11 @@ export interface AdminRecord {
   readonly kind: 'admin';
   readonly ops: readonly AdminOp[];
   readonly journal: readonly JournalDraft[];
-  readonly events?: readonly { readonly eventId: string; readonly subject: string; readonly envelope: string }[];
+  readonly events?: readonly {
+    readonly eventId: string;
+    readonly subject: string;
+    readonly envelope: string;
+  }[];
 }
 
 export interface JournalDraft {
@@ -188,10 +198,14 @@ export interface TokenRow {
 }
 
 export type AdminOp =
-  | { readonly op: 'blob.put'; readonly digest: string; /** base64 */ readonly bytes: string }
+  | { readonly op: 'blob.put'; readonly digest: string /** base64 */; readonly bytes: string }
   | { readonly op: 'plugin.put'; readonly row: PluginRow }
   | { readonly op: 'plugin.delete'; readonly id: string; readonly dropData: boolean }
-  | { readonly op: 'version.put'; readonly row: VersionRow; /** versions kept, the serving one included */ readonly keep: number }
+  | {
+      readonly op: 'version.put';
+      readonly row: VersionRow /** versions kept, the serving one included */;
+      readonly keep: number;
+    }
   | { readonly op: 'gate.put'; readonly row: GateRow }
   | { readonly op: 'gate.delete'; readonly id: string }
   | { readonly op: 'token.put'; readonly row: TokenRow }

@@ -1,8 +1,17 @@
-import { closeSync, constants, fstatSync, fsyncSync, lstatSync, openSync, readSync, renameSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  fsyncSync,
+  lstatSync,
+  openSync,
+  readSync,
+  renameSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { fault } from './fault.ts';
-import { openBelow, requireSafeFolder, writeFully, type FileKind, type Watermark } from './projection.ts';
+import { type FileKind, openBelow, requireSafeFolder, type Watermark, writeFully } from './projection.ts';
 
 /**
  * Brings files back to what their rows say. A file that lost its tail (the process died between COMMIT and
@@ -19,8 +28,13 @@ export interface FileRow {
   readonly mtime_ms: number | null;
 }
 
-/** `sound`, `tail` to be completed, `missing`, `foreign` content; `unreachable` names what is in the way. */
-export type Verdict = { readonly is: 'sound' | 'tail' | 'missing' | 'foreign' } | { readonly is: 'unreachable'; readonly reason: string };
+/**
+ * `sound`; `equal` to its rows, though not known to be on disk; `tail` to be completed; `missing`; `foreign`
+ * content; `unreachable`, with what is in the way.
+ */
+export type Verdict =
+  | { readonly is: 'sound' | 'equal' | 'tail' | 'missing' | 'foreign' }
+  | { readonly is: 'unreachable'; readonly reason: string };
 
 const CHUNK_BYTES = 1024 * 1024;
 
@@ -58,7 +72,8 @@ export class Repairer {
       const found = lstatSync(join(this.#home, row.path), { throwIfNoEntry: false });
       if (found === undefined) return { is: row.size === 0 ? 'sound' : 'missing' };
       if (!found.isFile()) return { is: 'foreign' };
-      if (found.size === row.size && row.synced === row.size && found.mtimeMs === row.mtime_ms) return { is: 'sound' };
+      if (found.size === row.size && row.synced === row.size && found.mtimeMs === row.mtime_ms)
+        return { is: 'sound' };
       if (found.size > row.size || found.size < row.synced) return { is: 'foreign' };
       return this.#compare(row, found.size);
     } catch (error) {
@@ -77,13 +92,14 @@ export class Repairer {
         if (!found.equals(expected.subarray(0, found.length))) {
           for (let i = 0; i < found.length; i++) {
             // Bytes that never arrived read as zeros; anything else was written by somebody.
-            if (found[i] !== expected[i] && (offset + i < row.synced || found[i] !== 0)) return { is: 'foreign' };
+            if (found[i] !== expected[i] && (offset + i < row.synced || found[i] !== 0))
+              return { is: 'foreign' };
           }
           torn = true;
         }
         offset += expected.length;
       }
-      return { is: torn ? 'tail' : 'sound' };
+      return { is: torn ? 'tail' : 'equal' };
     } finally {
       closeSync(fd);
     }
@@ -114,6 +130,18 @@ export class Repairer {
     }
   }
 
+  /** Makes sure that an equal file is on disk, so that the next boot need not compare it. */
+  settle(row: FileRow): Watermark {
+    const fd = openBelow(this.#home, row.path);
+    try {
+      fsyncSync(fd);
+      const { size, mtimeMs } = fstatSync(fd);
+      return { file: row.id, synced: size, mtimeMs };
+    } finally {
+      closeSync(fd);
+    }
+  }
+
   *#chunks(row: FileRow): Generator<Buffer> {
     let texts: string[] = [];
     let length = 0;
@@ -136,4 +164,3 @@ function readFully(fd: number, into: Buffer, offset: number): void {
     done += read;
   }
 }
-

@@ -1,0 +1,214 @@
+/**
+ * The host as the HTTP layer sees it: each call answered from registry, gates, store and turns.
+ */
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { decide, type Operation } from '../../gates/decide.ts';
+import type { Mode } from '../../gates/gates.ts';
+import { type ErrorCode, NeiraError } from '../errors.ts';
+import type { Caller, HostApi, Registration, ToolDescriptor } from '../http/api.ts';
+import { type GateService, requireAck } from '../registry/gate-service.ts';
+import { parseManifest } from '../registry/manifest.ts';
+import type { PluginAdmin, PluginSource } from '../registry/plugin-admin.ts';
+import type { Registry } from '../registry/registry.ts';
+import type { PluginSignature } from '../registry/signature.ts';
+import { type InlineSource, manifestOf, sourceFromFolder, sourceFromInline, sourceFromZip } from '../registry/source.ts';
+import type { Store } from '../store/store.ts';
+import type { HostMode } from './mode.ts';
+import type { Tokens } from './tokens.ts';
+import type { UiEvents } from './ui-events.ts';
+import { detailView, gateView, journalView, summaryView } from './views.ts';
+
+export interface HostApiParts {
+  readonly version: string;
+  readonly store: Store;
+  readonly registry: Registry;
+  readonly gates: GateService;
+  readonly plugins: PluginAdmin;
+  readonly tokens: Tokens;
+  readonly ui: UiEvents;
+  readonly mode: HostMode;
+  /** Folder of the bundled plugins. */
+  readonly catalogFolder: string;
+  stopping(): boolean;
+}
+
+const TOOLS_GATE = 'ui_tools_registry';
+const MAX_EVENTS = 1000;
+
+export function createHostApi(parts: HostApiParts): HostApi {
+  const { store, registry, gates, plugins, tokens, ui, mode } = parts;
+  const detail = (id: string) => detailView(registry, gates, store, registry.get(id));
+  const gateActor = (caller: Caller) => ({ actor: caller.actor, scope: caller.scope, mode: mode.current });
+
+  function requireChange(caller: Caller, operation: Operation): void {
+    const decision = decide({ about: 'change', operation, mode: mode.current, caller: caller.scope });
+    if (decision.verdict === 'run') return;
+    throw new NeiraError((decision.code ?? 'NEIRA_INTERNAL') as ErrorCode, { ...decision.details });
+  }
+
+  return {
+    health: () => ({ status: parts.stopping() ? 'stopping' : 'ok', mode: mode.current, version: parts.version }),
+    authenticate: (token) => tokens.authenticate(token),
+
+    listPlugins: () => registry.list().map((plugin) => summaryView(registry, gates, plugin)),
+    getPlugin: (_caller, id) => detail(id),
+    async registerPlugin(caller, what, options) {
+      requireChange(caller, 'settings');
+      const { created, plugin } = await plugins.register(caller, await sourceOf(what, parts.catalogFolder), options);
+      return { created, plugin: detail(plugin.row.id) };
+    },
+    async enablePlugin(caller, id) {
+      await plugins.enable(caller, id);
+      return detail(id);
+    },
+    async disablePlugin(caller, id) {
+      await plugins.disable(caller, id);
+      return detail(id);
+    },
+    async reloadPlugin(caller, id) {
+      await plugins.reload(caller, id);
+      return detail(id);
+    },
+    async rollbackPlugin(caller, id, version) {
+      await plugins.rollback(caller, id, version);
+      return detail(id);
+    },
+    async grantPlugin(caller, id, permissions) {
+      await plugins.grant(caller, id, permissions);
+      return detail(id);
+    },
+    getSettings(_caller, id) {
+      const { settings, manifest } = registry.get(id);
+      return { settings, schema: manifest.settings };
+    },
+    async putSettings(caller, id, settings) {
+      const plugin = await plugins.configure(caller, id, settings);
+      return { settings: plugin.settings, schema: plugin.manifest.settings };
+    },
+    removePlugin: (caller, id, dropData) => plugins.remove(caller, id, dropData),
+    pluginLogs(_caller, id, limit) {
+      registry.get(id);
+      return store.logs(id, limit).map(({ atMs, level, message, turnId }) => ({
+        ts: new Date(atMs).toISOString(),
+        level,
+        message,
+        turn: turnId,
+      }));
+    },
+    listCatalog: async () => {
+      const bundled = await catalogOf(parts.catalogFolder);
+      return bundled.map(({ manifest: { id, version, kind, title } }) => ({
+        id,
+        version,
+        kind,
+        title,
+        registered: registry.find(id) !== undefined,
+      }));
+    },
+
+    listTools() {
+      if (!gates.isOpen(TOOLS_GATE)) return [];
+      return registry
+        .list()
+        .filter((plugin) => registry.whyInactive(plugin) === undefined)
+        .flatMap(({ row, tools }) =>
+          [...tools.values()].map(({ button }): ToolDescriptor => ({
+            plugin: row.id,
+            id: button.id,
+            title: button.title,
+            ...(button.icon !== null && { icon: button.icon }),
+            event: button.event,
+            params_schema: button.paramsSchema,
+          })),
+        );
+    },
+    uiEvent: (caller, body, options) => ui.handle(caller, body, options),
+
+    listGates: () => gates.list().map((state) => gateView(gates, store, state)),
+    async setGate(caller, id, stage, force) {
+      const state = await gates.set(gateActor(caller), id, stage, force);
+      await registry.gateMoved(state.declaration.id);
+      return gateView(gates, store, state);
+    },
+    matchPhrase(_caller, text) {
+      const found = gates.matchPhrase(text);
+      if (found.match === 'exact') return gateView(gates, store, gates.get(found.gate.id));
+      throw new NeiraError('NEIRA_NOT_FOUND', { what: 'gate for the phrase', id: text.slice(0, 200), suggestions: found.suggestions });
+    },
+    getMode: () => mode.view(),
+    async setMode(caller, wanted: Mode) {
+      requireChange(caller, wanted === 'safe' ? 'mode.safe' : 'mode.normal');
+      await mode.set(caller.actor, wanted);
+      return mode.view();
+    },
+
+    readJournal: (_caller, after, limit) => store.journal(after, limit).map(journalView),
+    readEvents(_caller, { subject, since, limit }) {
+      const found = store.events({
+        ...(subject !== undefined && { subject }),
+        ...(since !== undefined && { sinceMs: Date.parse(since) }),
+        limit: Math.min(limit, MAX_EVENTS),
+      });
+      return found.map(({ envelope, disposition, seq }) => ({ ...(JSON.parse(envelope) as object), disposition, seq }));
+    },
+    search(_caller, query) {
+      const found = store.search(query);
+      const full = found.length > 0 && found.length === (query.limit ?? 100);
+      return { results: found.map(({ line }) => JSON.parse(line) as unknown), next: full ? found.at(-1)!.seq : null };
+    },
+    exportLines: (_caller, query) => store.exportLines(query),
+
+    listTokens: () => tokens.list(),
+    async createToken(caller, draft) {
+      requireChange(caller, 'token.create');
+      return tokens.create(caller.actor, draft);
+    },
+    async revokeToken(caller, id) {
+      requireChange(caller, 'token.revoke');
+      await tokens.revoke(caller.actor, id);
+    },
+    async backup(caller) {
+      requireChange(caller, 'backup');
+      const file = path.join(store.home, 'backups', `neira-${new Date().toISOString().replaceAll(':', '-')}.db`);
+      await store.backup(file);
+      const entry = { actor: caller.actor, action: 'backup.made', target: path.basename(file) };
+      requireAck(await store.submit({ kind: 'admin', ops: [], journal: [entry] }));
+      return { path: file, bytes: statSync(file).size };
+    },
+  };
+}
+
+async function sourceOf(what: Registration, catalogFolder: string): Promise<PluginSource> {
+  switch (what.from) {
+    case 'path':
+      return { from: 'folder', folder: what.path, origin: 'path' };
+    case 'catalog': {
+      const bundled = (await catalogOf(catalogFolder)).find(({ manifest }) => manifest.id === what.id);
+      if (!bundled) throw new NeiraError('NEIRA_NOT_FOUND', { what: 'bundled plugin', id: what.id });
+      return { from: 'folder', folder: bundled.folder, origin: 'catalog' };
+    }
+    case 'zip':
+      return { from: 'tree', tree: await sourceFromZip(what.bytes) };
+    case 'inline': {
+      const tree = sourceFromInline({ manifest: what.manifest, files: what.files } as InlineSource);
+      return { from: 'tree', tree, ...(what.signature !== undefined && { signature: what.signature as PluginSignature }) };
+    }
+  }
+}
+
+/** The plugins that come with the host; one whose manifest does not parse is not offered. */
+async function catalogOf(catalogFolder: string) {
+  const folders = ['scripts', 'wasm']
+    .map((kind) => path.join(catalogFolder, kind))
+    .filter((kind) => existsSync(kind))
+    .flatMap((kind) => readdirSync(kind, { withFileTypes: true }).map((entry) => ({ kind, entry })))
+    .filter(({ entry }) => entry.isDirectory())
+    .map(({ kind, entry }) => path.join(kind, entry.name));
+  return Promise.all(
+    folders.map(async (folder) => {
+      const tree = await sourceFromFolder(folder);
+      return { folder, manifest: parseManifest(manifestOf(tree).text, { files: tree.files.keys() }) };
+    }),
+  );
+}

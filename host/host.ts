@@ -1,0 +1,141 @@
+/**
+ * The composition root: the only file that knows all parts.
+ *
+ * Opening goes from the bottom up – store, cells, turns, gates, registry, HTTP – and closing from the top
+ * down: no new calls, turns drained, cells ended, store closed.
+ */
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { createHostApi } from './app/host-api.ts';
+import { HostMode } from './app/mode.ts';
+import { adminToken, Tokens } from './app/tokens.ts';
+import { UiEvents } from './app/ui-events.ts';
+import type { Config } from './config.ts';
+import { createServer } from './http/server.ts';
+import type { Logger } from './log.ts';
+import { consolePort } from './ports/console.ts';
+import { Ports } from './ports/ports.ts';
+import { loadGates } from './registry/gate-catalogue.ts';
+import { GateService, requireAck } from './registry/gate-service.ts';
+import { PluginAdmin } from './registry/plugin-admin.ts';
+import { Registry } from './registry/registry.ts';
+import { CellPool } from './sandbox/pool.ts';
+import { createKvReader } from './store/reader.ts';
+import { openStore, type Store } from './store/store.ts';
+import type { CellRoot } from './turn-context.ts';
+import { Turns } from './turn.ts';
+
+export interface Host {
+  /** Address to call. */
+  readonly url: string;
+  readonly home: string;
+  /** Drains turns, closes everything. Safe to call twice. */
+  close(): Promise<void>;
+}
+
+const CHECKOUT = path.resolve(import.meta.dirname, '..');
+const SECRET_BYTES = 32;
+
+/** Boots a host. @throws NEIRA_HOME_LOCKED, NEIRA_HOME_NEWER, NEIRA_CONFIG_INVALID, and what the port says */
+export async function openHost(config: Config, log: Logger): Promise<Host> {
+  const store = await openStore({ home: config.home, durability: config.durability });
+  store.onProblem(({ what, reason }) => log.error({ reason }, what));
+  const mode = new HostMode(store);
+  if (config.safeMode) await mode.set('boot', 'safe', 'booted with --safe');
+  const tokens = new Tokens(store, adminToken(store.home, config.adminToken));
+  const root: CellRoot = { databasePath: store.databasePath, secret: await homeSecret(store) };
+
+  // The pool reports to the turns, and the turns feed the pool.
+  let turns: Turns;
+  const pool = await CellPool.open(
+    { size: config.cells, entry: new URL('./cell-main.ts', import.meta.url), connect: () => store.connectCell(), root },
+    {
+      onDry: (attempt, record) => turns.onDry(attempt, record),
+      onLost: (lost) => turns.onLost(lost),
+    },
+  );
+  const ports = new Ports(
+    new Map([['console', consolePort(log)]]),
+    async (ids) => requireAck(await store.submit({ kind: 'sent', ids })),
+    log,
+  );
+  turns = new Turns({
+    cells: pool.size,
+    send: (cell, deliveries) => pool.send(cell, deliveries),
+    settled: (cell, attempt) => pool.settled(cell, attempt),
+    submit: (record) => store.submit(record),
+    fence: (cell) => store.retireCell(cell),
+    perform: (sends) => ports.perform(sends),
+    quarantine: (plugin, reason) => void plugins.quarantine(plugin, reason).catch((err) => log.error({ err }, 'quarantine')),
+  });
+  store.onTurnAck((acks) => {
+    for (const ack of acks) turns.acknowledge(ack);
+  });
+
+  const gates = new GateService(loadGates(), store);
+  const reader = createKvReader(store.databasePath);
+  const registry = new Registry({ home: store.home, store, reader, pool, turns, gates, log });
+  const plugins = new PluginAdmin(registry, {
+    home: store.home,
+    versionsKept: config.versionsKept,
+    signatures: config.signatures,
+    mode: () => mode.current,
+  });
+  const ui = new UiEvents({ registry, gates, turns, mode: () => mode.current, submit: (record) => store.submit(record) });
+  let stopping = false;
+  const api = createHostApi({
+    version: version(),
+    store,
+    registry,
+    gates,
+    plugins,
+    tokens,
+    ui,
+    mode,
+    catalogFolder: path.join(CHECKOUT, 'plugins'),
+    stopping: () => stopping,
+  });
+  const server = await createServer({ api, log, settings: { ...config.http, host: config.host, port: config.port, origins: config.origins } });
+
+  await registry.start();
+  ports.perform(store.pendingSends(), true);
+  const url = await server.listen();
+  // Saves made while the host was down are taken over in the background: what is stored serves already.
+  void plugins.start().catch((err: unknown) => log.error({ err }, 'watching plugin folders'));
+
+  let closing: Promise<void> | undefined;
+  const close = async () => {
+    stopping = true;
+    await server.close();
+    await plugins.close();
+    registry.close();
+    await turns.drain();
+    ports.close();
+    await pool.close();
+    reader[Symbol.dispose]();
+    await store.close();
+  };
+  return {
+    url,
+    home: store.home,
+    close: () => {
+      closing ??= close();
+      return closing;
+    },
+  };
+}
+
+/** Seeds the randomness of turns; made once for a home. */
+async function homeSecret(store: Store): Promise<Uint8Array> {
+  const stored = store.settings('secret');
+  if (stored !== undefined) return Buffer.from(stored, 'base64');
+  const secret = randomBytes(SECRET_BYTES);
+  const op = { op: 'setting.put', name: 'secret', value: secret.toString('base64') } as const;
+  requireAck(await store.submit({ kind: 'admin', ops: [op], journal: [{ actor: 'boot', action: 'home.created', target: 'home' }] }));
+  return secret;
+}
+
+function version(): string {
+  return (JSON.parse(readFileSync(path.join(CHECKOUT, 'package.json'), 'utf8')) as { version: string }).version;
+}

@@ -1,0 +1,104 @@
+/**
+ * A version of a plugin on its way to serving: files → manifest → signature → bundle → boot.
+ *
+ * Nothing of it touches what serves now; where a stage fails, its error says file and line, and the old
+ * version goes on (design §3, "the one path of a save").
+ */
+import { createHash } from 'node:crypto';
+import { NeiraError } from '../errors.ts';
+import type { CellPool } from '../sandbox/pool.ts';
+import type { BootReply } from '../sandbox/messages.ts';
+import { bundlePlugin } from '../sandbox/quickjs/bundle.ts';
+import type { LogLine, Reads, VersionRow } from '../store/records.ts';
+import type { PluginPolicy } from '../turn-context.ts';
+import { type Manifest, parseManifest } from './manifest.ts';
+import { type PluginSignature, type SignaturePolicy, verifySignature } from './signature.ts';
+import { digestOf, manifestOf, type SourceTree, sourceFromFolder } from './source.ts';
+
+/** A version as it is stored: everything that is needed to boot it again without its folder. */
+export interface Version {
+  readonly manifest: Manifest;
+  readonly digest: string;
+  readonly files: ReadonlyMap<string, Buffer>;
+  readonly code: string;
+  readonly sourceMap: string;
+  readonly signedBy: string | null;
+  /** Set for a version that comes back from the store: it keeps its place in the order. */
+  readonly createdAtMs?: number;
+}
+
+/** A version that booted: its image is what every turn starts from. */
+export interface Booted {
+  readonly reply: BootReply;
+  readonly dependencies: Reads;
+  readonly logs: readonly LogLine[];
+}
+
+const MAX_UNSTABLE_READS = 5;
+
+/** Reads, checks and bundles what lies in `folder`. @throws with the stage's error; nothing was changed. */
+export async function buildVersion(
+  folder: string,
+  signatures: SignaturePolicy,
+  given?: PluginSignature,
+): Promise<Version> {
+  for (let attempt = 1; ; attempt++) {
+    const tree = await sourceFromFolder(folder);
+    const manifest = parseManifest(manifestOf(tree).text, { files: tree.files.keys() });
+    if (manifest.kind !== 'script') {
+      throw new NeiraError('NEIRA_SOURCE_REFUSED', { reason: 'this version of the host runs no components yet' });
+    }
+    const digest = digestOf(tree);
+    const { signedBy } = verifySignature(tree, manifest.id, signatures, given);
+    const { code, map } = await bundlePlugin(folder, manifest.entry);
+    // A save in the middle would join the manifest of one version with the code of another.
+    if (digestOf(await sourceFromFolder(folder)) === digest) {
+      return { manifest, digest, files: tree.files, code, sourceMap: map, signedBy };
+    }
+    if (attempt === MAX_UNSTABLE_READS) {
+      throw new NeiraError('NEIRA_SOURCE_REFUSED', { reason: 'its files change faster than they can be read' });
+    }
+  }
+}
+
+/** Boots a version in the spare cell. @throws NEIRA_BOOT_FAILED, NEIRA_NO_HANDLER */
+export async function bootVersion(
+  pool: CellPool,
+  version: Pick<Version, 'code' | 'sourceMap'>,
+  policy: PluginPolicy,
+): Promise<Booted> {
+  const { code, sourceMap } = version;
+  const reply = await pool.boot({ plugin: policy.plugin, limits: policy.limits, code, sourceMap, policy });
+  if (!reply.hasHandler) throw new NeiraError('NEIRA_NO_HANDLER', { plugin: policy.plugin });
+  return { reply, ...(reply.observed as { dependencies: Reads; logs: readonly LogLine[] }) };
+}
+
+/** The row and the blobs that keep a version. */
+export function storedForm(version: Version, nowMs: number): { row: VersionRow; blobs: Map<string, Buffer> } {
+  const blobs = new Map<string, Buffer>();
+  const keep = (bytes: Buffer): string => {
+    const digest = createHash('sha256').update(bytes).digest('hex');
+    blobs.set(digest, bytes);
+    return digest;
+  };
+  const files = Object.fromEntries([...version.files].map(([path, bytes]) => [path, keep(bytes)]));
+  const row: VersionRow = {
+    plugin: version.manifest.id,
+    digest: version.digest,
+    version: version.manifest.version,
+    manifest: JSON.stringify(version.manifest),
+    files: JSON.stringify(files),
+    bundle: keep(Buffer.from(version.code)),
+    sourceMap: keep(Buffer.from(version.sourceMap)),
+    createdAtMs: version.createdAtMs ?? nowMs,
+    signedBy: version.signedBy,
+  };
+  return { row, blobs };
+}
+
+/** Whether the folder holds other files than those of `digest`. */
+export async function folderDigest(folder: string): Promise<string> {
+  return digestOf(await sourceFromFolder(folder));
+}
+
+export type { SourceTree };

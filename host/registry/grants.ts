@@ -1,0 +1,21 @@
+/** What an administrator grants: never more than the manifest asks (`gates/decide.ts` needs both). */
+import { NeiraError } from '../errors.ts';
+import { compileSchema, validate } from '../schema.ts';
+import manifestSchema from '../../abi/manifest/v1/schema.json' with { type: 'json' };
+import { normalisePermissions, pendingConsent, type Permissions, type PermissionsInput } from './permissions.ts';
+
+const { permissions } = manifestSchema.properties;
+
+/** @throws NEIRA_INVALID when the shape is wrong or something is granted that was not asked for. */
+export function checkedGrants(input: unknown, asked: Permissions): Permissions {
+  const schema = { ...permissions, $defs: manifestSchema.$defs } as Record<string, unknown>;
+  validate(compileSchema(schema), input, 'The grants');
+  const grants = normalisePermissions(input as PermissionsInput);
+  const beyond = pendingConsent(grants, asked);
+  if (beyond.length === 0) return grants;
+  throw new NeiraError('NEIRA_INVALID', {
+    what: 'The grants',
+    reason: `the manifest does not ask for ${beyond.join(', ')}`,
+    errors: beyond.map((name) => ({ path: 'permissions', message: `\`${name}\` is not asked for` })),
+  });
+}

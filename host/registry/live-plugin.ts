@@ -1,0 +1,72 @@
+/** A registered plugin as it lives in memory, and the pure questions about it. */
+import type { GateView } from '../../gates/decide.ts';
+import { isOpen } from '../../gates/gates.ts';
+import type { ErrorShape } from '../errors.ts';
+import { compilePluginSchema, type Validator } from '../schema.ts';
+import type { PluginRow, Reads, VersionRow } from '../store/records.ts';
+import type { Serving } from '../turn.ts';
+import { type Button, keyOf, type Manifest } from './manifest.ts';
+import { type Permissions, writesAnything } from './permissions.ts';
+
+/** What went wrong last, and when. */
+export interface PluginError extends ErrorShape {
+  readonly message: string;
+  readonly atMs: number;
+}
+
+export interface LivePlugin {
+  readonly row: PluginRow;
+  readonly version: VersionRow;
+  readonly manifest: Manifest;
+  /** Granted by an administrator; what counts is what is also asked. */
+  readonly grants: Permissions;
+  /** Defaults filled in. */
+  readonly settings: unknown;
+  readonly tools: ReadonlyMap<string, Tool>;
+  /** Set while an image of it is installed in the cells. */
+  readonly serving?: Serving;
+  /** What `prepare()` read to build that image. */
+  readonly dependencies?: Reads;
+  readonly error?: PluginError;
+}
+
+export interface Tool {
+  readonly button: Button;
+  readonly params: Validator;
+  readonly keyOf: (envelope: unknown) => string | undefined;
+}
+
+export function toolsOf(manifest: Manifest): ReadonlyMap<string, Tool> {
+  return new Map(
+    manifest.buttons.map((button) => {
+      const subscription = manifest.subscribes.find(({ event }) => event === `${button.event}@1`) ?? {};
+      const params = compilePluginSchema(button.paramsSchema, `params_schema of ${button.id}`);
+      return [button.id, { button, params, keyOf: keyOf(subscription) }];
+    }),
+  );
+}
+
+export function parseRow(row: PluginRow, version: VersionRow): LivePlugin {
+  const manifest = JSON.parse(version.manifest) as Manifest;
+  return {
+    row,
+    version,
+    manifest,
+    grants: JSON.parse(row.grants) as Permissions,
+    settings: JSON.parse(row.settings) as unknown,
+    tools: toolsOf(manifest),
+  };
+}
+
+/** Why an enabled plugin does not run, in words; undefined when it does. */
+export function whyInactive(plugin: LivePlugin, engine: GateView, own: GateView): string | undefined {
+  const { state, reason } = plugin.row;
+  if (state !== 'enabled') return reason ?? `it is ${state}`;
+  for (const gate of [engine, own]) if (!isOpen(gate.stage)) return `the gate \`${gate.id}\` is locked`;
+  if (!plugin.serving) return plugin.error?.message ?? 'it is starting';
+  return undefined;
+}
+
+export function writes({ grants, manifest }: LivePlugin): boolean {
+  return writesAnything(grants) && writesAnything(manifest.permissions);
+}

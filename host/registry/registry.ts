@@ -1,0 +1,307 @@
+/**
+ * The plugins of this host: what is registered, what serves, and with which image.
+ *
+ * The store is the truth; this is the part of it that lives in memory, together with the programs that
+ * the cells run. Who may change it, and in which steps, is in plugin-admin.ts and reload.ts.
+ */
+import { randomUUID } from 'node:crypto';
+import { DEFAULT_TENANT, sealEnvelope } from '../bus/envelope.ts';
+import { describe, NeiraError, toShape } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import type { CellPool } from '../sandbox/pool.ts';
+import type { Ack, AdminOp, AdminRecord, JournalDraft, PluginRow, Reads, VersionRow } from '../store/records.ts';
+import type { Serving, Turns } from '../turn.ts';
+import type { StateReader } from '../turn-context.ts';
+import { type Booted, bootVersion } from './candidate.ts';
+import { type GateService, requireAck } from './gate-service.ts';
+import { IndexFile } from './index-file.ts';
+import { type LivePlugin, parseRow, type PluginError, type Tool, whyInactive, writes } from './live-plugin.ts';
+import { ENGINE_GATES } from './manifest.ts';
+import { policyOf } from './policy.ts';
+
+export interface RegistryStore {
+  plugins(): readonly PluginRow[];
+  versions(plugin: string): readonly VersionRow[];
+  blob(digest: string): Uint8Array | undefined;
+  submit(record: AdminRecord): Promise<Ack>;
+}
+
+export interface RegistryParts {
+  readonly home: string;
+  readonly store: RegistryStore;
+  readonly reader: StateReader;
+  readonly pool: CellPool;
+  readonly turns: Turns;
+  readonly gates: GateService;
+  readonly log: Logger;
+}
+
+/** How long after a commit the dependencies of an image are looked at, so that a burst costs one look. */
+const DEPENDENCY_CHECK_MS = 50;
+
+export class Registry {
+  readonly parts: RegistryParts;
+  readonly #live = new Map<string, LivePlugin>();
+  readonly #index: IndexFile;
+  readonly #dependencyChecks = new Map<string, NodeJS.Timeout>();
+  #generations = 0;
+  #closed = false;
+
+  constructor(parts: RegistryParts) {
+    this.parts = parts;
+    this.#index = new IndexFile(parts.home);
+    for (const row of parts.store.plugins()) {
+      const version = parts.store.versions(row.id).find(({ digest }) => digest === row.digest);
+      if (version) this.#live.set(row.id, withStoredError(parseRow(row, version)));
+    }
+  }
+
+  /** Starts what may run. A plugin that does not boot keeps its error and holds nobody up (HOST-24). */
+  async start(): Promise<void> {
+    const aside = this.#index.reconcile(this.#entries(), Date.now());
+    if (aside) {
+      const note = `plugins/index.json differed from the store and was set aside as ${aside}`;
+      await this.commit([], [{ actor: 'boot', action: 'index.set-aside', target: 'plugins/index.json', note }]);
+    }
+    this.parts.gates.onChange((gate) => void this.gateMoved(gate));
+    await this.activateAll();
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const timer of this.#dependencyChecks.values()) clearTimeout(timer);
+  }
+
+  // --- questions
+
+  list(): readonly LivePlugin[] {
+    return [...this.#live.values()].sort((a, b) => a.row.id.localeCompare(b.row.id));
+  }
+
+  find(id: string): LivePlugin | undefined {
+    return this.#live.get(id);
+  }
+
+  /** @throws NEIRA_NOT_FOUND */
+  get(id: string): LivePlugin {
+    const plugin = this.#live.get(id);
+    if (!plugin) throw new NeiraError('NEIRA_NOT_FOUND', { what: 'plugin', id });
+    return plugin;
+  }
+
+  /** The tool with this id, and its plugin. Tool ids are unique in a host. */
+  findTool(toolId: string): { readonly plugin: LivePlugin; readonly tool: Tool } | undefined {
+    for (const plugin of this.#live.values()) {
+      const tool = plugin.tools.get(toolId);
+      if (tool) return { plugin, tool };
+    }
+    return undefined;
+  }
+
+  whyInactive(plugin: LivePlugin): string | undefined {
+    const { gates } = this.parts;
+    return whyInactive(plugin, gates.view(ENGINE_GATES[plugin.manifest.kind]), gates.view(plugin.manifest.gate));
+  }
+
+  // --- changes
+
+  /** Commits a change with its journal entries, then writes the index. @throws what the writer said */
+  async commit(ops: readonly AdminOp[], journal: readonly JournalDraft[]): Promise<readonly string[]> {
+    const events = journal.filter(({ action }) => action.startsWith('plugin.')).map(hostEvent);
+    return requireAck(await this.parts.store.submit({ kind: 'admin', ops, journal, events })).meta ?? [];
+  }
+
+  /** Takes over what was committed. */
+  put(plugin: LivePlugin): void {
+    this.#live.set(plugin.row.id, plugin);
+    this.#index.save(this.#entries());
+  }
+
+  drop(id: string): void {
+    this.#unload(this.#live.get(id)?.serving);
+    this.#live.delete(id);
+    this.#index.save(this.#entries());
+  }
+
+  /** Whether both gates in front of a plugin are open, so that its code may boot. */
+  mayBoot(plugin: Pick<LivePlugin, 'manifest'>): boolean {
+    const { gates } = this.parts;
+    return gates.isOpen(ENGINE_GATES[plugin.manifest.kind]) && gates.isOpen(plugin.manifest.gate);
+  }
+
+  policy(plugin: Pick<LivePlugin, 'manifest' | 'grants' | 'settings'>, digest: string) {
+    const { manifest, grants, settings } = plugin;
+    return policyOf(manifest, digest, this.parts.gates.view(manifest.gate), grants, settings);
+  }
+
+  /** Puts a booted version in front: turns that have begun finish on the old one. */
+  install(plugin: LivePlugin, booted: Booted, sourceMap: string): void {
+    const policy = this.policy(plugin, plugin.version.digest);
+    const generation = ++this.#generations;
+    const { id } = plugin.row;
+    this.parts.pool.install({ generation, plugin: id, limits: policy.limits, image: booted.reply.image, sourceMap, policy });
+    const serving: Serving = {
+      id,
+      state: { id, state: 'enabled' },
+      generation,
+      policy,
+      concurrency: plugin.manifest.limits.concurrency,
+      writes: writes(plugin),
+    };
+    const old = this.#live.get(id)?.serving;
+    const { error: _mended, ...healthy } = plugin;
+    this.put({ ...healthy, serving, dependencies: booted.dependencies });
+    this.#unload(old);
+    for (const { level, message } of booted.logs) this.parts.log.info({ plugin: id, level }, message);
+  }
+
+  /** Stops serving; the plugin stays registered. */
+  retire(id: string): void {
+    const plugin = this.#live.get(id);
+    if (!plugin?.serving) return;
+    const { serving, dependencies: _gone, ...rest } = plugin;
+    this.#live.set(id, rest);
+    this.#unload(serving);
+  }
+
+  /** Keeps what went wrong where everybody sees it: API, log, and the row in the store. */
+  noteError(id: string, error: unknown): PluginError {
+    const { code, details } = toShape(error);
+    const noted: PluginError = { code, details, message: describe(code, details), atMs: Date.now() };
+    const plugin = this.#live.get(id);
+    if (plugin) this.#live.set(id, { ...plugin, error: noted });
+    this.parts.log.warn({ plugin: id, code, ...details }, noted.message);
+    return noted;
+  }
+
+  // --- who serves
+
+  async activateAll(): Promise<void> {
+    for (const plugin of this.list()) await this.activate(plugin.row.id);
+  }
+
+  /** Boots an enabled plugin from the store when its gates are open and it does not serve yet. */
+  async activate(id: string): Promise<void> {
+    const plugin = this.#live.get(id);
+    if (!plugin || plugin.row.state !== 'enabled' || plugin.serving || !this.mayBoot(plugin)) return;
+    try {
+      await this.bootStored(plugin);
+    } catch (error) {
+      this.noteError(id, error);
+    }
+  }
+
+  /** Builds the image of the stored version anew and puts it in front. @throws what the boot said */
+  async bootStored(plugin: LivePlugin): Promise<void> {
+    const { bundle, sourceMap } = plugin.version;
+    const code = this.#text(bundle);
+    const map = this.#text(sourceMap);
+    const policy = this.policy(plugin, plugin.version.digest);
+    this.install(plugin, await bootVersion(this.parts.pool, { code, sourceMap: map }, policy), map);
+  }
+
+  /** A gate moved: what it opened begins to serve, and every policy that names it follows. */
+  async gateMoved(gate: string): Promise<void> {
+    for (const plugin of this.list()) {
+      const { manifest } = plugin;
+      const own = this.parts.gates.view(manifest.gate).id;
+      if (own !== gate && ENGINE_GATES[manifest.kind] !== gate) continue;
+      this.refreshPolicy(plugin.row.id);
+      await this.activate(plugin.row.id);
+    }
+  }
+
+  /** Sends changed grants or stages to the cells; turns that have begun keep what they had. */
+  refreshPolicy(id: string): void {
+    const plugin = this.#live.get(id);
+    if (!plugin?.serving) return;
+    const policy = this.policy(plugin, plugin.version.digest);
+    this.#live.set(id, { ...plugin, serving: { ...plugin.serving, policy, writes: writes(plugin) } });
+    this.parts.pool.setPolicy(plugin.serving.generation, policy);
+  }
+
+  /** A turn of the plugin committed: what `prepare()` read may have changed with it. */
+  noteCommit(id: string): void {
+    const reads = this.#live.get(id)?.dependencies;
+    if (!reads || (reads.keys.length === 0 && reads.ranges.length === 0) || this.#dependencyChecks.has(id)) return;
+    const check = () => {
+      this.#dependencyChecks.delete(id);
+      void this.#rebuildWhenStale(id);
+    };
+    this.#dependencyChecks.set(id, setTimeout(check, DEPENDENCY_CHECK_MS));
+  }
+
+  async #rebuildWhenStale(id: string): Promise<void> {
+    const plugin = this.#live.get(id);
+    if (this.#closed || !plugin?.serving || !plugin.dependencies || this.#holds(id, plugin.dependencies)) return;
+    try {
+      await this.bootStored(plugin);
+    } catch (error) {
+      this.noteError(id, error);
+    }
+  }
+
+  #holds(id: string, { keys, ranges }: Reads): boolean {
+    const { reader } = this.parts;
+    reader.begin();
+    try {
+      return (
+        keys.every(({ key, version }) => (reader.get(id, key)?.version ?? 0) === version) &&
+        ranges.every(({ prefix, after, until, count, highest }) => {
+          const seen = reader.list(id, prefix, after, count + 1).filter(({ key }) => until === undefined || key <= until);
+          return seen.length === count && seen.reduce((top, { version }) => Math.max(top, version), 0) === highest;
+        })
+      );
+    } finally {
+      reader.end();
+    }
+  }
+
+  #unload(serving: Serving | undefined): void {
+    if (!serving) return;
+    const { turns, pool } = this.parts;
+    void turns.idle(serving.generation).then(() => pool.unload(serving.generation));
+  }
+
+  #text(digest: string): string {
+    const bytes = this.parts.store.blob(digest);
+    if (!bytes) throw new NeiraError('NEIRA_STORE_FAILED', { reason: `blob ${digest} is missing` });
+    return Buffer.from(bytes).toString();
+  }
+
+  #entries() {
+    return this.list().map(({ row, version, manifest }) => ({
+      id: row.id,
+      version: version.version,
+      kind: row.kind,
+      state: row.state,
+      gate: manifest.gate,
+      origin: row.origin,
+      path: row.path,
+      digest: row.digest,
+    }));
+  }
+}
+
+function withStoredError(plugin: LivePlugin): LivePlugin {
+  return plugin.row.lastError === null ? plugin : { ...plugin, error: JSON.parse(plugin.row.lastError) as PluginError };
+}
+
+/** What the journal says about a plugin is also an event (contract: `plugin.` events come from the host). */
+function hostEvent(draft: JournalDraft) {
+  const id = randomUUID();
+  const payload = { id: draft.target, actor: draft.actor, before: draft.before, after: draft.after, note: draft.note };
+  const envelope = sealEnvelope({
+    id,
+    eventName: draft.action.replaceAll('-', '_'),
+    version: 1,
+    atMs: Date.now(),
+    source: 'host',
+    correlationId: id,
+    causationId: null,
+    tenant: DEFAULT_TENANT,
+    headers: {},
+    payloadJson: JSON.stringify(payload),
+  });
+  return { eventId: id, subject: draft.action.replaceAll('-', '_'), envelope };
+}

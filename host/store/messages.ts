@@ -1,0 +1,41 @@
+import type { MessagePort } from 'node:worker_threads';
+import type { ErrorShape } from '../errors.ts';
+import type { Durability } from './database.ts';
+import type { Ack, WriteRecord } from './records.ts';
+
+/**
+ * What main and the writer thread say to each other. Records and acks travel as JSON text, which threads
+ * copy faster than objects; control is rare and travels as it is.
+ */
+
+export interface WriterOptions {
+  readonly home: string;
+  readonly durability: Durability;
+  readonly maxPageCount: number | undefined;
+}
+
+/** The text that main posts: an array of `[number, record]`; the number comes back with the ack. */
+export type Submission = readonly [number, WriteRecord];
+
+export type ToWriter =
+  | { readonly op: 'cell'; readonly cell: number; readonly port: MessagePort }
+  | { readonly op: 'fence' | 'retire'; readonly cell: number; readonly request: number }
+  | { readonly op: 'max-pages'; readonly count: number; readonly request: number }
+  | { readonly op: 'backup'; readonly path: string; readonly request: number }
+  | { readonly op: 'close' };
+
+/** The text that the writer posts after each group. */
+export interface AckBatch {
+  /** Answers to what main submitted. */
+  readonly submitted: readonly (readonly [number, Ack])[];
+  /** Answers to turns that cells posted. */
+  readonly turns: readonly Ack[];
+}
+
+export type FromWriter =
+  | { readonly op: 'ready' }
+  /** It could not begin; nothing was changed. */
+  | { readonly op: 'failed'; readonly error: ErrorShape }
+  | { readonly op: 'done'; readonly request: number; readonly error?: ErrorShape }
+  | { readonly op: 'problem'; readonly what: string; readonly reason: string }
+  | { readonly op: 'closed' };

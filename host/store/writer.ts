@@ -1,0 +1,192 @@
+import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { NeiraError, toShape } from '../errors.ts';
+import { databasePath, openForWriting } from './database.ts';
+import { GroupCommit } from './group.ts';
+import type { AckBatch, FromWriter, Submission, ToWriter, WriterOptions } from './messages.ts';
+import { backUp, migrate } from './migrations.ts';
+import type { Ack, TurnRecord, WriteRecord } from './records.ts';
+
+/**
+ * The writer thread: the only one that writes to the store. It takes what has come from main and from all
+ * cells, commits it as one group under one fsync, and answers with one message. While it commits, the next
+ * group gathers in the ports; so the busier it is, the larger the groups.
+ */
+
+const GROUP_RECORDS = 512;
+const SYNC_FILES_MS = 1000;
+
+interface Waiting {
+  /** Number of the submission; undefined for a turn that a cell posted. */
+  readonly number: number | undefined;
+  readonly record: WriteRecord;
+}
+
+const options = workerData as WriterOptions;
+const main = parentPort!;
+const cells = new Map<number, MessagePort>();
+const queue: Waiting[] = [];
+let queued = 0;
+
+const { db, group } = start();
+const timer = setInterval(keepFiles, SYNC_FILES_MS);
+main.on('message', (message: string | ToWriter) => {
+  take(message, undefined);
+  drain();
+});
+tell({ op: 'ready' });
+
+function start() {
+  try {
+    const path = databasePath(options.home);
+    const db = openForWriting(path, options.durability);
+    migrate(db, path);
+    if (options.maxPageCount !== undefined) limitPages(db, options.maxPageCount);
+    const group = new GroupCommit(db, options.home, (what, reason) => tell({ op: 'problem', what, reason }));
+    group.boot();
+    return { db, group };
+  } catch (error) {
+    tell({ op: 'failed', error: toShape(error) });
+    throw error;
+  }
+}
+
+/** Takes one message into the queue; control waits until all that came before it is committed. */
+function take(message: string | ToWriter, cell: number | undefined): void {
+  if (typeof message !== 'string') {
+    commitQueue();
+    control(message);
+    return;
+  }
+  try {
+    if (cell === undefined) {
+      for (const [number, record] of JSON.parse(message) as Submission[]) queue.push({ number, record });
+    } else {
+      for (const record of JSON.parse(message) as TurnRecord[]) queue.push({ number: undefined, record });
+    }
+  } catch (error) {
+    tell({
+      op: 'problem',
+      what: `a batch of ${cell === undefined ? 'main' : `cell ${cell}`} is not JSON`,
+      reason: String(error),
+    });
+  }
+}
+
+/** Gathers a group from all ports, without waiting, and commits it. */
+function drain(): void {
+  for (let found = true; found && queue.length < GROUP_RECORDS; ) {
+    found = false;
+    for (const [port, cell] of sources()) {
+      const received = receiveMessageOnPort(port) as { message: string | ToWriter } | undefined;
+      if (received === undefined) continue;
+      found = true;
+      take(received.message, cell);
+    }
+  }
+  // What is still in the ports raises another event; returning lets timers have their turn.
+  commitQueue();
+}
+
+function sources(): readonly (readonly [MessagePort, number | undefined])[] {
+  return [[main, undefined], ...[...cells].map(([cell, port]) => [port, cell] as const)];
+}
+
+function commitQueue(): void {
+  while (queued < queue.length) {
+    const group_ = queue.slice(queued, queued + GROUP_RECORDS);
+    queued += group_.length;
+    answer(group_, group.commit(group_.map(({ record }) => record)));
+  }
+  queue.length = 0;
+  queued = 0;
+}
+
+function answer(waiting: readonly Waiting[], acks: readonly Ack[]): void {
+  const submitted: [number, Ack][] = [];
+  const turns: Ack[] = [];
+  waiting.forEach(({ number }, index) => {
+    if (number === undefined) turns.push(acks[index]!);
+    else submitted.push([number, acks[index]!]);
+  });
+  main.postMessage(JSON.stringify({ submitted, turns } satisfies AckBatch));
+}
+
+function control(message: ToWriter): void {
+  switch (message.op) {
+    case 'cell': {
+      const { cell, port } = message;
+      cells.set(cell, port);
+      port.on('message', (text: string) => {
+        take(text, cell);
+        drain();
+      });
+      return;
+    }
+    case 'fence':
+    case 'retire':
+      drainCell(message.cell);
+      if (message.op === 'retire') {
+        cells.get(message.cell)?.close();
+        cells.delete(message.cell);
+      }
+      tell({ op: 'done', request: message.request });
+      return;
+    case 'max-pages':
+      limitPages(db, message.count);
+      tell({ op: 'done', request: message.request });
+      return;
+    case 'backup':
+      try {
+        backUp(db, message.path);
+        tell({ op: 'done', request: message.request });
+      } catch (error) {
+        const reason = (error as Error).message;
+        tell({
+          op: 'done',
+          request: message.request,
+          error: toShape(new NeiraError('NEIRA_STORE_FAILED', { reason })),
+        });
+      }
+      return;
+    case 'close':
+      for (const cell of cells.keys()) drainCell(cell);
+      close();
+  }
+}
+
+/** Commits all that a cell has posted until now. */
+function drainCell(cell: number): void {
+  const port = cells.get(cell);
+  if (!port) return;
+  for (;;) {
+    const received = receiveMessageOnPort(port) as { message: string } | undefined;
+    if (received === undefined) break;
+    take(received.message, cell);
+  }
+  commitQueue();
+}
+
+function close(): void {
+  clearInterval(timer);
+  group.close();
+  for (const port of cells.values()) port.close();
+  db.exec('pragma optimize; pragma wal_checkpoint(truncate)');
+  db.close();
+  tell({ op: 'closed' });
+  main.close();
+}
+
+function keepFiles(): void {
+  if (group.hasSuspects) group.mendSuspects();
+  group.syncFiles(() => {
+    if (db.isOpen) group.recordWatermarks();
+  });
+}
+
+function limitPages(database: typeof db, count: number): void {
+  database.exec(`pragma max_page_count = ${Math.trunc(count)}`);
+}
+
+function tell(message: FromWriter): void {
+  main.postMessage(message);
+}
