@@ -23,8 +23,8 @@ import { Registry } from './registry/registry.ts';
 import { CellPool } from './sandbox/pool.ts';
 import { createKvReader } from './store/reader.ts';
 import { openStore, type Store } from './store/store.ts';
-import type { CellRoot } from './turn-context.ts';
 import { Turns } from './turn.ts';
+import type { CellRoot } from './turn-context.ts';
 
 export interface Host {
   /** Address to call. */
@@ -49,7 +49,12 @@ export async function openHost(config: Config, log: Logger): Promise<Host> {
   // The pool reports to the turns, and the turns feed the pool.
   let turns: Turns;
   const pool = await CellPool.open(
-    { size: config.cells, entry: new URL('./cell-main.ts', import.meta.url), connect: () => store.connectCell(), root },
+    {
+      size: config.cells,
+      entry: new URL('./cell-main.ts', import.meta.url),
+      connect: () => store.connectCell(),
+      root,
+    },
     {
       onDry: (attempt, record) => turns.onDry(attempt, record),
       onLost: (lost) => turns.onLost(lost),
@@ -67,7 +72,8 @@ export async function openHost(config: Config, log: Logger): Promise<Host> {
     submit: (record) => store.submit(record),
     fence: (cell) => store.retireCell(cell),
     perform: (sends) => ports.perform(sends),
-    quarantine: (plugin, reason) => void plugins.quarantine(plugin, reason).catch((err) => log.error({ err }, 'quarantine')),
+    quarantine: (plugin, reason) =>
+      void plugins.quarantine(plugin, reason).catch((err) => log.error({ err }, 'quarantine')),
   });
   store.onTurnAck((acks) => {
     for (const ack of acks) turns.acknowledge(ack);
@@ -82,7 +88,13 @@ export async function openHost(config: Config, log: Logger): Promise<Host> {
     signatures: config.signatures,
     mode: () => mode.current,
   });
-  const ui = new UiEvents({ registry, gates, turns, mode: () => mode.current, submit: (record) => store.submit(record) });
+  const ui = new UiEvents({
+    registry,
+    gates,
+    turns,
+    mode: () => mode.current,
+    submit: (record) => store.submit(record),
+  });
   let stopping = false;
   const api = createHostApi({
     version: version(),
@@ -96,7 +108,11 @@ export async function openHost(config: Config, log: Logger): Promise<Host> {
     catalogFolder: path.join(CHECKOUT, 'plugins'),
     stopping: () => stopping,
   });
-  const server = await createServer({ api, log, settings: { ...config.http, host: config.host, port: config.port, origins: config.origins } });
+  const server = await createServer({
+    api,
+    log,
+    settings: { ...config.http, host: config.host, port: config.port, origins: config.origins },
+  });
 
   await registry.start();
   ports.perform(store.pendingSends(), true);
@@ -132,10 +148,17 @@ async function homeSecret(store: Store): Promise<Uint8Array> {
   if (stored !== undefined) return Buffer.from(stored, 'base64');
   const secret = randomBytes(SECRET_BYTES);
   const op = { op: 'setting.put', name: 'secret', value: secret.toString('base64') } as const;
-  requireAck(await store.submit({ kind: 'admin', ops: [op], journal: [{ actor: 'boot', action: 'home.created', target: 'home' }] }));
+  requireAck(
+    await store.submit({
+      kind: 'admin',
+      ops: [op],
+      journal: [{ actor: 'boot', action: 'home.created', target: 'home' }],
+    }),
+  );
   return secret;
 }
 
 function version(): string {
-  return (JSON.parse(readFileSync(path.join(CHECKOUT, 'package.json'), 'utf8')) as { version: string }).version;
+  return (JSON.parse(readFileSync(path.join(CHECKOUT, 'package.json'), 'utf8')) as { version: string })
+    .version;
 }

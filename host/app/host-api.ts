@@ -12,7 +12,13 @@ import { parseManifest } from '../registry/manifest.ts';
 import type { PluginAdmin, PluginSource } from '../registry/plugin-admin.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { PluginSignature } from '../registry/signature.ts';
-import { type InlineSource, manifestOf, sourceFromFolder, sourceFromInline, sourceFromZip } from '../registry/source.ts';
+import {
+  type InlineSource,
+  manifestOf,
+  sourceFromFolder,
+  sourceFromInline,
+  sourceFromZip,
+} from '../registry/source.ts';
 import type { Store } from '../store/store.ts';
 import type { HostMode } from './mode.ts';
 import type { Tokens } from './tokens.ts';
@@ -48,14 +54,22 @@ export function createHostApi(parts: HostApiParts): HostApi {
   }
 
   return {
-    health: () => ({ status: parts.stopping() ? 'stopping' : 'ok', mode: mode.current, version: parts.version }),
+    health: () => ({
+      status: parts.stopping() ? 'stopping' : 'ok',
+      mode: mode.current,
+      version: parts.version,
+    }),
     authenticate: (token) => tokens.authenticate(token),
 
     listPlugins: () => registry.list().map((plugin) => summaryView(registry, gates, plugin)),
     getPlugin: (_caller, id) => detail(id),
     async registerPlugin(caller, what, options) {
       requireChange(caller, 'settings');
-      const { created, plugin } = await plugins.register(caller, await sourceOf(what, parts.catalogFolder), options);
+      const { created, plugin } = await plugins.register(
+        caller,
+        await sourceOf(what, parts.catalogFolder),
+        options,
+      );
       return { created, plugin: detail(plugin.row.id) };
     },
     async enablePlugin(caller, id) {
@@ -113,14 +127,16 @@ export function createHostApi(parts: HostApiParts): HostApi {
         .list()
         .filter((plugin) => registry.whyInactive(plugin) === undefined)
         .flatMap(({ row, tools }) =>
-          [...tools.values()].map(({ button }): ToolDescriptor => ({
-            plugin: row.id,
-            id: button.id,
-            title: button.title,
-            ...(button.icon !== null && { icon: button.icon }),
-            event: button.event,
-            params_schema: button.paramsSchema,
-          })),
+          [...tools.values()].map(
+            ({ button }): ToolDescriptor => ({
+              plugin: row.id,
+              id: button.id,
+              title: button.title,
+              ...(button.icon !== null && { icon: button.icon }),
+              event: button.event,
+              params_schema: button.paramsSchema,
+            }),
+          ),
         );
     },
     uiEvent: (caller, body, options) => ui.handle(caller, body, options),
@@ -134,7 +150,11 @@ export function createHostApi(parts: HostApiParts): HostApi {
     matchPhrase(_caller, text) {
       const found = gates.matchPhrase(text);
       if (found.match === 'exact') return gateView(gates, store, gates.get(found.gate.id));
-      throw new NeiraError('NEIRA_NOT_FOUND', { what: 'gate for the phrase', id: text.slice(0, 200), suggestions: found.suggestions });
+      throw new NeiraError('NEIRA_NOT_FOUND', {
+        what: 'gate for the phrase',
+        id: text.slice(0, 200),
+        suggestions: found.suggestions,
+      });
     },
     getMode: () => mode.view(),
     async setMode(caller, wanted: Mode) {
@@ -150,12 +170,19 @@ export function createHostApi(parts: HostApiParts): HostApi {
         ...(since !== undefined && { sinceMs: Date.parse(since) }),
         limit: Math.min(limit, MAX_EVENTS),
       });
-      return found.map(({ envelope, disposition, seq }) => ({ ...(JSON.parse(envelope) as object), disposition, seq }));
+      return found.map(({ envelope, disposition, seq }) => ({
+        ...(JSON.parse(envelope) as object),
+        disposition,
+        seq,
+      }));
     },
     search(_caller, query) {
       const found = store.search(query);
       const full = found.length > 0 && found.length === (query.limit ?? 100);
-      return { results: found.map(({ line }) => JSON.parse(line) as unknown), next: full ? found.at(-1)!.seq : null };
+      return {
+        results: found.map(({ line }) => JSON.parse(line) as unknown),
+        next: full ? found.at(-1)!.seq : null,
+      };
     },
     exportLines: (_caller, query) => store.exportLines(query),
 
@@ -170,7 +197,11 @@ export function createHostApi(parts: HostApiParts): HostApi {
     },
     async backup(caller) {
       requireChange(caller, 'backup');
-      const file = path.join(store.home, 'backups', `neira-${new Date().toISOString().replaceAll(':', '-')}.db`);
+      const file = path.join(
+        store.home,
+        'backups',
+        `neira-${new Date().toISOString().replaceAll(':', '-')}.db`,
+      );
       await store.backup(file);
       const entry = { actor: caller.actor, action: 'backup.made', target: path.basename(file) };
       requireAck(await store.submit({ kind: 'admin', ops: [], journal: [entry] }));
@@ -192,7 +223,11 @@ async function sourceOf(what: Registration, catalogFolder: string): Promise<Plug
       return { from: 'tree', tree: await sourceFromZip(what.bytes) };
     case 'inline': {
       const tree = sourceFromInline({ manifest: what.manifest, files: what.files } as InlineSource);
-      return { from: 'tree', tree, ...(what.signature !== undefined && { signature: what.signature as PluginSignature }) };
+      return {
+        from: 'tree',
+        tree,
+        ...(what.signature !== undefined && { signature: what.signature as PluginSignature }),
+      };
     }
   }
 }

@@ -21,7 +21,10 @@ export class HostMode {
   constructor(store: ModeStore) {
     this.#store = store;
     const stored = store.settings('mode');
-    this.#state = stored === undefined ? { mode: 'normal', since: new Date().toISOString() } : (JSON.parse(stored) as StoredMode);
+    this.#state =
+      stored === undefined
+        ? { mode: 'normal', since: new Date().toISOString() }
+        : (JSON.parse(stored) as StoredMode);
   }
 
   get current(): Mode {
@@ -34,8 +37,18 @@ export class HostMode {
 
   async set(actor: string, mode: Mode, reason?: string): Promise<void> {
     if (mode === this.#state.mode) return;
-    const state: StoredMode = { mode, since: new Date().toISOString(), ...(reason !== undefined && { reason }) };
-    const entry = { actor, action: `mode.${mode}`, target: 'host', before: { mode: this.#state.mode }, after: { mode } };
+    const state: StoredMode = {
+      mode,
+      since: new Date().toISOString(),
+      ...(reason !== undefined && { reason }),
+    };
+    const entry = {
+      actor,
+      action: `mode.${mode}`,
+      target: 'host',
+      before: { mode: this.#state.mode },
+      after: { mode },
+    };
     requireAck(
       await this.#store.submit({
         kind: 'admin',

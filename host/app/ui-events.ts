@@ -15,7 +15,14 @@ import { ENGINE_GATES } from '../registry/manifest.ts';
 import type { Registry } from '../registry/registry.ts';
 import { validate } from '../schema.ts';
 import type { Ack, Effect, EventRecord, TurnFailure } from '../store/records.ts';
-import { decideDelivery, type IncomingEvent, refusalOf, type Serving, type Turns, type TurnResult } from '../turn.ts';
+import {
+  decideDelivery,
+  type IncomingEvent,
+  refusalOf,
+  type Serving,
+  type TurnResult,
+  type Turns,
+} from '../turn.ts';
 
 export interface UiEventParts {
   readonly registry: Registry;
@@ -109,7 +116,12 @@ export class UiEvents {
     this.#parts.registry.noteCommit(serving.id);
     const { outcome } = result;
     if (outcome.status === 'failed') throw failed(outcome.error, event.eventId);
-    return { event_id: event.eventId, mode: 'executed', ran: true, actions: JSON.parse(outcome.actions) as unknown[] };
+    return {
+      event_id: event.eventId,
+      mode: 'executed',
+      ran: true,
+      actions: JSON.parse(outcome.actions) as unknown[],
+    };
   }
 
   async #dryRun(serving: Serving, event: IncomingEvent, decision: Decision): Promise<UiEventReply> {
@@ -162,7 +174,11 @@ export class UiEvents {
 function checkAgainstTool(body: UiEventBody, { button, params }: Tool): void {
   if (body.event !== button.event) {
     const message = `must be \`${button.event}\`, the event of tool \`${button.id}\``;
-    throw new NeiraError('NEIRA_INVALID', { what: 'The event', reason: `event ${message}`, errors: [{ path: 'event', message }] });
+    throw new NeiraError('NEIRA_INVALID', {
+      what: 'The event',
+      reason: `event ${message}`,
+      errors: [{ path: 'event', message }],
+    });
   }
   validate(params, body.params, 'params');
 }
@@ -175,7 +191,14 @@ function notServing(plugin: LivePlugin | undefined): Serving {
     state: plugin.row.state === 'enabled' ? ('registered' as const) : plugin.row.state,
     ...(reason !== undefined && reason !== null && { reason }),
   };
-  return { id: plugin?.row.id ?? '', state, generation: 0, policy: undefined as never, concurrency: 1, writes: false };
+  return {
+    id: plugin?.row.id ?? '',
+    state,
+    generation: 0,
+    policy: undefined as never,
+    concurrency: 1,
+    writes: false,
+  };
 }
 
 function requireServing(found: Found): Serving {

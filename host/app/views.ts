@@ -1,12 +1,19 @@
 /** How plugins, gates and records look to clients (contract, HTTP). */
-import type { ErrorView, GateDetail, GateSignal, JournalEntryView, PluginDetail, PluginSummary } from '../http/api.ts';
+import type {
+  ErrorView,
+  GateDetail,
+  GateSignal,
+  JournalEntryView,
+  PluginDetail,
+  PluginSummary,
+} from '../http/api.ts';
 import type { GateService, GateState } from '../registry/gate-service.ts';
 import type { LivePlugin, PluginError } from '../registry/live-plugin.ts';
 import { pendingConsent } from '../registry/permissions.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { JournalEntry } from '../store/journal.ts';
-import type { VersionRow } from '../store/records.ts';
 import type { Statistic, StoredFailure } from '../store/reads.ts';
+import type { VersionRow } from '../store/records.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -34,10 +41,16 @@ export function summaryView(registry: Registry, gates: GateService, plugin: Live
   };
 }
 
-export function detailView(registry: Registry, gates: GateService, facts: PluginFacts, plugin: LivePlugin): PluginDetail {
+export function detailView(
+  registry: Registry,
+  gates: GateService,
+  facts: PluginFacts,
+  plugin: LivePlugin,
+): PluginDetail {
   const { row, version, manifest, grants, settings } = plugin;
   const counted = facts.statistics().filter((each) => each.plugin === row.id);
-  const sum = (field: 'turns' | 'failures' | 'dryRuns' | 'runMs') => counted.reduce((total, each) => total + each[field], 0);
+  const sum = (field: 'turns' | 'failures' | 'dryRuns' | 'runMs') =>
+    counted.reduce((total, each) => total + each[field], 0);
   return {
     ...summaryView(registry, gates, plugin),
     title: { ...manifest.title },
@@ -66,8 +79,19 @@ export function detailView(registry: Registry, gates: GateService, facts: Plugin
   };
 }
 
-function errorView({ code, details, message, atMs, ...rest }: PluginError & { readonly stack?: string }): ErrorView {
-  const { file, line, column, stack } = details as { file?: string; line?: number; column?: number; stack?: string };
+function errorView({
+  code,
+  details,
+  message,
+  atMs,
+  ...rest
+}: PluginError & { readonly stack?: string }): ErrorView {
+  const { file, line, column, stack } = details as {
+    file?: string;
+    line?: number;
+    column?: number;
+    stack?: string;
+  };
   const trace = rest.stack ?? stack;
   return {
     code,
@@ -81,7 +105,11 @@ function errorView({ code, details, message, atMs, ...rest }: PluginError & { re
   };
 }
 
-export function gateView(gates: GateService, facts: Pick<PluginFacts, 'statistics'>, state: GateState): GateDetail {
+export function gateView(
+  gates: GateService,
+  facts: Pick<PluginFacts, 'statistics'>,
+  state: GateState,
+): GateDetail {
   const { declaration, stage, sinceMs, declaredBy } = state;
   const missing = new Set(gates.missing(state).map(({ gate }) => gate));
   return {
@@ -99,7 +127,11 @@ export function gateView(gates: GateService, facts: Pick<PluginFacts, 'statistic
 }
 
 /** Promotion signals, measured by the host where it can: turns, share of failures, days in this stage (HOST-47). */
-function signalsOf(gates: GateService, facts: Pick<PluginFacts, 'statistics'>, state: GateState): GateSignal[] {
+function signalsOf(
+  gates: GateService,
+  facts: Pick<PluginFacts, 'statistics'>,
+  state: GateState,
+): GateSignal[] {
   const counted = facts.statistics(state.sinceMs).filter((each) => each.gate === state.declaration.id);
   const turns = counted.reduce((total, each) => total + each.turns, 0);
   const failures = counted.reduce((total, each) => total + each.failures, 0);
@@ -112,7 +144,7 @@ function signalsOf(gates: GateService, facts: Pick<PluginFacts, 'statistics'>, s
     stage,
     name: signal === 'manual' ? (statement?.en ?? signal) : signal,
     value: value === null ? null : Math.round(value * 100) / 100,
-    target: target ?? (statement?.ru ?? ''),
+    target: target ?? statement?.ru ?? '',
     met,
   }));
 }

@@ -25,7 +25,11 @@ export function jsonText(value: string | undefined, what: string, maxBytes: numb
   return text;
 }
 
-export function parseObject(value: string | undefined, what: string, maxBytes: number): Record<string, unknown> {
+export function parseObject(
+  value: string | undefined,
+  what: string,
+  maxBytes: number,
+): Record<string, unknown> {
   const parsed = parseJson(jsonText(value, what, maxBytes), what);
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
     throw new NeiraError('NEIRA_VALUE_INVALID', { what, reason: 'it must be an object' });
@@ -38,7 +42,10 @@ export function optionalCount(value: string | undefined): number | undefined {
   if (value === undefined || value === '') return undefined;
   const number = Number(value);
   if (Number.isSafeInteger(number) && number >= 0) return number;
-  throw new NeiraError('NEIRA_VALUE_INVALID', { what: 'number', reason: 'it must be a whole number, not negative' });
+  throw new NeiraError('NEIRA_VALUE_INVALID', {
+    what: 'number',
+    reason: 'it must be a whole number, not negative',
+  });
 }
 
 function parseJson(text: string, what: string): unknown {

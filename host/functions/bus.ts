@@ -2,7 +2,7 @@
  * `neira:host/bus`: the message bus. Twin of abi/wit/v1/bus.wit and sandbox/quickjs/guest/bus.ts.
  */
 import { sealEnvelope } from '../bus/envelope.ts';
-import { jsonText, optionalCount, type HostFunction } from './arguments.ts';
+import { type HostFunction, jsonText, optionalCount } from './arguments.ts';
 
 export const MAX_EVENT_BYTES = 256 * 1024;
 

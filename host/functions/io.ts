@@ -4,7 +4,7 @@
  */
 import { NeiraError } from '../errors.ts';
 import type { LogLine } from '../store/records.ts';
-import { jsonText, type HostFunction } from './arguments.ts';
+import { type HostFunction, jsonText } from './arguments.ts';
 
 export const MAX_PAYLOAD_BYTES = 64 * 1024;
 const MAX_NAME_LENGTH = 200;
@@ -22,7 +22,10 @@ export const ioFunctions: Readonly<Record<string, HostFunction>> = {
   send(turn, [port, target, payload]) {
     turn.require(`io.send:${port}`);
     if ((target ?? '').length > MAX_NAME_LENGTH) {
-      throw new NeiraError('NEIRA_VALUE_INVALID', { what: 'target', reason: `it is longer than ${MAX_NAME_LENGTH}` });
+      throw new NeiraError('NEIRA_VALUE_INVALID', {
+        what: 'target',
+        reason: `it is longer than ${MAX_NAME_LENGTH}`,
+      });
     }
     turn.send({
       op: 'send',

@@ -5,8 +5,8 @@
  * The plugin comes from the turn, never from an argument, so a plugin cannot name another plugin's data.
  */
 import { NeiraError } from '../errors.ts';
-import { type StateEntry, type TurnContext } from '../turn-context.ts';
-import { jsonText, localId, optionalCount, parseObject, type HostFunction } from './arguments.ts';
+import type { StateEntry, TurnContext } from '../turn-context.ts';
+import { type HostFunction, jsonText, localId, optionalCount, parseObject } from './arguments.ts';
 
 export const MAX_KEY_BYTES = 512;
 export const MAX_VALUE_BYTES = 256 * 1024;
@@ -63,7 +63,8 @@ export const storageFunctions: Readonly<Record<string, HostFunction>> = {
     turn.require('storage.write');
     const draft = parseObject(annotation, 'annotation', MAX_VALUE_BYTES);
     const kind = draft['kind'];
-    if (typeof kind !== 'string' || kind === '') throw invalid('annotation', 'kind must be a text that is not empty');
+    if (typeof kind !== 'string' || kind === '')
+      throw invalid('annotation', 'kind must be a text that is not empty');
     const data = draft['data'] ?? null;
     return saveRecord(turn, 'annotation', draft, { kind, data }, `${kind} ${textsIn(data)}`);
   },
@@ -72,7 +73,8 @@ export const storageFunctions: Readonly<Record<string, HostFunction>> = {
     turn.require('storage.write');
     const draft = parseObject(message, 'message', MAX_VALUE_BYTES);
     const { role, text } = draft;
-    if (typeof role !== 'string' || role === '') throw invalid('message', 'role must be a text that is not empty');
+    if (typeof role !== 'string' || role === '')
+      throw invalid('message', 'role must be a text that is not empty');
     if (typeof text !== 'string') throw invalid('message', 'text must be a text');
     const data = draft['data'] === undefined ? {} : { data: draft['data'] };
     return saveRecord(turn, 'message', draft, { role, text, ...data }, text);
@@ -127,7 +129,8 @@ function entryJson({ key, value, version }: StateEntry): string {
 function requireKey(key: string | undefined): string {
   if (key === undefined || key === '') throw invalid('key', 'it is empty');
   const bytes = Buffer.byteLength(key);
-  if (bytes > MAX_KEY_BYTES) throw new NeiraError('NEIRA_VALUE_TOO_LARGE', { what: 'key', bytes, maxBytes: MAX_KEY_BYTES });
+  if (bytes > MAX_KEY_BYTES)
+    throw new NeiraError('NEIRA_VALUE_TOO_LARGE', { what: 'key', bytes, maxBytes: MAX_KEY_BYTES });
   return key;
 }
 

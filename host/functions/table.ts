@@ -9,8 +9,9 @@ import { ioFunctions } from './io.ts';
 import { storageFunctions } from './storage.ts';
 
 export const hostFunctions: ReadonlyMap<string, HostFunction> = new Map(
-  Object.entries({ storage: storageFunctions, io: ioFunctions, bus: busFunctions }).flatMap(([family, functions]) =>
-    Object.entries(functions).map(([name, fn]): [string, HostFunction] => [`${family}.${name}`, fn]),
+  Object.entries({ storage: storageFunctions, io: ioFunctions, bus: busFunctions }).flatMap(
+    ([family, functions]) =>
+      Object.entries(functions).map(([name, fn]): [string, HostFunction] => [`${family}.${name}`, fn]),
   ),
 );
 

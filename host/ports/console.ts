@@ -5,7 +5,10 @@ import type { PortDriver } from './ports.ts';
 export function consolePort(log: Logger): PortDriver {
   return {
     async send({ id, target, payload }, doubtful) {
-      log.info({ port: 'console', send: id, target, payload: JSON.parse(payload), ...(doubtful && { doubtful }) }, 'console');
+      log.info(
+        { port: 'console', send: id, target, payload: JSON.parse(payload), ...(doubtful && { doubtful }) },
+        'console',
+      );
     },
   };
 }

@@ -60,11 +60,18 @@ export class Ports {
     for (let waitMs = FIRST_RETRY_MS; !this.#closed; waitMs = Math.min(waitMs * 2, LAST_RETRY_MS)) {
       try {
         if (driver) await driver.send(message, doubtful);
-        else this.#log.error({ send: message.id, port: message.port }, 'there is no such port; the message is dropped');
+        else
+          this.#log.error(
+            { send: message.id, port: message.port },
+            'there is no such port; the message is dropped',
+          );
         await this.#confirm([message.id]);
         return;
       } catch (error) {
-        this.#log.warn({ err: error, send: message.id, port: message.port, waitMs }, 'a message could not be sent');
+        this.#log.warn(
+          { err: error, send: message.id, port: message.port, waitMs },
+          'a message could not be sent',
+        );
         await new Promise((resolve) => setTimeout(resolve, waitMs).unref());
       }
     }

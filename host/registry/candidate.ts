@@ -6,8 +6,8 @@
  */
 import { createHash } from 'node:crypto';
 import { NeiraError } from '../errors.ts';
-import type { CellPool } from '../sandbox/pool.ts';
 import type { BootReply } from '../sandbox/messages.ts';
+import type { CellPool } from '../sandbox/pool.ts';
 import { bundlePlugin } from '../sandbox/quickjs/bundle.ts';
 import type { LogLine, Reads, VersionRow } from '../store/records.ts';
 import type { PluginPolicy } from '../turn-context.ts';
@@ -46,7 +46,9 @@ export async function buildVersion(
     const tree = await sourceFromFolder(folder);
     const manifest = parseManifest(manifestOf(tree).text, { files: tree.files.keys() });
     if (manifest.kind !== 'script') {
-      throw new NeiraError('NEIRA_SOURCE_REFUSED', { reason: 'this version of the host runs no components yet' });
+      throw new NeiraError('NEIRA_SOURCE_REFUSED', {
+        reason: 'this version of the host runs no components yet',
+      });
     }
     const digest = digestOf(tree);
     const { signedBy } = verifySignature(tree, manifest.id, signatures, given);
@@ -56,7 +58,9 @@ export async function buildVersion(
       return { manifest, digest, files: tree.files, code, sourceMap: map, signedBy };
     }
     if (attempt === MAX_UNSTABLE_READS) {
-      throw new NeiraError('NEIRA_SOURCE_REFUSED', { reason: 'its files change faster than they can be read' });
+      throw new NeiraError('NEIRA_SOURCE_REFUSED', {
+        reason: 'its files change faster than they can be read',
+      });
     }
   }
 }

@@ -9,10 +9,10 @@ import {
   findGate,
   type GateDeclaration,
   isOpen,
-  matchPhrase,
   type Measured,
-  missingRequirements,
   type Mode,
+  matchPhrase,
+  missingRequirements,
   type PhraseMatch,
   type PromotionSignal,
   promotionSignals,
@@ -140,7 +140,9 @@ export class GateService {
           target: id,
           before: { stage: state.stage },
           after: { stage },
-          ...(forced && { note: `forced; still required: ${missing.map((need) => `${need.gate} ${need.stage}`).join(', ')}` }),
+          ...(forced && {
+            note: `forced; still required: ${missing.map((need) => `${need.gate} ${need.stage}`).join(', ')}`,
+          }),
         },
       ],
     });
@@ -175,7 +177,9 @@ export class GateService {
   /** Gates that the plugin declared and `planned` no longer holds. */
   dropped(plugin: string, planned: readonly GateRow[]): readonly string[] {
     const kept = new Set(planned.map(({ id }) => id));
-    return [...this.#declared].filter(([id, own]) => own.plugin === plugin && !kept.has(id)).map(([id]) => id);
+    return [...this.#declared]
+      .filter(([id, own]) => own.plugin === plugin && !kept.has(id))
+      .map(([id]) => id);
   }
 
   /** Takes over what was planned, after its commit. */

@@ -1,8 +1,14 @@
 /** What an administrator grants: never more than the manifest asks (`gates/decide.ts` needs both). */
+
+import manifestSchema from '../../abi/manifest/v1/schema.json' with { type: 'json' };
 import { NeiraError } from '../errors.ts';
 import { compileSchema, validate } from '../schema.ts';
-import manifestSchema from '../../abi/manifest/v1/schema.json' with { type: 'json' };
-import { normalisePermissions, pendingConsent, type Permissions, type PermissionsInput } from './permissions.ts';
+import {
+  normalisePermissions,
+  type Permissions,
+  type PermissionsInput,
+  pendingConsent,
+} from './permissions.ts';
 
 const { permissions } = manifestSchema.properties;
 

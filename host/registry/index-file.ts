@@ -4,7 +4,16 @@
  * It is a projection of the store, never read as truth: one that is torn or was edited by hand is set
  * aside and written anew.
  */
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeSync,
+} from 'node:fs';
 import path from 'node:path';
 import type { PluginRow } from '../store/records.ts';
 

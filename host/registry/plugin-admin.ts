@@ -17,7 +17,7 @@ import { checkedSettings } from './policy.ts';
 import type { Registry } from './registry.ts';
 import { recordFailure, summaryOf, swapTo } from './reload.ts';
 import type { PluginSignature, SignaturePolicy } from './signature.ts';
-import { manifestOf, sourceFromFolder, type SourceTree } from './source.ts';
+import { manifestOf, type SourceTree, sourceFromFolder } from './source.ts';
 import { PluginWatcher } from './watch.ts';
 
 /** Who changes something. `host` is the host's own act: a saved file, a quarantine. */
@@ -77,7 +77,8 @@ export class PluginAdmin {
     source: PluginSource,
     options: { readonly enable: boolean; readonly grantAll: boolean },
   ): Promise<{ readonly created: boolean; readonly plugin: LivePlugin }> {
-    if (source.from === 'folder') return this.#registerFolder(by, requireFolder(source.folder), source.origin, options);
+    if (source.from === 'folder')
+      return this.#registerFolder(by, requireFolder(source.folder), source.origin, options);
     const manifest = parseManifest(manifestOf(source.tree).text, { files: source.tree.files.keys() });
     return this.#exclusive(manifest.id, async () => {
       this.#decide(by, 'register', manifest);
@@ -127,7 +128,13 @@ export class PluginAdmin {
     return this.#change(by, id, 'grants', async (plugin) => {
       const grants = checkedGrants(permissions, plugin.manifest.permissions);
       const row = touched(plugin.row, { grants: JSON.stringify(grants) });
-      const entry = { actor: by.actor, action: 'plugin.granted', target: id, before: plugin.grants, after: grants };
+      const entry = {
+        actor: by.actor,
+        action: 'plugin.granted',
+        target: id,
+        before: plugin.grants,
+        after: grants,
+      };
       await this.#registry.commit([{ op: 'plugin.put', row }], [entry]);
       this.#registry.put({ ...this.#registry.get(id), row, grants });
       this.#registry.refreshPolicy(id);
@@ -139,7 +146,13 @@ export class PluginAdmin {
     return this.#change(by, id, 'settings', async (plugin) => {
       const checked = checkedSettings(plugin.manifest, settings);
       const row = touched(plugin.row, { settings: JSON.stringify(checked) });
-      const entry = { actor: by.actor, action: 'plugin.configured', target: id, before: plugin.settings, after: checked };
+      const entry = {
+        actor: by.actor,
+        action: 'plugin.configured',
+        target: id,
+        before: plugin.settings,
+        after: checked,
+      };
       await this.#registry.commit([{ op: 'plugin.put', row }], [entry]);
       const live = { ...this.#registry.get(id), row, settings: checked };
       this.#registry.put(live);
@@ -153,9 +166,14 @@ export class PluginAdmin {
       this.#decide(by, 'remove', plugin.manifest);
       const { gates } = this.#registry.parts;
       const dropped = gates.dropped(id, []);
-      const ops: AdminOp[] = [{ op: 'plugin.delete', id, dropData }, ...dropped.map((gate): AdminOp => ({ op: 'gate.delete', id: gate }))];
+      const ops: AdminOp[] = [
+        { op: 'plugin.delete', id, dropData },
+        ...dropped.map((gate): AdminOp => ({ op: 'gate.delete', id: gate })),
+      ];
       const note = dropData ? 'with its data' : 'its data is kept';
-      await this.#registry.commit(ops, [{ actor: by.actor, action: 'plugin.removed', target: id, before: summaryOf(plugin), note }]);
+      await this.#registry.commit(ops, [
+        { actor: by.actor, action: 'plugin.removed', target: id, before: summaryOf(plugin), note },
+      ]);
       await this.#watcher.unwatch(id);
       gates.adopt([], dropped);
       this.#registry.drop(id);
@@ -195,7 +213,11 @@ export class PluginAdmin {
     this.#decide(by, operation, manifest);
     const version = await buildVersion(folder, this.#settings.signatures);
     if (version.manifest.id === id) return version;
-    throw new NeiraError('NEIRA_CONFLICT', { what: 'The folder of plugin', id, by: `plugin \`${version.manifest.id}\`` });
+    throw new NeiraError('NEIRA_CONFLICT', {
+      what: 'The folder of plugin',
+      id,
+      by: `plugin \`${version.manifest.id}\``,
+    });
   }
 
   async #take(
@@ -208,7 +230,13 @@ export class PluginAdmin {
     const before = this.#registry.find(manifest.id);
     if (options.enable) this.#decide(by, 'enable', manifest);
     const changed = before !== undefined && before.row.sourceDigest !== version.digest;
-    const state = options.enable ? 'enabled' : before === undefined ? 'registered' : changed ? revived(before) : before.row.state;
+    const state = options.enable
+      ? 'enabled'
+      : before === undefined
+        ? 'registered'
+        : changed
+          ? revived(before)
+          : before.row.state;
     await this.#watcher.unwatch(manifest.id);
     const plugin = await swapTo(this.#registry, version, {
       actor: by.actor,
@@ -244,7 +272,15 @@ export class PluginAdmin {
 
   #carriedOver(by: Actor, { row, grants, settings }: LivePlugin) {
     const { path: folder, origin, sourceDigest } = row;
-    return { actor: by.actor, grants, settings, path: folder, origin, sourceDigest, versionsKept: this.#settings.versionsKept };
+    return {
+      actor: by.actor,
+      grants,
+      settings,
+      path: folder,
+      origin,
+      sourceDigest,
+      versionsKept: this.#settings.versionsKept,
+    };
   }
 
   /** A folder came to rest: reload it when its content is another than the one last loaded. */
@@ -256,7 +292,10 @@ export class PluginAdmin {
         if (!(await this.#differs(plugin))) return;
         await this.#reloadSaved(plugin);
       } catch (error) {
-        this.#registry.parts.log.warn({ plugin: id, code: (error as NeiraError).code }, 'a save was not taken over');
+        this.#registry.parts.log.warn(
+          { plugin: id, code: (error as NeiraError).code },
+          'a save was not taken over',
+        );
       }
     });
   }
@@ -302,7 +341,8 @@ export class PluginAdmin {
       ? newestFirst.find(({ version, digest }) => digest === wanted || version === wanted)
       : newestFirst[current + 1];
     const text = (digest: string) => Buffer.from(store.blob(digest) ?? []).toString();
-    if (!found) throw new NeiraError('NEIRA_NOT_FOUND', { what: 'version', id: wanted ?? 'before the current one' });
+    if (!found)
+      throw new NeiraError('NEIRA_NOT_FOUND', { what: 'version', id: wanted ?? 'before the current one' });
     const files = Object.entries(JSON.parse(found.files) as Record<string, string>);
     return {
       manifest: JSON.parse(found.manifest) as Manifest,
@@ -361,7 +401,13 @@ export class PluginAdmin {
     });
   }
 
-  async #setState(by: Actor, plugin: LivePlugin, state: PluginRow['state'], action: string, reason: string | null): Promise<void> {
+  async #setState(
+    by: Actor,
+    plugin: LivePlugin,
+    state: PluginRow['state'],
+    action: string,
+    reason: string | null,
+  ): Promise<void> {
     const row = touched(plugin.row, { state, reason });
     const after = { state, ...(reason !== null && { reason }) };
     const entry = { actor: by.actor, action, target: row.id, before: { state: plugin.row.state }, after };

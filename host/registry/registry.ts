@@ -9,13 +9,28 @@ import { DEFAULT_TENANT, sealEnvelope } from '../bus/envelope.ts';
 import { describe, NeiraError, toShape } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { CellPool } from '../sandbox/pool.ts';
-import type { Ack, AdminOp, AdminRecord, JournalDraft, PluginRow, Reads, VersionRow } from '../store/records.ts';
+import type {
+  Ack,
+  AdminOp,
+  AdminRecord,
+  JournalDraft,
+  PluginRow,
+  Reads,
+  VersionRow,
+} from '../store/records.ts';
 import type { Serving, Turns } from '../turn.ts';
 import type { StateReader } from '../turn-context.ts';
 import { type Booted, bootVersion } from './candidate.ts';
 import { type GateService, requireAck } from './gate-service.ts';
 import { IndexFile } from './index-file.ts';
-import { type LivePlugin, parseRow, type PluginError, type Tool, whyInactive, writes } from './live-plugin.ts';
+import {
+  type LivePlugin,
+  type PluginError,
+  parseRow,
+  type Tool,
+  whyInactive,
+  writes,
+} from './live-plugin.ts';
 import { ENGINE_GATES } from './manifest.ts';
 import { policyOf } from './policy.ts';
 
@@ -61,7 +76,10 @@ export class Registry {
     const aside = this.#index.reconcile(this.#entries(), Date.now());
     if (aside) {
       const note = `plugins/index.json differed from the store and was set aside as ${aside}`;
-      await this.commit([], [{ actor: 'boot', action: 'index.set-aside', target: 'plugins/index.json', note }]);
+      await this.commit(
+        [],
+        [{ actor: 'boot', action: 'index.set-aside', target: 'plugins/index.json', note }],
+      );
     }
     this.parts.gates.onChange((gate) => void this.gateMoved(gate));
     await this.activateAll();
@@ -100,7 +118,11 @@ export class Registry {
 
   whyInactive(plugin: LivePlugin): string | undefined {
     const { gates } = this.parts;
-    return whyInactive(plugin, gates.view(ENGINE_GATES[plugin.manifest.kind]), gates.view(plugin.manifest.gate));
+    return whyInactive(
+      plugin,
+      gates.view(ENGINE_GATES[plugin.manifest.kind]),
+      gates.view(plugin.manifest.gate),
+    );
   }
 
   // --- changes
@@ -139,7 +161,14 @@ export class Registry {
     const policy = this.policy(plugin, plugin.version.digest);
     const generation = ++this.#generations;
     const { id } = plugin.row;
-    this.parts.pool.install({ generation, plugin: id, limits: policy.limits, image: booted.reply.image, sourceMap, policy });
+    this.parts.pool.install({
+      generation,
+      plugin: id,
+      limits: policy.limits,
+      image: booted.reply.image,
+      sourceMap,
+      policy,
+    });
     const serving: Serving = {
       id,
       state: { id, state: 'enabled' },
@@ -223,7 +252,8 @@ export class Registry {
   /** A turn of the plugin committed: what `prepare()` read may have changed with it. */
   noteCommit(id: string): void {
     const reads = this.#live.get(id)?.dependencies;
-    if (!reads || (reads.keys.length === 0 && reads.ranges.length === 0) || this.#dependencyChecks.has(id)) return;
+    if (!reads || (reads.keys.length === 0 && reads.ranges.length === 0) || this.#dependencyChecks.has(id))
+      return;
     const check = () => {
       this.#dependencyChecks.delete(id);
       void this.#rebuildWhenStale(id);
@@ -233,7 +263,8 @@ export class Registry {
 
   async #rebuildWhenStale(id: string): Promise<void> {
     const plugin = this.#live.get(id);
-    if (this.#closed || !plugin?.serving || !plugin.dependencies || this.#holds(id, plugin.dependencies)) return;
+    if (this.#closed || !plugin?.serving || !plugin.dependencies || this.#holds(id, plugin.dependencies))
+      return;
     try {
       await this.bootStored(plugin);
     } catch (error) {
@@ -248,8 +279,12 @@ export class Registry {
       return (
         keys.every(({ key, version }) => (reader.get(id, key)?.version ?? 0) === version) &&
         ranges.every(({ prefix, after, until, count, highest }) => {
-          const seen = reader.list(id, prefix, after, count + 1).filter(({ key }) => until === undefined || key <= until);
-          return seen.length === count && seen.reduce((top, { version }) => Math.max(top, version), 0) === highest;
+          const seen = reader
+            .list(id, prefix, after, count + 1)
+            .filter(({ key }) => until === undefined || key <= until);
+          return (
+            seen.length === count && seen.reduce((top, { version }) => Math.max(top, version), 0) === highest
+          );
         })
       );
     } finally {
@@ -284,13 +319,21 @@ export class Registry {
 }
 
 function withStoredError(plugin: LivePlugin): LivePlugin {
-  return plugin.row.lastError === null ? plugin : { ...plugin, error: JSON.parse(plugin.row.lastError) as PluginError };
+  return plugin.row.lastError === null
+    ? plugin
+    : { ...plugin, error: JSON.parse(plugin.row.lastError) as PluginError };
 }
 
 /** What the journal says about a plugin is also an event (contract: `plugin.` events come from the host). */
 function hostEvent(draft: JournalDraft) {
   const id = randomUUID();
-  const payload = { id: draft.target, actor: draft.actor, before: draft.before, after: draft.after, note: draft.note };
+  const payload = {
+    id: draft.target,
+    actor: draft.actor,
+    before: draft.before,
+    after: draft.after,
+    note: draft.note,
+  };
   const envelope = sealEnvelope({
     id,
     eventName: draft.action.replaceAll('-', '_'),

@@ -7,7 +7,7 @@ import type { AdminOp, GateRow, JournalDraft, PluginRow } from '../store/records
 import { type Booted, bootVersion, storedForm, type Version } from './candidate.ts';
 import { type LivePlugin, parseRow, toolsOf } from './live-plugin.ts';
 import { ENGINE_GATES, type Manifest } from './manifest.ts';
-import { pendingConsent, type Permissions } from './permissions.ts';
+import { type Permissions, pendingConsent } from './permissions.ts';
 import { checkedSettings } from './policy.ts';
 import type { Registry } from './registry.ts';
 
@@ -30,7 +30,11 @@ export interface SwapRequest {
  * Boots `version`, commits it, and puts it in front of its predecessor.
  * @throws the failing stage's error; then nothing was changed.
  */
-export async function swapTo(registry: Registry, version: Version, request: SwapRequest): Promise<LivePlugin> {
+export async function swapTo(
+  registry: Registry,
+  version: Version,
+  request: SwapRequest,
+): Promise<LivePlugin> {
   const { manifest, digest } = version;
   const { gates } = registry.parts;
   const before = registry.find(manifest.id);
@@ -60,7 +64,9 @@ export async function swapTo(registry: Registry, version: Version, request: Swap
     updatedAtMs: nowMs,
   };
   const ops: AdminOp[] = [
-    ...[...stored.blobs].map(([name, bytes]): AdminOp => ({ op: 'blob.put', digest: name, bytes: bytes.toString('base64') })),
+    ...[...stored.blobs].map(
+      ([name, bytes]): AdminOp => ({ op: 'blob.put', digest: name, bytes: bytes.toString('base64') }),
+    ),
     { op: 'plugin.put', row },
     { op: 'version.put', row: stored.row, keep: request.versionsKept },
     ...planned.map((gate): AdminOp => ({ op: 'gate.put', row: gate })),
@@ -71,13 +77,19 @@ export async function swapTo(registry: Registry, version: Version, request: Swap
     action: request.action,
     target: manifest.id,
     ...(before && { before: summaryOf(before) }),
-    after: { version: manifest.version, digest, state: request.state, pending_consent: pendingConsent(manifest.permissions, request.grants) },
+    after: {
+      version: manifest.version,
+      digest,
+      state: request.state,
+      pending_consent: pendingConsent(manifest.permissions, request.grants),
+    },
   };
   await registry.commit(ops, [draft]);
   gates.adopt(planned, dropped);
 
   const live: LivePlugin = parseRow(row, stored.row);
-  if (row.state === 'enabled' && booted && registry.mayBoot(live)) registry.install(live, booted, version.sourceMap);
+  if (row.state === 'enabled' && booted && registry.mayBoot(live))
+    registry.install(live, booted, version.sourceMap);
   else {
     registry.retire(manifest.id);
     registry.put(live);
@@ -86,7 +98,12 @@ export async function swapTo(registry: Registry, version: Version, request: Swap
 }
 
 /** Keeps the failure of a save or reload where its author looks: API, journal, log. The old version serves on. */
-export async function recordFailure(registry: Registry, id: string, actor: string, error: unknown): Promise<void> {
+export async function recordFailure(
+  registry: Registry,
+  id: string,
+  actor: string,
+  error: unknown,
+): Promise<void> {
   const noted = registry.noteError(id, error);
   const plugin = registry.find(id);
   if (!plugin) return;
@@ -94,7 +111,16 @@ export async function recordFailure(registry: Registry, id: string, actor: strin
   const { code, details } = toShape(error);
   await registry.commit(
     [{ op: 'plugin.put', row }],
-    [{ actor, action: 'plugin.reload-failed', target: id, before: summaryOf(plugin), after: { code, ...details }, note: noted.message }],
+    [
+      {
+        actor,
+        action: 'plugin.reload-failed',
+        target: id,
+        before: summaryOf(plugin),
+        after: { code, ...details },
+        note: noted.message,
+      },
+    ],
   );
   registry.put({ ...registry.get(id), row });
 }

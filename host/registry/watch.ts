@@ -12,7 +12,8 @@ import chokidar, { type FSWatcher } from 'chokidar';
 const SETTLE_MS = 15;
 /** A folder that never comes to rest is looked at all the same. */
 const MAX_WAIT_MS = 500;
-const IGNORED = /(^|[/\\])(\.git|node_modules[/\\]\.bin|\.[^/\\]*\.sw[a-z]|[^/\\]*~|4913|\.#[^/\\]*)([/\\]|$)/;
+const IGNORED =
+  /(^|[/\\])(\.git|node_modules[/\\]\.bin|\.[^/\\]*\.sw[a-z]|[^/\\]*~|4913|\.#[^/\\]*)([/\\]|$)/;
 
 export class PluginWatcher {
   readonly #onSettled: (plugin: string) => void;
@@ -25,7 +26,10 @@ export class PluginWatcher {
   /** Resolves when changes from now on are seen. Watching again moves the watch. */
   async watch(plugin: string, folder: string): Promise<void> {
     await this.unwatch(plugin);
-    const watcher = chokidar.watch(realpathSync(folder), { ignoreInitial: true, ignored: (path) => IGNORED.test(path) });
+    const watcher = chokidar.watch(realpathSync(folder), {
+      ignoreInitial: true,
+      ignored: (path) => IGNORED.test(path),
+    });
     let timer: NodeJS.Timeout | undefined;
     let firstSignMs = 0;
     const settled = () => {

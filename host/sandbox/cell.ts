@@ -24,7 +24,8 @@ import { FUEL_PER_MS, MAX_MEMORY_MB, STACK_AND_DATA_MB } from './quickjs/layout.
 
 export type Settled =
   /** JSON array of the reply's actions. */
-  { readonly status: 'ok'; readonly actions: string } | { readonly status: 'failed'; readonly error: GuestFailure };
+  | { readonly status: 'ok'; readonly actions: string }
+  | { readonly status: 'failed'; readonly error: GuestFailure };
 
 /** One turn as the host functions hold it; made anew for each. */
 export interface TurnSession extends HostCalls {
@@ -136,7 +137,8 @@ export class Cell {
   /** The live instance of a program, restored from its image when there is none. */
   #instanceOf(program: Program): Instance {
     const { generation } = program;
-    const instance = this.#instances.get(generation) ?? Instance.restore(program.image, this.#parts.guestCode.polyfills);
+    const instance =
+      this.#instances.get(generation) ?? Instance.restore(program.image, this.#parts.guestCode.polyfills);
     this.#instances.delete(generation);
     this.#instances.set(generation, instance);
     if (this.#instances.size > MAX_INSTANCES) this.#instances.delete(this.#instances.keys().next().value!);
@@ -144,7 +146,8 @@ export class Cell {
   }
 
   #recycle(program: Program, instance: Instance): void {
-    if (instance.memoryBytes > program.image.memoryBytes + KEEP_GROWTH_BYTES) this.#instances.delete(program.generation);
+    if (instance.memoryBytes > program.image.memoryBytes + KEEP_GROWTH_BYTES)
+      this.#instances.delete(program.generation);
     else instance.reset();
   }
 
@@ -206,7 +209,9 @@ function whyNotReply(reply: unknown): string | undefined {
   const { actions } = reply as { actions?: unknown };
   if (actions === undefined) return undefined;
   if (!Array.isArray(actions)) return '`actions` is not an array';
-  const odd = actions.findIndex((action) => typeof action !== 'object' || action === null || Array.isArray(action));
+  const odd = actions.findIndex(
+    (action) => typeof action !== 'object' || action === null || Array.isArray(action),
+  );
   return odd < 0 ? undefined : `\`actions[${odd}]\` is not an object`;
 }
 

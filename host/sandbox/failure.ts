@@ -41,7 +41,8 @@ export function failureOf(result: Failure, author: Author): GuestFailure {
       return failure(shape.code, { plugin, ...shape.details });
     }
     case 'fault':
-      if (/out of memory/.test(result.message)) return failure('NEIRA_MEMORY_EXCEEDED', { plugin, memoryMb: limits.memoryMb });
+      if (/out of memory/.test(result.message))
+        return failure('NEIRA_MEMORY_EXCEEDED', { plugin, memoryMb: limits.memoryMb });
       if (/stack/.test(result.message)) return failure('NEIRA_STACK_EXCEEDED', { plugin });
       return failure('NEIRA_PLUGIN_FAILED', { plugin, name: 'EngineFault', reason: result.message });
   }
@@ -52,7 +53,8 @@ function thrown(report: Extract<Failure, { kind: 'thrown' }>['report'], author: 
   const { name, message, stack, code } = report;
   // A refusal that the plugin let through keeps its own code. The guest cannot forge one of the host's:
   // only instances of the prelude's class carry it.
-  if (code && isNeiraError(report)) return failure(code as ErrorCode, { plugin, ...report.details }, stack, author);
+  if (code && isNeiraError(report))
+    return failure(code as ErrorCode, { plugin, ...report.details }, stack, author);
   if (name === 'InternalError' && message === 'out of memory') {
     return failure('NEIRA_MEMORY_EXCEEDED', { plugin, memoryMb: limits.memoryMb }, stack, author);
   }
@@ -60,7 +62,8 @@ function thrown(report: Extract<Failure, { kind: 'thrown' }>['report'], author: 
     return failure('NEIRA_STACK_EXCEEDED', { plugin }, stack, author);
   }
   const refusedImport = /^could not load module '(.*)'/.exec(message);
-  if (refusedImport) return failure('NEIRA_IMPORT_REFUSED', { plugin, module: refusedImport[1] }, stack, author);
+  if (refusedImport)
+    return failure('NEIRA_IMPORT_REFUSED', { plugin, module: refusedImport[1] }, stack, author);
   return failure('NEIRA_PLUGIN_FAILED', { plugin, name, reason: message }, stack, author);
 }
 
@@ -87,7 +90,11 @@ interface Place {
 }
 
 /** Frames of the plugin in the author's files; the host's own frames are left out. */
-export function mapStack(stack: string, module: string, sourceMap: string): { readonly stack: string; readonly place?: Place } {
+export function mapStack(
+  stack: string,
+  module: string,
+  sourceMap: string,
+): { readonly stack: string; readonly place?: Place } {
   const map = sourceMap ? new TraceMap(sourceMap) : undefined;
   const frames: string[] = [];
   let place: Place | undefined;

@@ -5,8 +5,7 @@
  * runs top-level code, and it takes the place of a cell that had to be ended.
  */
 import { type MessagePort, Worker } from 'node:worker_threads';
-import { NeiraError } from '../errors.ts';
-import { fromShape } from '../errors.ts';
+import { fromShape, NeiraError } from '../errors.ts';
 import {
   type BootReply,
   type BootSpec,
@@ -101,7 +100,11 @@ export class CellPool {
     return new CellPool(options, listener, data);
   }
 
-  private constructor(options: PoolOptions, listener: PoolListener, data: Pick<CellData, 'engine' | 'guestCode'>) {
+  private constructor(
+    options: PoolOptions,
+    listener: PoolListener,
+    data: Pick<CellData, 'engine' | 'guestCode'>,
+  ) {
     this.size = options.size;
     this.#options = options;
     this.#listener = listener;
@@ -128,12 +131,14 @@ export class CellPool {
     const program = this.#programs.get(generation);
     if (!program) return;
     this.#programs.set(generation, { ...program, policy });
-    for (const cell of this.#cells) if (cell.loaded.has(generation)) cell.tell({ type: 'policy', generation, policy });
+    for (const cell of this.#cells)
+      if (cell.loaded.has(generation)) cell.tell({ type: 'policy', generation, policy });
   }
 
   unload(generation: number): void {
     this.#programs.delete(generation);
-    for (const cell of this.#cells) if (cell.loaded.delete(generation)) cell.tell({ type: 'unload', generation });
+    for (const cell of this.#cells)
+      if (cell.loaded.delete(generation)) cell.tell({ type: 'unload', generation });
   }
 
   /** Hands deliveries to a cell, in this order. */

@@ -233,7 +233,7 @@ export class GroupCommit {
 }
 
 function refused(record: WriteRecord, error: ReturnType<typeof toShape>): Ack {
-  const turnId = (record as Partial<TurnRecord>).turnId;
+  const turnId = (record as Partial<TurnRecord> | null)?.turnId;
   return { ok: false, ...(turnId !== undefined && { turnId }), error };
 }
 

@@ -114,7 +114,8 @@ function rename(wat: string): string {
       return name ? ` (export "${name}" (func` : whole;
     });
   if (renamed < 50) throw new Error(`only ${renamed} exports were recognised; the package changed`);
-  if (/\(memory\.grow/.test(out)) throw new Error('the module grows memory by itself; the cap would not hold');
+  if (/\(memory\.grow/.test(out))
+    throw new Error('the module grows memory by itself; the cap would not hold');
   return out;
 }
 

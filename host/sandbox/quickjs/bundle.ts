@@ -47,10 +47,13 @@ export async function bundlePlugin(folder: string, entry: string): Promise<Bundl
       legalComments: 'none',
       plugins: [insideOnly(root)],
     });
-    const output = (suffix: string) => result.outputFiles.find((file) => file.path.endsWith(suffix))?.text ?? '';
+    const output = (suffix: string) =>
+      result.outputFiles.find((file) => file.path.endsWith(suffix))?.text ?? '';
     const code = output('.js');
     if (code.length > MAX_BUNDLE_BYTES) {
-      throw new NeiraError('NEIRA_BUNDLE_FAILED', { reason: `the bundle is larger than ${MAX_BUNDLE_BYTES} bytes` });
+      throw new NeiraError('NEIRA_BUNDLE_FAILED', {
+        reason: `the bundle is larger than ${MAX_BUNDLE_BYTES} bytes`,
+      });
     }
     return { code, map: output('.map'), inputs: Object.keys(result.metafile.inputs) };
   } catch (error) {
@@ -92,7 +95,9 @@ function insideOnly(root: string): Plugin {
         if (found.errors.length > 0) return { errors: found.errors };
         if (found.external || found.namespace !== 'file') return { errors: [{ text: refusal(args.path) }] };
         const real = realpathSync(found.path);
-        return inside(real) ? { path: real, sideEffects: found.sideEffects } : { errors: [{ text: refusal(args.path) }] };
+        return inside(real)
+          ? { path: real, sideEffects: found.sideEffects }
+          : { errors: [{ text: refusal(args.path) }] };
       });
       onLoad({ filter: /.*/ }, (args) => {
         // The bundler may only read what was resolved by the rule above.
@@ -122,4 +127,3 @@ function asNeiraError(error: unknown, root: string): unknown {
     }),
   });
 }
-

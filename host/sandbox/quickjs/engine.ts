@@ -42,7 +42,13 @@ interface EngineExports {
   QTS_RuntimeSetMaxStackSize(rt: number, bytes: number): void;
   QTS_RuntimeEnableInterruptHandler(rt: number): void;
   QTS_NewContext(rt: number, intrinsics: number): number;
-  QTS_NewFunction(ctx: number, name: number, argumentCount: number, isConstructor: number, hostRef: number): number;
+  QTS_NewFunction(
+    ctx: number,
+    name: number,
+    argumentCount: number,
+    isConstructor: number,
+    hostRef: number,
+  ): number;
   QTS_GetGlobalObject(ctx: number): number;
   QTS_GetProp(ctx: number, object: number, name: number): number;
   QTS_SetProp(ctx: number, object: number, name: number, value: number): void;
@@ -52,7 +58,14 @@ interface EngineExports {
   QTS_GetFloat64(ctx: number, value: number): number;
   QTS_ArgvGetJSValueConstPointer(argv: number, index: number): number;
   QTS_Typeof(ctx: number, value: number): number;
-  QTS_Eval(ctx: number, code: number, length: number, filename: number, detectModule: number, flags: number): number;
+  QTS_Eval(
+    ctx: number,
+    code: number,
+    length: number,
+    filename: number,
+    detectModule: number,
+    flags: number,
+  ): number;
   QTS_Call(ctx: number, fn: number, self: number, argc: number, argv: number): number;
   QTS_ResolveException(ctx: number, maybeException: number): number;
   QTS_Dump(ctx: number, value: number): number;

@@ -129,7 +129,13 @@ export class Instance implements GuestHooks {
    * Boots `source` and takes its image. `prepare` of the plugin, when it exports one, runs with `host`,
    * which may answer reads. @throws BootError
    */
-  static boot(source: BootSource, memoryMb: number, heapBytes: number, host: HostCalls, budget: Budget): Instance {
+  static boot(
+    source: BootSource,
+    memoryMb: number,
+    heapBytes: number,
+    host: HostCalls,
+    budget: Budget,
+  ): Instance {
     const instance = new Instance(memoryMb, source.polyfills);
     instance.#boot(source, heapBytes, host, budget);
     return instance;
@@ -237,7 +243,13 @@ export class Instance implements GuestHooks {
       const argv = fn.malloc(16);
       this.#pointers = { rt, ctx, buffer, argv, run: 0, handle: 0 };
       const global = fn.QTS_GetGlobalObject(ctx);
-      const hostFunction = fn.QTS_NewFunction(ctx, this.#guest.allocateText('host').pointer, 1, 0, HOST_FUNCTION);
+      const hostFunction = fn.QTS_NewFunction(
+        ctx,
+        this.#guest.allocateText('host').pointer,
+        1,
+        0,
+        HOST_FUNCTION,
+      );
       fn.QTS_SetProp(ctx, global, this.#newText('host'), hostFunction);
       this.#evaluate(source.prelude, 'neira:prelude', TRUSTED_SCRIPT);
       for (const module of source.modules) this.#evaluate(module.code, module.name, TRUSTED_MODULE);
@@ -277,7 +289,8 @@ export class Instance implements GuestHooks {
   #touchPolyfills({ polyfills, code }: BootSource): void {
     for (const { name, globals, code: polyfill } of polyfills) {
       if (!globals.some((global) => new RegExp(`\\b${global}\\b`).test(code))) continue;
-      for (const global of globals) this.#evaluate(`delete globalThis.${global}`, 'neira:polyfill', TRUSTED_SCRIPT);
+      for (const global of globals)
+        this.#evaluate(`delete globalThis.${global}`, 'neira:polyfill', TRUSTED_SCRIPT);
       this.#evaluate(polyfill, `neira:polyfill/${name}`, TRUSTED_SCRIPT);
     }
   }
@@ -295,7 +308,8 @@ export class Instance implements GuestHooks {
       const state = fn.QTS_PromiseState(ctx, value);
       if (state === PROMISE_PENDING) throw new BootError('load', { kind: 'pending' });
       value = fn.QTS_PromiseResult(ctx, value);
-      if (state === PROMISE_REJECTED) throw new BootError('load', { kind: 'thrown', report: this.#report(value) });
+      if (state === PROMISE_REJECTED)
+        throw new BootError('load', { kind: 'thrown', report: this.#report(value) });
     }
     return value;
   }

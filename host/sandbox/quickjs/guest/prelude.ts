@@ -20,8 +20,15 @@ const { then } = Promise.prototype;
 const resolvePromise = Promise.resolve.bind(Promise);
 const toText = String;
 const { floor } = Math;
-const sliceText = Function.prototype.call.bind(String.prototype.slice) as (s: string, a: number, b?: number) => string;
-const includesText = Function.prototype.call.bind(String.prototype.includes) as (s: string, part: string) => boolean;
+const sliceText = Function.prototype.call.bind(String.prototype.slice) as (
+  s: string,
+  a: number,
+  b?: number,
+) => string;
+const includesText = Function.prototype.call.bind(String.prototype.includes) as (
+  s: string,
+  part: string,
+) => boolean;
 const joinTexts = Function.prototype.call.bind(Array.prototype.join) as (a: unknown[], s: string) => string;
 const NativeError = Error;
 const NativeTypeError = TypeError;
@@ -107,7 +114,8 @@ define(
   freeze({
     getRandomValues(view: ArrayBufferView) {
       if (!isView(view)) throw new NativeTypeError('getRandomValues needs an integer typed array');
-      if (view.byteLength > MAX_RANDOM_BYTES) throw new RangeError(`at most ${MAX_RANDOM_BYTES} random bytes a call`);
+      if (view.byteLength > MAX_RANDOM_BYTES)
+        throw new RangeError(`at most ${MAX_RANDOM_BYTES} random bytes a call`);
       const target = new NativeUint8Array(view.buffer as ArrayBuffer, view.byteOffset, view.byteLength);
       const bytes = randomBytes(view.byteLength);
       for (let i = 0; i < bytes.length; i++) target[i] = bytes[i]!;
@@ -232,7 +240,11 @@ function answer(reply: unknown): string {
 function run(fn: (event: unknown) => unknown, event: string): string {
   try {
     const result = fn(event === '' ? undefined : parse(event));
-    if (typeof result === 'object' && result !== null && typeof (result as PromiseLike<unknown>).then === 'function') {
+    if (
+      typeof result === 'object' &&
+      result !== null &&
+      typeof (result as PromiseLike<unknown>).then === 'function'
+    ) {
       apply(then, resolvePromise(result), [
         (value: unknown) => {
           let out: string;

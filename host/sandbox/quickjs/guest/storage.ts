@@ -12,16 +12,23 @@ export const set = (key: unknown, value: unknown, ifVersion?: unknown) => {
 const remove = (key: unknown) => {
   call('storage.delete', text(key, 'key'));
 };
+
 export { remove as delete };
 
 export const list = (prefix: unknown, after?: unknown, limit?: unknown) =>
-  call('storage.list', text(prefix, 'prefix'), after === undefined ? '' : text(after, 'after'), count(limit, 'limit'));
+  call(
+    'storage.list',
+    text(prefix, 'prefix'),
+    after === undefined ? '' : text(after, 'after'),
+    count(limit, 'limit'),
+  );
 
 export const append = (key: unknown, value: unknown) => {
   call('storage.append', text(key, 'key'), json(value, 'value'));
 };
 
-export const saveAnnotation = (annotation: unknown) => call('storage.save-annotation', json(annotation, 'annotation'));
+export const saveAnnotation = (annotation: unknown) =>
+  call('storage.save-annotation', json(annotation, 'annotation'));
 
 export const saveMessage = (message: unknown) => call('storage.save-message', json(message, 'message'));
 

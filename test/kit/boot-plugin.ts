@@ -1,0 +1,149 @@
+/**
+ * One plugin in the real sandbox of a real host, for the tests beside its source.
+ *
+ *     await using plugin = await bootPlugin(new URL('.', import.meta.url), { grant: 'all' });
+ *     const { actions, effects, logs } = await plugin.send('ui.pencil.draw', { tool_id, params, context });
+ */
+
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { DEFAULT_TENANT, sealEnvelope } from '../../host/bus/envelope.ts';
+import { NeiraError } from '../../host/errors.ts';
+import { buildVersion } from '../../host/registry/candidate.ts';
+import { NO_PERMISSIONS } from '../../host/registry/permissions.ts';
+import { checkedSettings, policyOf } from '../../host/registry/policy.ts';
+import { CellPool } from '../../host/sandbox/pool.ts';
+import type { Effect, LogLine, TurnOutcome, TurnRecord } from '../../host/store/records.ts';
+import { openStore } from '../../host/store/store.ts';
+import { Turns } from '../../host/turn.ts';
+import type { CellRoot } from '../../host/turn-context.ts';
+
+export interface PluginOptions {
+  /** `all` grants what the manifest asks, `none` nothing. */
+  readonly grant?: 'all' | 'none';
+  readonly settings?: unknown;
+}
+
+export interface BootedPlugin extends AsyncDisposable {
+  /** One committed turn. @throws NeiraError with the code of the failure */
+  send(
+    event: string,
+    payload: unknown,
+    options?: { readonly headers?: Readonly<Record<string, string>> },
+  ): Promise<{
+    readonly actions: readonly Record<string, unknown>[];
+    readonly effects: readonly Effect[];
+    readonly logs: readonly LogLine[];
+  }>;
+  close(): Promise<void>;
+}
+
+export async function bootPlugin(folder: URL, options: PluginOptions = {}): Promise<BootedPlugin> {
+  const version = await buildVersion(fileURLToPath(folder), { require: false, trusted: {} });
+  const { manifest } = version;
+  const home = mkdtempSync(path.join(tmpdir(), 'neira-plugin-'));
+  const store = await openStore({ home, durability: 'process' });
+  const root: CellRoot = { databasePath: store.databasePath, secret: Buffer.alloc(32, 1) };
+  let turns: Turns;
+  const pool = await CellPool.open(
+    {
+      size: 1,
+      entry: new URL('../../host/cell-main.ts', import.meta.url),
+      connect: () => store.connectCell(),
+      root,
+    },
+    { onDry: (attempt, record) => turns.onDry(attempt, record), onLost: (lost) => turns.onLost(lost) },
+  );
+  turns = new Turns({
+    cells: 1,
+    send: (cell, deliveries) => pool.send(cell, deliveries),
+    settled: (cell, attempt) => pool.settled(cell, attempt),
+    submit: (record) => store.submit(record),
+    fence: (cell) => store.retireCell(cell),
+    perform: () => {},
+    quarantine: () => {},
+  });
+  store.onTurnAck((acks) => {
+    for (const ack of acks) turns.acknowledge(ack);
+  });
+  const granted = options.grant === 'none' ? NO_PERMISSIONS : manifest.permissions;
+  const settings = checkedSettings(manifest, options.settings ?? {});
+  const policy = policyOf(
+    manifest,
+    version.digest,
+    { id: manifest.gate, stage: 'experimental' },
+    granted,
+    settings,
+  );
+  const { code, sourceMap } = version;
+  const { image } = await pool.boot({ plugin: manifest.id, limits: policy.limits, code, sourceMap, policy });
+  pool.install({ generation: 1, plugin: manifest.id, limits: policy.limits, image, sourceMap, policy });
+  const serving = {
+    id: manifest.id,
+    state: { id: manifest.id, state: 'enabled' as const },
+    generation: 1,
+    policy,
+    concurrency: 1,
+    writes: true,
+  };
+
+  const close = async () => {
+    await pool.close();
+    await store.close();
+    rmSync(home, { recursive: true, force: true });
+  };
+  return {
+    async send(event, payload, { headers = {} } = {}) {
+      const delivered = incoming(event, payload, headers);
+      const run = (dryRun: boolean) => turns.deliver(serving, { ...delivered, dryRun });
+      // The dry run shows the effects, the committed one keeps them for the next; both draw the same ids.
+      const dry = await run(true);
+      const record = (dry as { record: TurnRecord }).record;
+      requireOk(record.outcome);
+      const done = await run(false);
+      const outcome = requireOk((done as { outcome: TurnOutcome }).outcome);
+      return {
+        actions: JSON.parse(outcome.actions) as Record<string, unknown>[],
+        effects: record.effects,
+        logs: record.logs,
+      };
+    },
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+function requireOk(outcome: TurnOutcome) {
+  if (outcome.status === 'ok') return outcome;
+  throw new NeiraError(outcome.error.code, outcome.error.details);
+}
+
+function incoming(event: string, payload: unknown, headers: Readonly<Record<string, string>>) {
+  const eventId = randomUUID();
+  const envelope = sealEnvelope({
+    id: eventId,
+    eventName: event,
+    version: 1,
+    atMs: Date.now(),
+    source: 'test',
+    correlationId: eventId,
+    causationId: null,
+    tenant: DEFAULT_TENANT,
+    headers,
+    payloadJson: JSON.stringify(payload),
+  });
+  return {
+    eventId,
+    subject: event,
+    correlationId: eventId,
+    tenant: DEFAULT_TENANT,
+    envelope,
+    key: undefined,
+    caller: 'admin' as const,
+    mode: 'normal' as const,
+    deadlineAtMs: Date.now() + 10_000,
+  };
+}
