@@ -15,7 +15,7 @@ export function renderErrors(catalogue: Readonly<Record<string, CatalogueEntry>>
   return `${[
     '# Errors',
     '',
-    '<!-- Generated from host/errors.ts by `npm run gen`. Do not edit. -->',
+    '<!-- Generated from host/error-catalogue.ts by `npm run gen`. Do not edit. -->',
     '',
     'Branch on the code; the sentences may be improved. `{name}` stands for a member of the problem document',
     '(RFC 9457) or of `details`. Blame says who has to act: the `caller`, the author of the `plugin`, or who runs',

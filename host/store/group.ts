@@ -6,7 +6,6 @@ import { fault } from './fault.ts';
 import { LineWriter, type Watermark } from './projection.ts';
 import type { Ack, JournalDraft, TurnRecord, WriteRecord } from './records.ts';
 import { type FileRow, Repairer } from './repair.ts';
-import { StatisticsWriter } from './statistics.ts';
 
 /** Raised inside a group when the whole transaction is lost, not only one record. */
 class GroupLost extends Error {
@@ -25,7 +24,6 @@ export class GroupCommit {
   readonly #db: DatabaseSync;
   readonly #lines: LineWriter;
   readonly #repairer: Repairer;
-  readonly #statistics: StatisticsWriter;
   readonly #applier: Applier;
   readonly #problem: (what: string, reason: string) => void;
   readonly #begin: StatementSync;
@@ -46,8 +44,7 @@ export class GroupCommit {
     this.#problem = problem;
     this.#lines = new LineWriter(db, home);
     this.#repairer = new Repairer(db, home);
-    this.#statistics = new StatisticsWriter(db);
-    this.#applier = new Applier(db, this.#lines, this.#statistics);
+    this.#applier = new Applier(db, this.#lines);
     this.#begin = db.prepare('begin immediate');
     this.#commit = db.prepare('commit');
     this.#rollback = db.prepare('rollback');
@@ -99,7 +96,7 @@ export class GroupCommit {
         acks.push(this.#one(record, nowMs));
         fault('writer.mid-group');
       }
-      this.#statistics.write();
+      this.#applier.finish();
       this.#recordWatermarks();
       if (nowMs >= this.#nextPurgeMs) {
         this.#purge.run(nowMs);
@@ -110,8 +107,7 @@ export class GroupCommit {
       fault('writer.after-commit');
       return acks;
     } catch (error) {
-      this.#statistics.forget();
-      this.#lines.rewind(0);
+      this.#applier.forget();
       // SQLite ends the transaction by itself for some errors.
       if (this.#db.isTransaction) this.#rollback.run();
       throw error instanceof GroupLost ? error : new GroupLost(error);
@@ -119,7 +115,7 @@ export class GroupCommit {
   }
 
   #one(record: WriteRecord, nowMs: number): Ack {
-    const mark = this.#lines.mark();
+    const mark = this.#applier.mark();
     this.#savepoint.run();
     try {
       const ack = this.#applier.apply(record, nowMs);
@@ -129,7 +125,7 @@ export class GroupCommit {
       if (isDiskFull(error) || !this.#db.isTransaction) throw new GroupLost(error);
       this.#undo.run();
       this.#release.run();
-      this.#lines.rewind(mark);
+      this.#applier.rewind(mark);
       return refused(record, isNeiraError(error) ? toShape(error) : storeFailed(error));
     }
   }

@@ -62,3 +62,18 @@ test('annotations and messages are searched and exported by type, chat and sessi
   const next = store.search({ chat: 'even', limit: 2, after: first[1]!.seq });
   expect([...first, ...next].map(({ id }) => id)).toEqual(['0-0', '0-2', '0-4', '0-6']);
 });
+
+test('words of a turn that kept nothing are not found, nor found in place of those of its neighbours', async () => {
+  const store = await openTemp();
+  const broken = { ...turn(), effects: [note('bad', 'призрак'), { op: 'fly' }] } as never;
+  const records = [
+    turn([note('1', 'первый')]),
+    turn([note('full', 'призрак')], { storageMb: 0 }),
+    broken,
+    turn([note('2', 'второй')]),
+  ];
+  await Promise.all(records.map((record) => store.submit(record)));
+  expect(store.search({ q: 'призрак' })).toEqual([]);
+  expect(store.search({ q: 'первый' }).map(({ id }) => id)).toEqual(['1']);
+  expect(store.search({ q: 'второй' }).map(({ id }) => id)).toEqual(['2']);
+});

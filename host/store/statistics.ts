@@ -12,6 +12,7 @@ interface Counts {
 export class StatisticsWriter {
   readonly #add: StatementSync;
   readonly #group = new Map<string, Counts>();
+  #day = { atMs: Number.NaN, text: '' };
 
   constructor(db: DatabaseSync) {
     this.#add = db.prepare(
@@ -34,7 +35,9 @@ export class StatisticsWriter {
   }
 
   #of(plugin: string, gate: string, atMs: number): Counts {
-    const key = JSON.stringify([plugin, gate, dayOf(atMs)]);
+    // All of a group have one time.
+    if (this.#day.atMs !== atMs) this.#day = { atMs, text: dayOf(atMs) };
+    const key = `${this.#day.text}\n${gate}\n${plugin}`;
     const known = this.#group.get(key);
     if (known) return known;
     const counts = { turns: 0, failures: 0, dryRuns: 0, fuel: 0, runMs: 0 };
@@ -45,7 +48,7 @@ export class StatisticsWriter {
   /** Writes what was gathered, within the transaction at hand. */
   write(): void {
     for (const [key, { turns, failures, dryRuns, fuel, runMs }] of this.#group) {
-      const [plugin, gate, day] = JSON.parse(key) as [string, string, string];
+      const [day = '', gate = '', plugin = ''] = key.split('\n');
       this.#add.run(plugin, gate, day, turns, failures, dryRuns, Math.round(fuel), runMs);
     }
     this.#group.clear();

@@ -4,6 +4,7 @@ import { CODE, isTest, nodesOf, placeOf, read, stringsOf, textOf, treeOf } from 
 
 /** Settings of the environment (contract, "Process"), which are spelled like codes. */
 const ENVIRONMENT = new Set([
+  'NEIRA_TEST_SEED',
   'NEIRA_HOME',
   'NEIRA_HOST',
   'NEIRA_PORT',
@@ -24,7 +25,7 @@ const RESERVED: Readonly<Record<string, string>> = {};
 
 const NAME = /^NEIRA_[A-Z_]+$/;
 const codes = Object.keys(ERRORS);
-const catalogue = 'host/errors.ts';
+const catalogue = 'host/error-catalogue.ts';
 
 test('every code that the code names is in the catalogue', () => {
   const unknown: string[] = [];

@@ -16,6 +16,8 @@ const ROWS: readonly (readonly string[])[] = [
   ['turn'],
   ['registry'],
   ['http'],
+  // What answers the HTTP layer, from all parts below it.
+  ['app'],
   ['host'],
   ['main'],
 ];
@@ -23,6 +25,7 @@ const ROWS: readonly (readonly string[])[] = [
 /** Files that lie in `host/` itself, by layer. A new one gets its line here. */
 const HOST_FILES: Readonly<Record<string, string>> = {
   'config.ts': 'base',
+  'error-catalogue.ts': 'base',
   'errors.ts': 'base',
   'log.ts': 'base',
   'schema.ts': 'base',

@@ -6,7 +6,6 @@ import { CODE, importsOf, isTest, packageOf, read } from './sources.ts';
 const HOMES: Readonly<Record<string, readonly string[]>> = {
   fastify: ['host/http/'],
   '@fastify/multipart': ['host/http/'],
-  '@fastify/rate-limit': ['host/http/'],
   chokidar: ['host/registry/'],
   yauzl: ['host/registry/'],
   'jsonpath-rfc9535': ['host/registry/', 'host/bus/'],
@@ -23,6 +22,7 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
   pino: ['host/log.ts'],
   ajv: ['host/schema.ts'],
   'ajv-formats': ['host/schema.ts'],
+  re2js: ['host/linear-pattern.ts'],
   yaml: ['host/schema.ts'],
   commander: ['host/cli/'],
   'cli-table3': ['host/cli/'],
