@@ -86,7 +86,7 @@ export class UiEvents {
       correlationId: eventId,
       causationId: null,
       tenant: DEFAULT_TENANT,
-      headers: {},
+      headers: options.acceptLanguage === undefined ? {} : { 'accept-language': options.acceptLanguage },
       payloadJson,
     });
     return {

@@ -84,6 +84,8 @@ export interface UiEventBody {
 export interface UiEventOptions {
   readonly dryRun: boolean;
   readonly idempotencyKey?: string;
+  /** What the client prefers to read; plugins find it in the envelope's headers. */
+  readonly acceptLanguage?: string;
 }
 
 export interface UiEventReply {

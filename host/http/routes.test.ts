@@ -279,17 +279,21 @@ describe('what reaches the host', () => {
     ]);
   });
 
-  test('a UI event: context is {} when absent, the dry run and the key are passed on', async () => {
+  test('a UI event: context is {} when absent; dry run, key and language are passed on', async () => {
     const event = { tool_id: 'pencil', event: 'ui.pencil.draw', params: { x: 1, extra: [] } };
     await send('POST /api/neira/ui/events', event);
     await send(
       'POST /api/neira/ui/events?dry_run=1',
       { ...event, context: { chat_id: 'чат-1' } },
-      { ...bearer('write'), 'idempotency-key': 'k 1' },
+      { ...bearer('write'), 'idempotency-key': 'k 1', 'accept-language': 'ru' },
     );
     expect(server.api.calls).toEqual([
       ['uiEvent', { ...event, context: {} }, { dryRun: false }],
-      ['uiEvent', { ...event, context: { chat_id: 'чат-1' } }, { dryRun: true, idempotencyKey: 'k 1' }],
+      [
+        'uiEvent',
+        { ...event, context: { chat_id: 'чат-1' } },
+        { dryRun: true, idempotencyKey: 'k 1', acceptLanguage: 'ru' },
+      ],
     ]);
   });
 

@@ -1,18 +1,18 @@
 /**
  * `plugins/index.json` of the home: what is registered, for people and tools to read (HOST-15).
  *
- * It is a projection of the store, never read as truth: one that is torn or was edited by hand is set
- * aside and written anew.
+ * It is a projection of the store, never read as truth: one that is torn, was edited by hand or is gone
+ * is set aside and written anew.
  */
 import {
   closeSync,
-  existsSync,
   fsyncSync,
+  lstatSync,
   mkdirSync,
   openSync,
   readFileSync,
   renameSync,
-  writeSync,
+  writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
 import type { PluginRow } from '../store/records.ts';
@@ -24,42 +24,55 @@ export interface IndexEntry extends Pick<PluginRow, 'id' | 'kind' | 'state' | 'p
 
 export class IndexFile {
   readonly #file: string;
+  /** What this host wrote last; undefined before its first look at the file. */
+  #written: string | undefined;
 
   constructor(home: string) {
     this.#file = path.join(home, 'plugins', 'index.json');
   }
 
-  /** Atomic: a reader sees the old file or the new one, also after a crash. */
-  save(entries: readonly IndexEntry[]): void {
+  /**
+   * Makes the file say what the store says. Atomic: a reader sees the old file or the new one, also after
+   * a crash. Answers in words what was wrong with the file that it replaced, if anything was.
+   */
+  save(entries: readonly IndexEntry[], nowMs: number): string | undefined {
+    const text = `${JSON.stringify({ plugins: entries }, null, 2)}\n`;
+    const expected = this.#written ?? text;
+    const found = this.#read();
+    let wrong: string | undefined;
+    if (found === 'missing') {
+      const isNew = this.#written === undefined && entries.length === 0;
+      if (!isNew) wrong = 'plugins/index.json was missing and was written anew';
+    } else if (found !== expected) {
+      const aside = `${this.#file}.set-aside-${nowMs}`;
+      renameSync(this.#file, aside);
+      wrong = `plugins/index.json differed from the store and was set aside as ${path.basename(aside)}`;
+    }
+    if (found !== text) this.#write(text);
+    this.#written = text;
+    return wrong;
+  }
+
+  /** The text of the file; `null` for anything else of that name. */
+  #read(): string | 'missing' | null {
+    try {
+      if (!lstatSync(this.#file).isFile()) return null;
+      return readFileSync(this.#file, 'utf8');
+    } catch (error) {
+      return (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'missing' : null;
+    }
+  }
+
+  #write(text: string): void {
     mkdirSync(path.dirname(this.#file), { recursive: true });
     const temporary = `${this.#file}.${process.pid}.tmp`;
     const fd = openSync(temporary, 'w', 0o644);
     try {
-      writeSync(fd, render(entries));
+      writeFileSync(fd, text);
       fsyncSync(fd);
     } finally {
       closeSync(fd);
     }
     renameSync(temporary, this.#file);
   }
-
-  /**
-   * Makes the file say what the store says. Answers the name under which a differing file was set aside,
-   * undefined when there was nothing to set aside.
-   */
-  reconcile(entries: readonly IndexEntry[], nowMs: number): string | undefined {
-    if (!existsSync(this.#file)) {
-      this.save(entries);
-      return undefined;
-    }
-    if (readFileSync(this.#file, 'utf8') === render(entries)) return undefined;
-    const aside = `${this.#file}.set-aside-${nowMs}`;
-    renameSync(this.#file, aside);
-    this.save(entries);
-    return path.basename(aside);
-  }
-}
-
-function render(entries: readonly IndexEntry[]): string {
-  return `${JSON.stringify({ plugins: entries }, null, 2)}\n`;
 }

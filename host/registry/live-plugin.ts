@@ -7,11 +7,14 @@ import type { PluginRow, Reads, VersionRow } from '../store/records.ts';
 import type { Serving } from '../turn.ts';
 import { type Button, keyOf, type Manifest } from './manifest.ts';
 import { type Permissions, writesAnything } from './permissions.ts';
+import { filledSettings } from './policy.ts';
 
 /** What went wrong last, and when. */
 export interface PluginError extends ErrorShape {
   readonly message: string;
   readonly atMs: number;
+  /** Digest of the folder that could not be taken over, '' for one that could not be read. */
+  readonly folder?: string;
 }
 
 export interface LivePlugin {
@@ -20,7 +23,7 @@ export interface LivePlugin {
   readonly manifest: Manifest;
   /** Granted by an administrator; what counts is what is also asked. */
   readonly grants: Permissions;
-  /** Defaults filled in. */
+  /** As given by an administrator (`row.settings`), defaults filled in. */
   readonly settings: unknown;
   readonly tools: ReadonlyMap<string, Tool>;
   /** Set while an image of it is installed in the cells. */
@@ -53,9 +56,20 @@ export function parseRow(row: PluginRow, version: VersionRow): LivePlugin {
     version,
     manifest,
     grants: JSON.parse(row.grants) as Permissions,
-    settings: JSON.parse(row.settings) as unknown,
+    settings: filledSettings(manifest, givenSettings(row)),
     tools: toolsOf(manifest),
+    ...folderError(row),
   };
+}
+
+/** What is wrong with the folder stays wrong, whatever serves meanwhile. */
+export function folderError({ lastError }: PluginRow): { readonly error?: PluginError } {
+  return lastError === null ? {} : { error: JSON.parse(lastError) as PluginError };
+}
+
+/** Without the defaults, which belong to the version. */
+export function givenSettings(row: PluginRow): unknown {
+  return JSON.parse(row.settings) as unknown;
 }
 
 /** Why an enabled plugin does not run, in words; undefined when it does. */

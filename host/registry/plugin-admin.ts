@@ -2,23 +2,23 @@
  * What administrators, and saved files, do to plugins: each operation decided, serialised per plugin,
  * committed with its journal entry.
  */
-import { existsSync, mkdirSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import path from 'node:path';
+import { existsSync, realpathSync, rmSync, statSync } from 'node:fs';
 import { decide, type Operation } from '../../gates/decide.ts';
 import type { Mode, Scope } from '../../gates/gates.ts';
 import { type ErrorCode, NeiraError } from '../errors.ts';
 import type { AdminOp, PluginRow } from '../store/records.ts';
-import { buildVersion, folderDigest, type Version } from './candidate.ts';
+import { buildVersion, type Version } from './candidate.ts';
 import { checkedGrants } from './grants.ts';
-import type { LivePlugin } from './live-plugin.ts';
+import { givenSettings, type LivePlugin } from './live-plugin.ts';
 import { ENGINE_GATES, type Manifest, parseManifest } from './manifest.ts';
 import { NO_PERMISSIONS } from './permissions.ts';
 import { checkedSettings } from './policy.ts';
 import type { Registry } from './registry.ts';
-import { recordFailure, summaryOf, swapTo } from './reload.ts';
+import { newestFirst, recordFailure, summaryOf, swapTo } from './reload.ts';
+import { digestOfFolder, FolderSaves, requireSameId, revived } from './saves.ts';
 import type { PluginSignature, SignaturePolicy } from './signature.ts';
 import { manifestOf, type SourceTree, sourceFromFolder } from './source.ts';
-import { PluginWatcher } from './watch.ts';
+import { Uploads } from './uploads.ts';
 
 /** Who changes something. `host` is the host's own act: a saved file, a quarantine. */
 export interface Actor {
@@ -39,51 +39,52 @@ export type PluginSource =
   /** A folder of the operator's, watched where it lies. */
   | { readonly from: 'folder'; readonly folder: string; readonly origin: 'path' | 'catalog' };
 
-const WATCHER: Actor = { actor: 'watch', scope: 'host' };
+interface RegisterOptions {
+  readonly enable: boolean;
+  /** Grants all that the manifest asks for. */
+  readonly grantAll: boolean;
+}
+
 const HOST: Actor = { actor: 'host', scope: 'host' };
-/** A save that does not build is looked at again after this: it may have been half of one. */
-const SECOND_LOOK_MS = 200;
 
 export class PluginAdmin {
   readonly #registry: Registry;
   readonly #settings: AdminSettings;
-  readonly #watcher: PluginWatcher;
-  readonly #locks = new Map<string, Promise<unknown>>();
+  readonly #saves: FolderSaves;
+  readonly #uploads: Uploads;
 
   constructor(registry: Registry, settings: AdminSettings) {
     this.#registry = registry;
     this.#settings = settings;
-    this.#watcher = new PluginWatcher((plugin) => void this.#saved(plugin));
+    this.#saves = new FolderSaves(registry, settings);
+    this.#uploads = new Uploads(settings.home);
+    this.#uploads.tidy();
   }
 
   /** Watches what is registered, and takes over what was saved while the host was down. */
   async start(): Promise<void> {
-    rmSync(this.#stagingFolder, { recursive: true, force: true });
-    for (const { row } of this.#registry.list()) {
-      if (!existsSync(row.path)) continue;
-      await this.#watcher.watch(row.id, row.path);
-      await this.#saved(row.id);
-    }
+    await this.#saves.start();
   }
 
+  /** No save is taken over any more; what has begun is finished. */
   async close(): Promise<void> {
-    await this.#watcher.close();
-    await Promise.allSettled(this.#locks.values());
+    await this.#saves.close();
+    await this.#registry.close();
   }
 
   /** Registers a plugin, or updates it. @throws the first stage's error; nothing was changed then. */
   async register(
     by: Actor,
     source: PluginSource,
-    options: { readonly enable: boolean; readonly grantAll: boolean },
+    options: RegisterOptions,
   ): Promise<{ readonly created: boolean; readonly plugin: LivePlugin }> {
     if (source.from === 'folder')
       return this.#registerFolder(by, requireFolder(source.folder), source.origin, options);
     const manifest = parseManifest(manifestOf(source.tree).text, { files: source.tree.files.keys() });
-    return this.#exclusive(manifest.id, async () => {
+    return this.#registry.exclusive(manifest.id, async () => {
       this.#decide(by, 'register', manifest);
-      using folder = new UploadFolder(this.#uploadFolder(manifest), this.#stage(manifest.id, source.tree));
-      const version = await buildVersion(folder.staging, this.#settings.signatures, source.signature);
+      using folder = this.#uploads.stage(manifest, source.tree, source.signature);
+      const version = await buildVersion(folder.staging, this.#settings.signatures);
       const place = { path: folder.path, origin: 'upload', beforeCommit: () => folder.swapIn() } as const;
       const taken = await this.#take(by, version, place, options);
       folder.keep();
@@ -93,9 +94,8 @@ export class PluginAdmin {
 
   async enable(by: Actor, id: string): Promise<LivePlugin> {
     return this.#change(by, id, 'enable', async (plugin) => {
-      if (plugin.row.state === 'enabled') return;
-      await this.#setState(by, plugin, 'enabled', 'plugin.enabled', null);
-      await this.#registry.activate(id);
+      if (plugin.row.state !== 'enabled') await this.#setState(by, plugin, 'enabled', 'plugin.enabled', null);
+      await this.#registry.serve(id);
     });
   }
 
@@ -116,10 +116,13 @@ export class PluginAdmin {
   async rollback(by: Actor, id: string, wanted?: string): Promise<LivePlugin> {
     return this.#change(by, id, 'rollback', async (plugin) => {
       const version = this.#storedVersion(plugin, wanted);
+      // What lies in the folder now is what was rolled back from: it is not taken over again.
+      const sourceDigest = (await digestOfFolder(plugin.row.path)) || plugin.row.sourceDigest;
       await swapTo(this.#registry, version, {
         ...this.#carriedOver(by, plugin),
+        sourceDigest,
         action: 'plugin.rolled-back',
-        state: revived(plugin),
+        state: revived(plugin.row),
       });
     });
   }
@@ -138,30 +141,34 @@ export class PluginAdmin {
       await this.#registry.commit([{ op: 'plugin.put', row }], [entry]);
       this.#registry.put({ ...this.#registry.get(id), row, grants });
       this.#registry.refreshPolicy(id);
+      // Its prepare() may have waited for it.
+      await this.#registry.serve(id);
     });
   }
 
   /** Settings are part of what an image is built from, so the plugin boots anew with them. */
   async configure(by: Actor, id: string, settings: unknown): Promise<LivePlugin> {
     return this.#change(by, id, 'settings', async (plugin) => {
-      const checked = checkedSettings(plugin.manifest, settings);
-      const row = touched(plugin.row, { settings: JSON.stringify(checked) });
+      const filled = checkedSettings(plugin.manifest, settings);
+      const built = plugin.serving && (await this.#registry.build({ ...plugin, settings: filled }));
+      const row = touched(plugin.row, { settings: JSON.stringify(settings) });
       const entry = {
         actor: by.actor,
         action: 'plugin.configured',
         target: id,
         before: plugin.settings,
-        after: checked,
+        after: filled,
       };
       await this.#registry.commit([{ op: 'plugin.put', row }], [entry]);
-      const live = { ...this.#registry.get(id), row, settings: checked };
-      this.#registry.put(live);
-      if (live.serving) await this.#registry.bootStored(live);
+      const live = { ...this.#registry.get(id), row, settings: filled };
+      if (built) this.#registry.install(live, built.booted, built.sourceMap);
+      else this.#registry.put(live);
+      await this.#registry.serve(id);
     });
   }
 
   async remove(by: Actor, id: string, dropData: boolean): Promise<void> {
-    await this.#exclusive(id, async () => {
+    await this.#registry.exclusive(id, async () => {
       const plugin = this.#registry.get(id);
       this.#decide(by, 'remove', plugin.manifest);
       const { gates } = this.#registry.parts;
@@ -174,16 +181,16 @@ export class PluginAdmin {
       await this.#registry.commit(ops, [
         { actor: by.actor, action: 'plugin.removed', target: id, before: summaryOf(plugin), note },
       ]);
-      await this.#watcher.unwatch(id);
       gates.adopt([], dropped);
       this.#registry.drop(id);
-      if (plugin.row.origin === 'upload') rmSync(plugin.row.path, { recursive: true, force: true });
+      await this.#saves.unwatch(id);
+      this.#forgetUpload(plugin.row);
     });
   }
 
   /** The host's own act, also in safe mode: a plugin that keeps ending cells is stopped (X-26). */
   async quarantine(id: string, reason: string): Promise<void> {
-    await this.#exclusive(id, async () => {
+    await this.#registry.exclusive(id, async () => {
       const plugin = this.#registry.find(id);
       if (!plugin || plugin.row.state === 'quarantined') return;
       await this.#setState(HOST, plugin, 'quarantined', 'plugin.quarantined', reason);
@@ -193,15 +200,10 @@ export class PluginAdmin {
 
   // --- folders
 
-  async #registerFolder(
-    by: Actor,
-    folder: string,
-    origin: 'path' | 'catalog',
-    options: { readonly enable: boolean; readonly grantAll: boolean },
-  ) {
+  async #registerFolder(by: Actor, folder: string, origin: 'path' | 'catalog', options: RegisterOptions) {
     const tree = await sourceFromFolder(folder);
     const { id } = parseManifest(manifestOf(tree).text, { files: tree.files.keys() });
-    return this.#exclusive(id, async () => {
+    return this.#registry.exclusive(id, async () => {
       const version = await this.#buildDecided(by, 'register', folder, id);
       return this.#take(by, version, { path: folder, origin }, options);
     });
@@ -212,70 +214,64 @@ export class PluginAdmin {
     const manifest = parseManifest(manifestOf(tree).text, { files: tree.files.keys() });
     this.#decide(by, operation, manifest);
     const version = await buildVersion(folder, this.#settings.signatures);
-    if (version.manifest.id === id) return version;
-    throw new NeiraError('NEIRA_CONFLICT', {
-      what: 'The folder of plugin',
-      id,
-      by: `plugin \`${version.manifest.id}\``,
-    });
+    requireSameId(version.manifest, id);
+    return version;
   }
 
   async #take(
     by: Actor,
     version: Version,
     place: { readonly path: string; readonly origin: PluginRow['origin']; beforeCommit?(): void },
-    options: { readonly enable: boolean; readonly grantAll: boolean },
+    options: RegisterOptions,
   ) {
     const { manifest } = version;
     const before = this.#registry.find(manifest.id);
     if (options.enable) this.#decide(by, 'enable', manifest);
-    const changed = before !== undefined && before.row.sourceDigest !== version.digest;
-    const state = options.enable
-      ? 'enabled'
-      : before === undefined
-        ? 'registered'
-        : changed
-          ? revived(before)
-          : before.row.state;
-    await this.#watcher.unwatch(manifest.id);
-    const plugin = await swapTo(this.#registry, version, {
-      actor: by.actor,
-      action: before ? 'plugin.updated' : 'plugin.registered',
-      state,
-      grants: options.grantAll ? manifest.permissions : (before?.grants ?? NO_PERMISSIONS),
-      settings: before?.settings ?? {},
-      sourceDigest: version.digest,
-      versionsKept: this.#settings.versionsKept,
-      ...place,
-    }).finally(async () => {
-      const folder = this.#registry.find(manifest.id)?.row.path;
-      if (folder && existsSync(folder)) await this.#watcher.watch(manifest.id, folder);
-    });
-    return { created: before === undefined, plugin };
+    const isMended = before !== undefined && before.row.sourceDigest !== version.digest;
+    const kept = before === undefined ? 'registered' : isMended ? revived(before.row) : before.row.state;
+    try {
+      const plugin = await swapTo(this.#registry, version, {
+        actor: by.actor,
+        action: before ? 'plugin.updated' : 'plugin.registered',
+        state: options.enable ? 'enabled' : kept,
+        grants: options.grantAll ? manifest.permissions : (before?.grants ?? NO_PERMISSIONS),
+        settings: before ? givenSettings(before.row) : {},
+        sourceDigest: version.digest,
+        versionsKept: this.#settings.versionsKept,
+        ...place,
+      });
+      if (before && before.row.path !== place.path) this.#forgetUpload(before.row);
+      return { created: before === undefined, plugin };
+    } finally {
+      await this.#saves.watch(manifest.id);
+      // What was saved while this went on.
+      this.#saves.look(manifest.id);
+    }
   }
 
   async #reloadFolder(by: Actor, plugin: LivePlugin): Promise<void> {
     const { id, path: folder } = plugin.row;
+    const digest = await digestOfFolder(folder);
     try {
       const version = await this.#buildDecided(by, 'reload', requireFolder(folder), id);
       await swapTo(this.#registry, version, {
         ...this.#carriedOver(by, plugin),
         action: 'plugin.reloaded',
-        state: version.digest === plugin.row.sourceDigest ? plugin.row.state : revived(plugin),
+        state: version.digest === plugin.row.sourceDigest ? plugin.row.state : revived(plugin.row),
         sourceDigest: version.digest,
       });
     } catch (error) {
-      await recordFailure(this.#registry, id, by.actor, error);
+      await recordFailure(this.#registry, id, by.actor, error, digest);
       throw error;
     }
   }
 
-  #carriedOver(by: Actor, { row, grants, settings }: LivePlugin) {
+  #carriedOver(by: Actor, { row, grants }: LivePlugin) {
     const { path: folder, origin, sourceDigest } = row;
     return {
       actor: by.actor,
       grants,
-      settings,
+      settings: givenSettings(row),
       path: folder,
       origin,
       sourceDigest,
@@ -283,63 +279,13 @@ export class PluginAdmin {
     };
   }
 
-  /** A folder came to rest: reload it when its content is another than the one last loaded. */
-  async #saved(id: string): Promise<void> {
-    await this.#exclusive(id, async () => {
-      const plugin = this.#registry.find(id);
-      if (!plugin) return;
-      try {
-        if (!(await this.#differs(plugin))) return;
-        await this.#reloadSaved(plugin);
-      } catch (error) {
-        this.#registry.parts.log.warn(
-          { plugin: id, code: (error as NeiraError).code },
-          'a save was not taken over',
-        );
-      }
-    });
-  }
-
-  async #differs({ row }: LivePlugin): Promise<boolean> {
-    try {
-      return (await folderDigest(row.path)) !== row.sourceDigest;
-    } catch {
-      // Unreadable for now: building it will say why.
-      return existsSync(row.path);
-    }
-  }
-
-  /** What fails is looked at once more when it has rested; then it is the author's to mend. */
-  async #reloadSaved(plugin: LivePlugin): Promise<void> {
-    const { id } = plugin.row;
-    const decision = this.#decisionOf(WATCHER, 'reload', plugin.manifest);
-    if (decision.verdict !== 'run') return;
-    try {
-      const version = await buildVersion(plugin.row.path, this.#settings.signatures);
-      if (version.manifest.id !== id) throw idChanged(id, version.manifest.id);
-      await swapTo(this.#registry, version, {
-        ...this.#carriedOver(WATCHER, plugin),
-        action: 'plugin.reloaded',
-        state: revived(plugin),
-        sourceDigest: version.digest,
-      });
-    } catch {
-      const failed = await folderDigest(plugin.row.path).catch(() => '');
-      await new Promise((resolve) => setTimeout(resolve, SECOND_LOOK_MS));
-      const rested = await folderDigest(plugin.row.path).catch(() => '');
-      if (rested === plugin.row.sourceDigest) return;
-      if (rested !== failed) return this.#reloadSaved(plugin);
-      await this.#reloadFolder(WATCHER, plugin);
-    }
-  }
-
   #storedVersion(plugin: LivePlugin, wanted: string | undefined): Version {
     const { store } = this.#registry.parts;
-    const newestFirst = [...store.versions(plugin.row.id)].sort((a, b) => b.createdAtMs - a.createdAtMs);
-    const current = newestFirst.findIndex(({ digest }) => digest === plugin.row.digest);
+    const versions = newestFirst(store.versions(plugin.row.id));
+    const current = versions.findIndex(({ digest }) => digest === plugin.row.digest);
     const found = wanted
-      ? newestFirst.find(({ version, digest }) => digest === wanted || version === wanted)
-      : newestFirst[current + 1];
+      ? versions.find(({ version, digest }) => version === wanted || isDigest(wanted, digest))
+      : versions[current + 1];
     const text = (digest: string) => Buffer.from(store.blob(digest) ?? []).toString();
     if (!found)
       throw new NeiraError('NEIRA_NOT_FOUND', { what: 'version', id: wanted ?? 'before the current one' });
@@ -355,23 +301,14 @@ export class PluginAdmin {
     };
   }
 
-  get #stagingFolder(): string {
-    return path.join(this.#settings.home, 'plugins', '.staging');
-  }
-
-  /** Inside `plugins/scripts` or `plugins/wasm` of the home; the id cannot name anything else. */
-  #uploadFolder({ id, kind }: Manifest): string {
-    return path.join(this.#settings.home, 'plugins', kind === 'script' ? 'scripts' : 'wasm', id);
-  }
-
-  #stage(id: string, tree: SourceTree): string {
-    const folder = path.join(this.#stagingFolder, `${id}-${process.hrtime.bigint()}`);
-    for (const [name, bytes] of tree.files) {
-      const file = path.join(folder, name);
-      mkdirSync(path.dirname(file), { recursive: true });
-      writeFileSync(file, bytes);
+  /** An upload's folder goes with it; a folder of the operator's is not the host's to remove. */
+  #forgetUpload({ origin, path: folder }: PluginRow): void {
+    if (origin !== 'upload') return;
+    try {
+      rmSync(folder, { recursive: true, force: true });
+    } catch (err) {
+      this.#registry.parts.log.warn({ folder, err }, 'the folder of a removed plugin is left behind');
     }
-    return realpathSync(folder);
   }
 
   // --- one change
@@ -393,7 +330,7 @@ export class PluginAdmin {
     operation: Operation,
     change: (plugin: LivePlugin) => Promise<void>,
   ): Promise<LivePlugin> {
-    return this.#exclusive(id, async () => {
+    return this.#registry.exclusive(id, async () => {
       const plugin = this.#registry.get(id);
       this.#decide(by, operation, plugin.manifest);
       await change(plugin);
@@ -412,67 +349,17 @@ export class PluginAdmin {
     const after = { state, ...(reason !== null && { reason }) };
     const entry = { actor: by.actor, action, target: row.id, before: { state: plugin.row.state }, after };
     await this.#registry.commit([{ op: 'plugin.put', row }], [entry]);
-    this.#registry.put({ ...plugin, row });
-  }
-
-  /** One change of a plugin at a time, in the order in which they came. */
-  #exclusive<T>(id: string, change: () => Promise<T>): Promise<T> {
-    const before = this.#locks.get(id) ?? Promise.resolve();
-    const result = before.then(change, change);
-    const settled = result.catch(() => {});
-    this.#locks.set(id, settled);
-    void settled.then(() => {
-      if (this.#locks.get(id) === settled) this.#locks.delete(id);
-    });
-    return result;
+    this.#registry.put({ ...this.#registry.get(row.id), row });
   }
 }
 
-/** The folder of an upload: swapped in just before the commit, and back when the commit fails. */
-class UploadFolder implements Disposable {
-  readonly path: string;
-  readonly staging: string;
-  readonly #aside: string;
-  #swapped = false;
-
-  constructor(folder: string, staging: string) {
-    this.path = folder;
-    this.staging = staging;
-    this.#aside = `${staging}.old`;
-  }
-
-  swapIn(): void {
-    mkdirSync(path.dirname(this.path), { recursive: true });
-    if (existsSync(this.path)) renameSync(this.path, this.#aside);
-    renameSync(this.staging, this.path);
-    this.#swapped = true;
-  }
-
-  keep(): void {
-    this.#swapped = false;
-  }
-
-  [Symbol.dispose](): void {
-    if (this.#swapped) {
-      rmSync(this.path, { recursive: true, force: true });
-      if (existsSync(this.#aside)) renameSync(this.#aside, this.path);
-    }
-    rmSync(this.staging, { recursive: true, force: true });
-    rmSync(this.#aside, { recursive: true, force: true });
-  }
+/** A digest may be shortened as `neira plugin show` prints it. */
+function isDigest(wanted: string, digest: string): boolean {
+  return wanted.length >= 12 && digest.startsWith(wanted);
 }
 
 function touched(row: PluginRow, change: Partial<PluginRow>): PluginRow {
   return { ...row, ...change, updatedAtMs: Date.now() };
-}
-
-/** A quarantined plugin that was mended runs again. */
-function revived({ row }: LivePlugin): PluginRow['state'] {
-  return row.state === 'quarantined' ? 'enabled' : row.state;
-}
-
-function idChanged(id: string, found: string): NeiraError {
-  return new NeiraError('NEIRA_CONFLICT', { what: 'The folder of plugin', id, by: `plugin \`${found}\`` });
 }
 
 function requireFolder(folder: string): string {

@@ -43,14 +43,15 @@ export function limitsOf({ limits }: Manifest): TurnLimits {
  * The settings with the manifest's defaults filled in.
  * @throws NEIRA_INVALID when they do not fit the manifest's schema.
  */
-export function checkedSettings(manifest: Manifest, settings: unknown): unknown {
-  if (!manifest.settings) {
-    validate(compilePluginSchema(NO_SETTINGS), settings, 'The settings');
-    return {};
-  }
-  const filled = withDefaults(manifest.settings, settings);
-  validate(compilePluginSchema(manifest.settings), filled, 'The settings');
+export function checkedSettings(manifest: Manifest, given: unknown): unknown {
+  const filled = filledSettings(manifest, given);
+  validate(compilePluginSchema(manifest.settings ?? NO_SETTINGS), filled, 'The settings');
   return filled;
+}
+
+/** What an administrator gave, with the manifest's defaults: they may change with each version. */
+export function filledSettings(manifest: Manifest, given: unknown): unknown {
+  return manifest.settings ? (withDefaults(manifest.settings, given) ?? {}) : given;
 }
 
 const NO_SETTINGS = { type: 'object', additionalProperties: false };

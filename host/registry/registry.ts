@@ -24,6 +24,7 @@ import { type Booted, bootVersion } from './candidate.ts';
 import { type GateService, requireAck } from './gate-service.ts';
 import { IndexFile } from './index-file.ts';
 import {
+  folderError,
   type LivePlugin,
   type PluginError,
   parseRow,
@@ -31,6 +32,7 @@ import {
   whyInactive,
   writes,
 } from './live-plugin.ts';
+import { Locks } from './locks.ts';
 import { ENGINE_GATES } from './manifest.ts';
 import { policyOf } from './policy.ts';
 
@@ -53,12 +55,17 @@ export interface RegistryParts {
 
 /** How long after a commit the dependencies of an image are looked at, so that a burst costs one look. */
 const DEPENDENCY_CHECK_MS = 50;
+/** A plugin that takes long to boot does not keep the host from listening. */
+const START_PATIENCE_MS = 1500;
+/** What has to hold over all plugins is checked and committed under this name; no plugin has it. */
+const ALL_PLUGINS = '*';
 
 export class Registry {
   readonly parts: RegistryParts;
   readonly #live = new Map<string, LivePlugin>();
   readonly #index: IndexFile;
   readonly #dependencyChecks = new Map<string, NodeJS.Timeout>();
+  readonly #locks = new Locks();
   #generations = 0;
   #closed = false;
 
@@ -66,28 +73,44 @@ export class Registry {
     this.parts = parts;
     this.#index = new IndexFile(parts.home);
     for (const row of parts.store.plugins()) {
-      const version = parts.store.versions(row.id).find(({ digest }) => digest === row.digest);
-      if (version) this.#live.set(row.id, withStoredError(parseRow(row, version)));
+      try {
+        const version = parts.store.versions(row.id).find(({ digest }) => digest === row.digest);
+        if (!version)
+          throw new NeiraError('NEIRA_STORE_FAILED', { reason: `version ${row.digest} is missing` });
+        this.#live.set(row.id, parseRow(row, version));
+      } catch (err) {
+        parts.log.error({ plugin: row.id, err }, 'a registered plugin cannot be read and is left out');
+      }
     }
   }
 
-  /** Starts what may run. A plugin that does not boot keeps its error and holds nobody up (HOST-24). */
+  /** Starts what may run. A plugin that does not boot keeps its error and holds nobody up. */
   async start(): Promise<void> {
-    const aside = this.#index.reconcile(this.#entries(), Date.now());
-    if (aside) {
-      const note = `plugins/index.json differed from the store and was set aside as ${aside}`;
-      await this.commit(
-        [],
-        [{ actor: 'boot', action: 'index.set-aside', target: 'plugins/index.json', note }],
-      );
-    }
+    this.#saveIndex();
     this.parts.gates.onChange((gate) => void this.gateMoved(gate));
-    await this.activateAll();
+    let patience: NodeJS.Timeout | undefined;
+    const enough = new Promise<void>((resolve) => {
+      patience = setTimeout(resolve, START_PATIENCE_MS);
+    });
+    const started = Promise.all(this.list().map(({ row }) => this.activate(row.id)));
+    await Promise.race([started, enough]);
+    clearTimeout(patience);
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.#closed = true;
     for (const timer of this.#dependencyChecks.values()) clearTimeout(timer);
+    await this.#locks.idle();
+  }
+
+  /** One change of a plugin at a time, in the order in which they came. Not to be nested. */
+  exclusive<Result>(id: string, change: () => Promise<Result>): Promise<Result> {
+    return this.#locks.run(id, change);
+  }
+
+  /** Within a change: what has to hold over all plugins – tool ids, gates – is checked and committed as one. */
+  amongAll<Result>(commit: () => Promise<Result>): Promise<Result> {
+    return this.#locks.run(ALL_PLUGINS, commit);
   }
 
   // --- questions
@@ -136,13 +159,13 @@ export class Registry {
   /** Takes over what was committed. */
   put(plugin: LivePlugin): void {
     this.#live.set(plugin.row.id, plugin);
-    this.#index.save(this.#entries());
+    this.#saveIndex();
   }
 
   drop(id: string): void {
     this.#unload(this.#live.get(id)?.serving);
     this.#live.delete(id);
-    this.#index.save(this.#entries());
+    this.#saveIndex();
   }
 
   /** Whether both gates in front of a plugin are open, so that its code may boot. */
@@ -179,8 +202,10 @@ export class Registry {
     };
     const old = this.#live.get(id)?.serving;
     const { error: _mended, ...healthy } = plugin;
-    this.put({ ...healthy, serving, dependencies: booted.dependencies });
+    this.put({ ...healthy, ...folderError(plugin.row), serving, dependencies: booted.dependencies });
     this.#unload(old);
+    // What was read while it booted may have changed since.
+    this.noteCommit(id);
     for (const { level, message } of booted.logs) this.parts.log.info({ plugin: id, level }, message);
   }
 
@@ -193,51 +218,56 @@ export class Registry {
     this.#unload(serving);
   }
 
-  /** Keeps what went wrong where everybody sees it: API, log, and the row in the store. */
-  noteError(id: string, error: unknown): PluginError {
+  /** Keeps what went wrong where everybody sees it: API and log. */
+  noteError(id: string, error: unknown, folder?: string): PluginError {
     const { code, details } = toShape(error);
-    const noted: PluginError = { code, details, message: describe(code, details), atMs: Date.now() };
+    const message = describe(code, details);
+    const noted = { code, details, message, atMs: Date.now(), ...(folder !== undefined && { folder }) };
     const plugin = this.#live.get(id);
     if (plugin) this.#live.set(id, { ...plugin, error: noted });
-    this.parts.log.warn({ plugin: id, code, ...details }, noted.message);
+    this.parts.log.warn({ plugin: id, code, ...details }, message);
     return noted;
   }
 
   // --- who serves
 
-  async activateAll(): Promise<void> {
-    for (const plugin of this.list()) await this.activate(plugin.row.id);
+  async activate(id: string): Promise<void> {
+    await this.exclusive(id, () => this.serve(id));
   }
 
-  /** Boots an enabled plugin from the store when its gates are open and it does not serve yet. */
-  async activate(id: string): Promise<void> {
+  /**
+   * Boots an enabled plugin from the store when its gates are open and it does not serve yet. The caller
+   * holds the plugin.
+   */
+  async serve(id: string): Promise<void> {
     const plugin = this.#live.get(id);
-    if (!plugin || plugin.row.state !== 'enabled' || plugin.serving || !this.mayBoot(plugin)) return;
+    if (this.#closed || plugin?.row.state !== 'enabled' || plugin.serving || !this.mayBoot(plugin)) return;
     try {
-      await this.bootStored(plugin);
+      const { booted, sourceMap } = await this.build(plugin);
+      this.install(plugin, booted, sourceMap);
     } catch (error) {
       this.noteError(id, error);
     }
   }
 
-  /** Builds the image of the stored version anew and puts it in front. @throws what the boot said */
-  async bootStored(plugin: LivePlugin): Promise<void> {
-    const { bundle, sourceMap } = plugin.version;
-    const code = this.#text(bundle);
-    const map = this.#text(sourceMap);
-    const policy = this.policy(plugin, plugin.version.digest);
-    this.install(plugin, await bootVersion(this.parts.pool, { code, sourceMap: map }, policy), map);
+  /** Builds an image of the stored version, with this plugin's settings. @throws what the boot said */
+  async build(plugin: LivePlugin): Promise<{ readonly booted: Booted; readonly sourceMap: string }> {
+    const { bundle, sourceMap: map, digest } = plugin.version;
+    const version = { code: this.#text(bundle), sourceMap: this.#text(map) };
+    const booted = await bootVersion(this.parts.pool, version, this.policy(plugin, digest));
+    return { booted, sourceMap: version.sourceMap };
   }
 
   /** A gate moved: what it opened begins to serve, and every policy that names it follows. */
   async gateMoved(gate: string): Promise<void> {
-    for (const plugin of this.list()) {
-      const { manifest } = plugin;
-      const own = this.parts.gates.view(manifest.gate).id;
-      if (own !== gate && ENGINE_GATES[manifest.kind] !== gate) continue;
-      this.refreshPolicy(plugin.row.id);
-      await this.activate(plugin.row.id);
-    }
+    const behind = this.list().filter(
+      ({ manifest }) =>
+        this.parts.gates.view(manifest.gate).id === gate || ENGINE_GATES[manifest.kind] === gate,
+    );
+    for (const { row } of behind) this.refreshPolicy(row.id);
+    if (!this.parts.gates.isOpen(gate)) return;
+    for (const { row } of behind) this.noteCommit(row.id);
+    await Promise.all(behind.map(({ row }) => this.activate(row.id)));
   }
 
   /** Sends changed grants or stages to the cells; turns that have begun keep what they had. */
@@ -252,8 +282,8 @@ export class Registry {
   /** A turn of the plugin committed: what `prepare()` read may have changed with it. */
   noteCommit(id: string): void {
     const reads = this.#live.get(id)?.dependencies;
-    if (!reads || (reads.keys.length === 0 && reads.ranges.length === 0) || this.#dependencyChecks.has(id))
-      return;
+    if (!reads || (reads.keys.length === 0 && reads.ranges.length === 0)) return;
+    if (this.#closed || this.#dependencyChecks.has(id)) return;
     const check = () => {
       this.#dependencyChecks.delete(id);
       void this.#rebuildWhenStale(id);
@@ -261,15 +291,18 @@ export class Registry {
     this.#dependencyChecks.set(id, setTimeout(check, DEPENDENCY_CHECK_MS));
   }
 
-  async #rebuildWhenStale(id: string): Promise<void> {
-    const plugin = this.#live.get(id);
-    if (this.#closed || !plugin?.serving || !plugin.dependencies || this.#holds(id, plugin.dependencies))
-      return;
-    try {
-      await this.bootStored(plugin);
-    } catch (error) {
-      this.noteError(id, error);
-    }
+  #rebuildWhenStale(id: string): Promise<void> {
+    return this.exclusive(id, async () => {
+      const plugin = this.#live.get(id);
+      if (this.#closed || !plugin?.serving || !plugin.dependencies || !this.mayBoot(plugin)) return;
+      try {
+        if (this.#holds(id, plugin.dependencies)) return;
+        const { booted, sourceMap } = await this.build(plugin);
+        this.install(this.get(id), booted, sourceMap);
+      } catch (error) {
+        this.noteError(id, error);
+      }
+    });
   }
 
   #holds(id: string, { keys, ranges }: Reads): boolean {
@@ -304,6 +337,20 @@ export class Registry {
     return Buffer.from(bytes).toString();
   }
 
+  /** A projection that cannot be written is a nuisance; what is true is committed already. */
+  #saveIndex(): void {
+    const { log } = this.parts;
+    try {
+      const note = this.#index.save(this.#entries(), Date.now());
+      if (note === undefined) return;
+      log.warn(note);
+      const entry = { actor: 'host', action: 'index.rewritten', target: 'plugins/index.json', note };
+      void this.commit([], [entry]).catch((err: unknown) => log.error({ err }, note));
+    } catch (err) {
+      log.error({ err }, 'plugins/index.json could not be written');
+    }
+  }
+
   #entries() {
     return this.list().map(({ row, version, manifest }) => ({
       id: row.id,
@@ -316,12 +363,6 @@ export class Registry {
       digest: row.digest,
     }));
   }
-}
-
-function withStoredError(plugin: LivePlugin): LivePlugin {
-  return plugin.row.lastError === null
-    ? plugin
-    : { ...plugin, error: JSON.parse(plugin.row.lastError) as PluginError };
 }
 
 /** What the journal says about a plugin is also an event (contract: `plugin.` events come from the host). */

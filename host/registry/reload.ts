@@ -2,11 +2,11 @@
  * The one path of a save: folder → build → boot → commit → swap. A reload that was asked for, a saved
  * file and a new registration all come through here; a rollback joins at the boot.
  */
-import { NeiraError, toShape } from '../errors.ts';
-import type { AdminOp, GateRow, JournalDraft, PluginRow } from '../store/records.ts';
+import { isNeiraError, NeiraError, toShape } from '../errors.ts';
+import type { AdminOp, GateRow, JournalDraft, PluginRow, VersionRow } from '../store/records.ts';
 import { type Booted, bootVersion, storedForm, type Version } from './candidate.ts';
 import { type LivePlugin, parseRow, toolsOf } from './live-plugin.ts';
-import { ENGINE_GATES, type Manifest } from './manifest.ts';
+import type { Manifest } from './manifest.ts';
 import { type Permissions, pendingConsent } from './permissions.ts';
 import { checkedSettings } from './policy.ts';
 import type { Registry } from './registry.ts';
@@ -16,6 +16,7 @@ export interface SwapRequest {
   readonly action: 'plugin.registered' | 'plugin.updated' | 'plugin.reloaded' | 'plugin.rolled-back';
   readonly state: PluginRow['state'];
   readonly grants: Permissions;
+  /** As an administrator gave them, without defaults. */
   readonly settings: unknown;
   readonly path: string;
   readonly origin: PluginRow['origin'];
@@ -27,7 +28,7 @@ export interface SwapRequest {
 }
 
 /**
- * Boots `version`, commits it, and puts it in front of its predecessor.
+ * Boots `version`, commits it, and puts it in front of its predecessor. The caller holds the plugin.
  * @throws the failing stage's error; then nothing was changed.
  */
 export async function swapTo(
@@ -35,17 +36,39 @@ export async function swapTo(
   version: Version,
   request: SwapRequest,
 ): Promise<LivePlugin> {
+  const { manifest } = version;
+  const settings = checkedSettings(manifest, request.settings);
+  // Before anything runs, and again where nothing can come between it and the commit.
+  requirePlace(registry, manifest);
+  const tried = await trial(registry, version, request.grants, settings);
+  const live = await registry.amongAll(async () => {
+    const planned = requirePlace(registry, manifest);
+    request.beforeCommit?.();
+    const committed = await commitSwap(registry, version, request, planned);
+    if (committed.row.state === 'enabled' && tried.booted && registry.mayBoot(committed))
+      registry.install(committed, tried.booted, version.sourceMap);
+    else {
+      registry.retire(manifest.id);
+      registry.put(committed);
+    }
+    return committed;
+  });
+  if (tried.refused !== undefined) registry.noteError(manifest.id, tried.refused);
+  // A gate may have opened since the trial.
+  else await registry.serve(live.row.id);
+  return registry.get(manifest.id);
+}
+
+async function commitSwap(
+  registry: Registry,
+  version: Version,
+  request: SwapRequest,
+  planned: readonly GateRow[],
+): Promise<LivePlugin> {
   const { manifest, digest } = version;
   const { gates } = registry.parts;
   const before = registry.find(manifest.id);
-  requireFreeTools(registry, manifest);
-  const planned = gates.plan(manifest.id, manifest.gates);
   const dropped = gates.dropped(manifest.id, planned);
-  requireGate(registry, manifest, planned);
-  const settings = checkedSettings(manifest, request.settings);
-  const booted = await trial(registry, version, request.grants, settings);
-  request.beforeCommit?.();
-
   const nowMs = Date.now();
   const stored = storedForm(version, nowMs);
   const row: PluginRow = {
@@ -57,7 +80,7 @@ export async function swapTo(
     origin: request.origin,
     sourceDigest: request.sourceDigest,
     grants: JSON.stringify(request.grants),
-    settings: JSON.stringify(settings),
+    settings: JSON.stringify(request.settings),
     reason: null,
     lastError: null,
     registeredAtMs: before?.row.registeredAtMs ?? nowMs,
@@ -67,6 +90,7 @@ export async function swapTo(
     ...[...stored.blobs].map(
       ([name, bytes]): AdminOp => ({ op: 'blob.put', digest: name, bytes: bytes.toString('base64') }),
     ),
+    ...asServed(registry, before, request, nowMs),
     { op: 'plugin.put', row },
     { op: 'version.put', row: stored.row, keep: request.versionsKept },
     ...planned.map((gate): AdminOp => ({ op: 'gate.put', row: gate })),
@@ -86,27 +110,44 @@ export async function swapTo(
   };
   await registry.commit(ops, [draft]);
   gates.adopt(planned, dropped);
-
-  const live: LivePlugin = parseRow(row, stored.row);
-  if (row.state === 'enabled' && booted && registry.mayBoot(live))
-    registry.install(live, booted, version.sourceMap);
-  else {
-    registry.retire(manifest.id);
-    registry.put(live);
-  }
-  return registry.get(manifest.id);
+  return parseRow(row, stored.row);
 }
 
-/** Keeps the failure of a save or reload where its author looks: API, journal, log. The old version serves on. */
+/**
+ * After a rollback the version that serves is not the newest. When another comes in front of it, it takes
+ * its place right behind: a further rollback leads back to what served, not to what was rolled back from.
+ */
+function asServed(
+  registry: Registry,
+  before: LivePlugin | undefined,
+  { action, versionsKept }: SwapRequest,
+  nowMs: number,
+): AdminOp[] {
+  if (!before || action === 'plugin.rolled-back') return [];
+  const [newest] = newestFirst(registry.parts.store.versions(before.row.id));
+  if (newest?.digest === before.row.digest) return [];
+  return [{ op: 'version.put', row: { ...before.version, createdAtMs: nowMs - 1 }, keep: versionsKept }];
+}
+
+export function newestFirst(versions: readonly VersionRow[]): readonly VersionRow[] {
+  return [...versions].sort((a, b) => b.createdAtMs - a.createdAtMs);
+}
+
+/**
+ * Keeps the failure of a save or reload where its author looks: API, journal, log. The old version serves
+ * on. What is known already – the same files fail in the same way – is not told twice.
+ */
 export async function recordFailure(
   registry: Registry,
   id: string,
   actor: string,
   error: unknown,
+  folder: string,
 ): Promise<void> {
-  const noted = registry.noteError(id, error);
+  const known = registry.find(id)?.error;
+  const noted = registry.noteError(id, error, folder);
   const plugin = registry.find(id);
-  if (!plugin) return;
+  if (!plugin || (known?.folder === folder && known.message === noted.message)) return;
   const row = { ...plugin.row, lastError: JSON.stringify(noted), updatedAtMs: noted.atMs };
   const { code, details } = toShape(error);
   await registry.commit(
@@ -129,20 +170,57 @@ export function summaryOf({ row, version }: LivePlugin): Record<string, unknown>
   return { version: version.version, digest: row.digest, state: row.state };
 }
 
-/** Plugin code boots only behind open gates; what is locked is checked as far as it goes without running. */
+/** The folder holds what serves again: nothing is wrong with it any more. */
+export async function clearFailure(registry: Registry, id: string, actor: string): Promise<void> {
+  const { row, error } = registry.get(id);
+  if (row.lastError === null) return;
+  const mended = { ...row, lastError: null, updatedAtMs: Date.now() };
+  const before = { code: error?.code, message: error?.message };
+  await registry.commit(
+    [{ op: 'plugin.put', row: mended }],
+    [{ actor, action: 'plugin.mended', target: id, before, note: 'the folder holds what serves' }],
+  );
+  const { error: _gone, ...healthy } = registry.get(id);
+  registry.put({ ...healthy, row: mended });
+}
+
+/**
+ * Plugin code boots only behind open gates; what is locked is checked as far as it goes without running.
+ *
+ * A plugin whose `prepare()` needs what was not granted yet can only be granted it once it is registered:
+ * it is taken in, and boots with the grant.
+ */
 async function trial(
   registry: Registry,
   version: Version,
   grants: Permissions,
   settings: unknown,
-): Promise<Booted | undefined> {
+): Promise<{ readonly booted?: Booted; readonly refused?: unknown }> {
   const { manifest, digest } = version;
-  if (!registry.parts.gates.isOpen(engineGate(manifest))) return undefined;
-  return bootVersion(registry.parts.pool, version, registry.policy({ manifest, grants, settings }, digest));
+  if (!registry.mayBoot(version)) return {};
+  const policy = registry.policy({ manifest, grants, settings }, digest);
+  try {
+    return { booted: await bootVersion(registry.parts.pool, version, policy) };
+  } catch (error) {
+    const waitsForConsent =
+      registry.find(manifest.id)?.serving === undefined &&
+      isNeiraError(error) &&
+      error.details['cause'] === 'NEIRA_PERMISSION_DENIED' &&
+      pendingConsent(manifest.permissions, grants).length > 0;
+    if (waitsForConsent) return { refused: error };
+    throw error;
+  }
 }
 
-function engineGate({ kind }: Manifest): string {
-  return ENGINE_GATES[kind];
+/**
+ * The gates that the version declares, as they would be stored.
+ * @throws NEIRA_CONFLICT, NEIRA_MANIFEST_INVALID when another plugin or nobody has what it names.
+ */
+function requirePlace(registry: Registry, manifest: Manifest): readonly GateRow[] {
+  requireFreeTools(registry, manifest);
+  const planned = registry.parts.gates.plan(manifest.id, manifest.gates);
+  requireGate(registry, manifest, planned);
+  return planned;
 }
 
 /** Tool ids are unique in a host: an event names its tool by nothing else. @throws NEIRA_CONFLICT */

@@ -2,7 +2,7 @@
 import { originalPositionFor, TraceMap } from '@jridgewell/trace-mapping';
 import { describe, type ErrorCode, type ErrorShape, isNeiraError, toShape } from '../errors.ts';
 import type { RunLimits } from './messages.ts';
-import type { RunResult } from './quickjs/instance.ts';
+import type { Failure } from './quickjs/instance.ts';
 
 export interface GuestFailure extends ErrorShape {
   readonly message: string;
@@ -17,9 +17,9 @@ export interface Author {
   readonly sourceMap: string;
 }
 
-type Failure = Exclude<RunResult, { kind: 'value' }>;
-
 const MAX_FRAMES = 20;
+/** No bundle has more lines, or longer ones. */
+const MAX_LINE = 0x7fff_ffff;
 
 export function failureOf(result: Failure, author: Author): GuestFailure {
   const { plugin, limits } = author;
@@ -50,11 +50,13 @@ export function failureOf(result: Failure, author: Author): GuestFailure {
 
 function thrown(report: Extract<Failure, { kind: 'thrown' }>['report'], author: Author): GuestFailure {
   const { plugin, limits } = author;
-  const { name, message, stack, code } = report;
-  // A refusal that the plugin let through keeps its own code. The guest cannot forge one of the host's:
-  // only instances of the prelude's class carry it.
-  if (code && isNeiraError(report))
-    return failure(code as ErrorCode, { plugin, ...report.details }, stack, author);
+  const { name, message, stack, refusal } = report;
+  // A refusal that the plugin let through keeps its own code. The guest cannot forge one: the prelude knows
+  // by identity which errors came from the host, and answers what the host had said, not what is on the object.
+  if (refusal !== '') {
+    const { code, details } = JSON.parse(refusal) as ErrorShape;
+    return failure(code, { plugin, ...details }, stack, author);
+  }
   if (name === 'InternalError' && message === 'out of memory') {
     return failure('NEIRA_MEMORY_EXCEEDED', { plugin, memoryMb: limits.memoryMb }, stack, author);
   }
@@ -103,7 +105,9 @@ export function mapStack(
     if (at < 0) continue;
     const position = /^(\d+)(?::(\d+))?/.exec(line.slice(at + module.length + 1));
     if (!position || frames.length === MAX_FRAMES) continue;
+    // `stack` is a property like any other, and may hold what no engine writes.
     const generated = { line: Number(position[1]), column: Math.max(Number(position[2] ?? 1) - 1, 0) };
+    if (generated.line < 1 || generated.line > MAX_LINE || generated.column > MAX_LINE) continue;
     const original = map && originalPositionFor(map, generated);
     const found: Place = original?.source
       ? { file: original.source, line: original.line, column: original.column + 1 }

@@ -20,14 +20,24 @@ export function uiRoutes(context: RouteContext): void {
 }
 
 const RUN: UiEventOptions = { dryRun: false };
+const MAX_LANGUAGE_CHARS = 200;
 
 function optionsOf(request: FastifyRequest): UiEventOptions {
   const dryRun = isTrue(queryOf<{ dry_run?: string }>(request).dry_run);
-  const idempotencyKey = request.headers['idempotency-key'];
-  if (idempotencyKey === undefined) return dryRun ? { dryRun } : RUN;
-  if (typeof idempotencyKey !== 'string' || !PRINTABLE.test(idempotencyKey)) {
+  const { 'idempotency-key': idempotencyKey, 'accept-language': accepted } = request.headers;
+  // `*` is what clients send that do not care.
+  const language = accepted === '*' ? undefined : accepted;
+  if (idempotencyKey === undefined && language === undefined) return dryRun ? { dryRun } : RUN;
+  if (
+    idempotencyKey !== undefined &&
+    (typeof idempotencyKey !== 'string' || !PRINTABLE.test(idempotencyKey))
+  ) {
     const message = 'must be 1 to 200 printable ASCII characters';
     throw invalid('The header', [{ path: 'Idempotency-Key', message }]);
   }
-  return { dryRun, idempotencyKey };
+  return {
+    dryRun,
+    ...(idempotencyKey !== undefined && { idempotencyKey }),
+    ...(language !== undefined && { acceptLanguage: language.slice(0, MAX_LANGUAGE_CHARS) }),
+  };
 }

@@ -14,6 +14,8 @@ export interface ImagePointers {
   readonly buffer: number;
   readonly argv: number;
   readonly run: number;
+  /** The prelude's describer of thrown things. */
+  readonly describe: number;
   /** 0 when the plugin exports no `handle`. */
   readonly handle: number;
 }

@@ -6,6 +6,7 @@
  * performs one turn; `reset()` copies back the pages that the turn dirtied.
  */
 import { EvalFlags } from 'quickjs-emscripten-core';
+import { NeiraError } from '../../errors.ts';
 import { EngineFault, Guest, type GuestHooks } from './engine.ts';
 import { type Image, type ImagePointers, resetToImage, restoreImage, takeImage } from './image.ts';
 import { MAX_STACK_BYTES } from './layout.ts';
@@ -32,9 +33,8 @@ export interface ThrownReport {
   readonly name: string;
   readonly message: string;
   readonly stack: string;
-  /** Set when a host function refused and the plugin let it through. */
-  readonly code: string;
-  readonly details?: Record<string, unknown>;
+  /** When a host function refused and the plugin let it through: what the host had said, JSON. */
+  readonly refusal: string;
 }
 
 export type RunResult =
@@ -49,6 +49,8 @@ export type RunResult =
   | { readonly kind: 'output-too-large' }
   | { readonly kind: 'refused'; readonly error: unknown }
   | { readonly kind: 'fault'; readonly message: string };
+
+export type Failure = Exclude<RunResult, { kind: 'value' }>;
 
 export interface Polyfill {
   readonly name: string;
@@ -69,10 +71,10 @@ export interface BootSource {
 
 /** A boot failed inside the guest; `result` says how. */
 export class BootError extends Error {
-  readonly result: Exclude<RunResult, { kind: 'value' }>;
+  readonly result: Failure;
   readonly during: 'load' | 'prepare';
 
-  constructor(during: 'load' | 'prepare', result: Exclude<RunResult, { kind: 'value' }>) {
+  constructor(during: 'load' | 'prepare', result: Failure) {
     super(`boot failed during ${during}: ${result.kind}`);
     this.during = during;
     this.result = result;
@@ -96,16 +98,25 @@ class Refused extends Error {
   }
 }
 
+/** The answer of an async `handle` is longer than any budget. */
+class OutputTooLarge extends Error {}
+
 /** The host's own guest code keeps neither its source text nor its line tables in the image. */
 const TRUSTED_SCRIPT = EvalFlags.JS_EVAL_TYPE_GLOBAL | EvalFlags.JS_EVAL_FLAG_STRIP;
 const TRUSTED_MODULE = EvalFlags.JS_EVAL_TYPE_MODULE | EvalFlags.JS_EVAL_FLAG_STRIP;
 
 const BUFFER_BYTES = 64 * 1024;
 const MAX_REPORT_BYTES = 64 * 1024;
-const MAX_CALL_BYTES = 4 * 1024 * 1024;
+/** One argument of a host call; a reply of the largest `limits.output_kb` has to fit. */
+const MAX_CALL_BYTES = 4 * 1024 * 1024 + 1024;
+const MAX_RANDOM_BYTES = 65_536;
 const HOST_FUNCTION = 1;
 /** About 3 µs. */
 const HOST_CALL_FUEL = 300;
+/** About 0.1 µs: what HMAC costs the host for each byte of randomness. */
+const RANDOM_BYTE_FUEL = 10;
+/** What describing a thrown thing may cost on top of a budget that is used up: about 10 ms. */
+const REPORT_FUEL = 1_000_000;
 
 export class Instance implements GuestHooks {
   readonly #guest: Guest;
@@ -198,13 +209,16 @@ export class Instance implements GuestHooks {
     this.#charge(HOST_CALL_FUEL);
     const [op, ...args] = this.#readArguments(argumentCount, argumentValues);
     let answer: string;
-    if (op === 'turn.settle') {
+    if (args.includes(TOO_LONG)) {
+      if (op === 'turn.settle') throw new OutputTooLarge();
+      answer = tooLarge(op);
+    } else if (op === 'turn.settle') {
       this.#settled ??= args[0] ?? 'U';
       answer = 'U';
     } else if (op === 'random.seed') {
       answer = `[${new Uint32Array(Uint8Array.from(this.#host!.randomBytes(16)).buffer).join()}]`;
     } else if (op === 'random.bytes') {
-      answer = `[${this.#host!.randomBytes(Number(args[0])).join()}]`;
+      answer = this.#randomBytes(Number(args[0]));
     } else if (op === 'polyfill.source') {
       answer = this.#polyfills.find((polyfill) => polyfill.name === args[0])?.code ?? '';
     } else {
@@ -217,6 +231,13 @@ export class Instance implements GuestHooks {
   #charge(fuel: number): void {
     this.#fuelUsed += fuel;
     if (this.#budget && this.#fuelUsed >= this.#budget.hardFuel) throw new Ended('cpu');
+  }
+
+  /** The prelude asks for no more than this, but what it was told about a view may be a guest's lie. */
+  #randomBytes(count: number): string {
+    if (!(count >= 0 && count <= MAX_RANDOM_BYTES)) return '[]';
+    this.#charge(count * RANDOM_BYTE_FUEL);
+    return `[${this.#host!.randomBytes(Math.floor(count)).join()}]`;
   }
 
   #answer(op: string, args: readonly string[]): string {
@@ -241,7 +262,7 @@ export class Instance implements GuestHooks {
       const ctx = fn.QTS_NewContext(rt, 0);
       const buffer = fn.malloc(BUFFER_BYTES);
       const argv = fn.malloc(16);
-      this.#pointers = { rt, ctx, buffer, argv, run: 0, handle: 0 };
+      this.#pointers = { rt, ctx, buffer, argv, run: 0, describe: 0, handle: 0 };
       const global = fn.QTS_GetGlobalObject(ctx);
       const hostFunction = fn.QTS_NewFunction(
         ctx,
@@ -255,7 +276,8 @@ export class Instance implements GuestHooks {
       for (const module of source.modules) this.#evaluate(module.code, module.name, TRUSTED_MODULE);
       const internals = this.#property(global, '__neira');
       const seal = this.#property(internals, 'seal');
-      this.#pointers = { ...this.#pointers, run: this.#property(internals, 'run') };
+      const run = this.#property(internals, 'run');
+      this.#pointers = { ...this.#pointers, run, describe: this.#property(internals, 'describeThrown') };
       this.#evaluate('delete globalThis.__neira; delete globalThis.host;', 'neira:seal', TRUSTED_SCRIPT);
       this.#touchPolyfills(source);
       const namespace = this.#evaluate(source.code, source.name, EvalFlags.JS_EVAL_TYPE_MODULE);
@@ -268,7 +290,7 @@ export class Instance implements GuestHooks {
       fn.QTS_Call(ctx, seal, fn.QTS_GetUndefined(), 0, argv);
     } catch (error) {
       if (error instanceof BootError) throw error;
-      throw new BootError('load', this.#endedBy(error) as Exclude<RunResult, { kind: 'value' }>);
+      throw new BootError('load', this.#endedBy(error));
     } finally {
       this.#disarm();
     }
@@ -308,8 +330,7 @@ export class Instance implements GuestHooks {
       const state = fn.QTS_PromiseState(ctx, value);
       if (state === PROMISE_PENDING) throw new BootError('load', { kind: 'pending' });
       value = fn.QTS_PromiseResult(ctx, value);
-      if (state === PROMISE_REJECTED)
-        throw new BootError('load', { kind: 'thrown', report: this.#report(value) });
+      if (state === PROMISE_REJECTED) throw new BootError('load', this.#uncaught(value));
     }
     return value;
   }
@@ -317,17 +338,14 @@ export class Instance implements GuestHooks {
   #throwIfException(value: number): void {
     const { fn } = this.#guest;
     const error = fn.QTS_ResolveException(this.#pointers.ctx, value);
-    if (error === 0) return;
-    const report = this.#report(error);
-    throw new BootError(
-      'load',
-      this.#interrupted ? { kind: 'interrupted', stack: report.stack } : { kind: 'thrown', report },
-    );
+    if (error !== 0) throw new BootError('load', this.#uncaught(error));
   }
 
   #finishJobs(during: 'load' | 'prepare'): void {
     const failed = this.#runJobs(() => false);
-    if (failed !== undefined) throw new BootError(during, failed as Exclude<RunResult, { kind: 'value' }>);
+    if (failed !== undefined) throw new BootError(during, failed);
+    // A job that is interrupted rejects its promise, which perhaps nobody looks at.
+    if (this.#interrupted) throw new BootError(during, { kind: 'interrupted', stack: '' });
   }
 
   // --- one call
@@ -358,12 +376,14 @@ export class Instance implements GuestHooks {
   #settle(budget: Budget): RunResult {
     const failed = this.#runJobs(() => this.#settled !== undefined);
     if (failed !== undefined) return failed;
-    if (this.#settled === undefined) return { kind: 'pending' };
+    // An interrupt inside a job rejects its promise; where nobody waits for that one, this is all there is to see.
+    if (this.#settled === undefined)
+      return this.#interrupted ? { kind: 'interrupted', stack: '' } : { kind: 'pending' };
     if (Buffer.byteLength(this.#settled) > budget.maxOutputBytes + 1) return { kind: 'output-too-large' };
     return this.#result(this.#settled, budget);
   }
 
-  #runJobs(done: () => boolean): RunResult | undefined {
+  #runJobs(done: () => boolean): Failure | undefined {
     const { fn } = this.#guest;
     const { rt, argv } = this.#pointers;
     while (!done() && fn.QTS_IsJobPending(rt)) {
@@ -390,12 +410,13 @@ export class Instance implements GuestHooks {
   }
 
   /** An exception that no code of the guest could catch: the interrupt, or an error of the prelude itself. */
-  #uncaught(error: number): RunResult {
+  #uncaught(error: number): Failure {
     const report = this.#report(error);
     return this.#interrupted ? { kind: 'interrupted', stack: report.stack } : { kind: 'thrown', report };
   }
 
-  #endedBy(error: unknown): RunResult {
+  #endedBy(error: unknown): Failure {
+    if (error instanceof OutputTooLarge) return { kind: 'output-too-large' };
     if (error instanceof Ended) return { kind: 'aborted', why: error.why };
     if (error instanceof Refused) return { kind: 'refused', error: error.error };
     // A trap of the module: unreachable code, or V8's own stack at its end.
@@ -406,17 +427,37 @@ export class Instance implements GuestHooks {
     return { kind: 'refused', error };
   }
 
+  /**
+   * Describes what was thrown, with the prelude's own describer: whatever was thrown may have accessors and
+   * traps, so that this runs under a budget as well, a small one of its own.
+   */
   #report(error: number): ThrownReport {
     const { fn } = this.#guest;
-    // Describing costs a little; a guest that was stopped for its fuel has none left.
-    this.#budget = undefined;
-    const text = this.#guest.readText(fn.QTS_Dump(this.#pointers.ctx, error), MAX_REPORT_BYTES) ?? '';
+    const { rt, ctx, argv, describe } = this.#pointers;
+    const interrupted = this.#interrupted;
+    const hardFuel = this.fuelUsed + REPORT_FUEL;
+    this.#budget = { ...this.#budget!, softFuel: Number.POSITIVE_INFINITY, hardFuel };
+    // A guest that filled its heap and holds on to it leaves no room for the words that say so.
+    fn.QTS_RuntimeSetMemoryLimit(rt, -1);
     try {
-      const dump = JSON.parse(text) as Partial<ThrownReport>;
-      return { name: dump.name ?? '', message: dump.message ?? '', stack: dump.stack ?? '', code: '' };
-    } catch {
-      return { name: 'non-error', message: text.slice(0, 1000), stack: '', code: '' };
+      this.#guest.bytes.writeUInt32LE(error, argv);
+      this.#guest.mark(argv, 4);
+      const value = describe === 0 ? 0 : fn.QTS_Call(ctx, describe, fn.QTS_GetUndefined(), 1, argv);
+      if (value === 0) return this.#dump(error);
+      if (fn.QTS_ResolveException(ctx, value) !== 0) return OUT_OF_MEMORY;
+      const text = this.#guest.readText(fn.QTS_GetString(ctx, value), MAX_REPORT_BYTES);
+      return text === undefined ? INDESCRIBABLE : (JSON.parse(text.slice(1)) as ThrownReport);
+    } catch (trouble) {
+      return trouble instanceof EngineFault ? OUT_OF_MEMORY : INDESCRIBABLE;
+    } finally {
+      this.#interrupted = interrupted;
     }
+  }
+
+  /** For the host's own guest code, whose errors come before there is anything to describe them. */
+  #dump(error: number): ThrownReport {
+    const text = this.#guest.readText(this.#guest.fn.QTS_Dump(this.#pointers.ctx, error), MAX_REPORT_BYTES);
+    return { ...INDESCRIBABLE, message: text ?? '' };
   }
 
   #arm(host: HostCalls, budget: Budget): void {
@@ -459,13 +500,33 @@ export class Instance implements GuestHooks {
     const out: string[] = [];
     for (let index = 0; index < count; index++) {
       const value = fn.QTS_ArgvGetJSValueConstPointer(values, index);
-      const text = this.#guest.readText(fn.QTS_GetString(this.#pointers.ctx, value), MAX_CALL_BYTES);
-      if (text === undefined) throw new Refused(new RangeError(`an argument above ${MAX_CALL_BYTES} bytes`));
-      out.push(text);
+      out.push(this.#guest.readText(fn.QTS_GetString(this.#pointers.ctx, value), MAX_CALL_BYTES) ?? TOO_LONG);
     }
     return out;
   }
 }
+
+/** Stands for an argument that is not read at all; no text from a guest holds a NUL. */
+const TOO_LONG = '\0';
+
+function tooLarge(op: string | undefined): string {
+  const what = `argument of ${op}`;
+  const bytes = `more than ${MAX_CALL_BYTES}`;
+  const { code, message, details } = new NeiraError('NEIRA_VALUE_TOO_LARGE', {
+    what,
+    bytes,
+    maxBytes: MAX_CALL_BYTES,
+  });
+  return `E${JSON.stringify({ code, message, details })}`;
+}
+
+const INDESCRIBABLE: ThrownReport = {
+  name: 'non-error',
+  message: 'what was thrown cannot be described',
+  stack: '',
+  refusal: '',
+};
+const OUT_OF_MEMORY: ThrownReport = { ...INDESCRIBABLE, name: 'InternalError', message: 'out of memory' };
 
 function stackOf(report: string): string {
   return (JSON.parse(report.slice(1)) as ThrownReport).stack;

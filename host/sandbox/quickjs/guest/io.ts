@@ -1,10 +1,13 @@
 /** `neira:host/io` for scripts; twin of abi/wit/v1/io.wit. */
 import { sdk } from './sdk.ts';
 
-const { call, text, json } = sdk;
+const { call, text, json, logLine } = sdk;
+
+const NativeTypeError = TypeError;
 
 export const log = (level: unknown, message: unknown) => {
-  call('io.log', text(level, 'level'), text(message, 'message'));
+  if (typeof message !== 'string') throw new NativeTypeError('message must be a string');
+  call('io.log', text(level, 'level'), logLine(message));
 };
 
 export const send = (port: unknown, target: unknown, payload: unknown) => {

@@ -20,21 +20,35 @@ const { then } = Promise.prototype;
 const resolvePromise = Promise.resolve.bind(Promise);
 const toText = String;
 const { floor } = Math;
-const sliceText = Function.prototype.call.bind(String.prototype.slice) as (
-  s: string,
-  a: number,
-  b?: number,
-) => string;
-const includesText = Function.prototype.call.bind(String.prototype.includes) as (
-  s: string,
-  part: string,
-) => boolean;
-const joinTexts = Function.prototype.call.bind(Array.prototype.join) as (a: unknown[], s: string) => string;
+
+/** A method as a function that nobody can replace any more. */
+function captured<F>(method: unknown): F {
+  return Function.prototype.call.bind(method as () => void) as F;
+}
+
+function getter<T, V>(prototype: T, name: string): (self: object) => V {
+  return captured(Object.getOwnPropertyDescriptor(prototype, name)!.get);
+}
+
+const sliceText = captured<(s: string, a: number, b?: number) => string>(String.prototype.slice);
+const includesText = captured<(s: string, part: string) => boolean>(String.prototype.includes);
+const isWellFormed = captured<(s: string) => boolean>(
+  (String.prototype as unknown as { isWellFormed(): boolean }).isWellFormed,
+);
+const joinTexts = captured<(a: unknown[], s: string) => string>(Array.prototype.join);
+const NativeWeakMap = WeakMap;
+const remember = captured<(map: object, key: object, value: string) => void>(WeakMap.prototype.set);
+const recall = captured<(map: object, key: object) => string | undefined>(WeakMap.prototype.get);
 const NativeError = Error;
 const NativeTypeError = TypeError;
+const NativeRangeError = RangeError;
 const NativeUint8Array = Uint8Array;
 const NativeUint32Array = Uint32Array;
-const isView = ArrayBuffer.isView;
+// The view's own words about itself could be a subclass's lies, and differ from one reading to the next.
+const viewPrototype = Object.getPrototypeOf(Uint8Array.prototype) as object;
+const bufferOf = getter<object, ArrayBuffer>(viewPrototype, 'buffer');
+const byteLengthOf = getter<object, number>(viewPrototype, 'byteLength');
+const byteOffsetOf = getter<object, number>(viewPrototype, 'byteOffset');
 const { defineProperty, freeze, create } = Object;
 
 class NeiraError extends NativeError {
@@ -49,18 +63,26 @@ class NeiraError extends NativeError {
   }
 }
 
-/** One host call; a refusal is thrown as a NeiraError at the author's line. */
-function call(op: string, ...args: string[]): unknown {
-  const answer = apply(hostCall, undefined, [op, ...args]) as string;
+/** The refusals that came from the host, as it said them: whatever else looks like one is a plugin's own. */
+const refusals = new NativeWeakMap();
+
+/** One host call, `op` first; a refusal is thrown as a NeiraError at the author's line. */
+function call(...args: string[]): unknown {
+  // The rest array is handed on as it is: a spread would go through the guest's Array iterator.
+  const answer = apply(hostCall, undefined, args) as string;
   const kind = answer[0];
   if (kind === 'V') return parse(sliceText(answer, 1));
   if (kind === 'U') return undefined;
-  throw new NeiraError(parse(sliceText(answer, 1)) as Refusal);
+  const refusal = sliceText(answer, 1);
+  const error = new NeiraError(parse(refusal) as Refusal);
+  remember(refusals, error, refusal);
+  throw error;
 }
 
 function text(value: unknown, what: string): string {
   if (typeof value !== 'string') throw new NativeTypeError(`${what} must be a string`);
   if (includesText(value, '\0')) throw new NativeTypeError(`${what} must not contain NUL`);
+  if (!isWellFormed(value)) throw new NativeTypeError(`${what} must not contain lone surrogates`);
   return value;
 }
 
@@ -113,11 +135,11 @@ define(
   'crypto',
   freeze({
     getRandomValues(view: ArrayBufferView) {
-      if (!isView(view)) throw new NativeTypeError('getRandomValues needs an integer typed array');
-      if (view.byteLength > MAX_RANDOM_BYTES)
-        throw new RangeError(`at most ${MAX_RANDOM_BYTES} random bytes a call`);
-      const target = new NativeUint8Array(view.buffer as ArrayBuffer, view.byteOffset, view.byteLength);
-      const bytes = randomBytes(view.byteLength);
+      const length = byteLengthOf(view);
+      if (length > MAX_RANDOM_BYTES)
+        throw new NativeRangeError(`at most ${MAX_RANDOM_BYTES} random bytes a call`);
+      const target = new NativeUint8Array(bufferOf(view), byteOffsetOf(view), length);
+      const bytes = randomBytes(length);
       for (let i = 0; i < bytes.length; i++) target[i] = bytes[i]!;
       return view;
     },
@@ -180,8 +202,17 @@ function logAt(level: string) {
   return (...values: unknown[]): void => {
     const parts: string[] = [];
     for (let i = 0; i < values.length; i++) parts[i] = show(values[i]);
-    call('io.log', level, joinTexts(parts, ' '));
+    call('io.log', level, logLine(joinTexts(parts, ' ')));
   };
+}
+
+/** Above the largest `limits.log_kb`, so that the host drops and counts what was cut here. */
+const MAX_LINE = 1024 * 1024 + 1;
+
+/** A line is shown whatever is in it: what the way to the host cannot carry is escaped. */
+function logLine(line: string): string {
+  const cut = sliceText(line, 0, MAX_LINE);
+  return includesText(cut, '\0') || !isWellFormed(cut) ? stringify(cut) : cut;
 }
 
 define(
@@ -204,18 +235,14 @@ function describeThrown(thrown: unknown): string {
   let name = 'non-error';
   let message = '';
   let stack = '';
-  let code = '';
-  let details: unknown;
+  let refusal = '';
   try {
     if (typeof thrown === 'object' && thrown !== null) {
-      const error = thrown as Partial<Error> & { code?: unknown; details?: unknown };
+      refusal = recall(refusals, thrown) ?? '';
+      const error = thrown as Partial<Error>;
       name = sliceText(toText(error.name), 0, 100);
       message = sliceText(toText(error.message), 0, 1000);
       stack = sliceText(toText(error.stack ?? ''), 0, 4000);
-      if (thrown instanceof NeiraError) {
-        code = sliceText(toText(error.code), 0, 100);
-        details = parse(sliceText(stringify(error.details) ?? 'null', 0, 4000));
-      }
     } else {
       message = sliceText(toText(thrown), 0, 1000);
     }
@@ -226,8 +253,7 @@ function describeThrown(thrown: unknown): string {
   report['name'] = name;
   report['message'] = message;
   report['stack'] = stack;
-  report['code'] = code;
-  report['details'] = details;
+  report['refusal'] = refusal;
   return `E${stringify(report)}`;
 }
 
@@ -271,4 +297,4 @@ function seal(): string {
   return 'U';
 }
 
-define(globalThis, '__neira', { call, text, json, count, run, seal, NeiraError });
+define(globalThis, '__neira', { call, text, json, count, logLine, run, describeThrown, seal, NeiraError });

@@ -4,6 +4,7 @@ export interface Sdk {
   text(value: unknown, what: string): string;
   json(value: unknown, what: string): string;
   count(value: unknown, what: string): string;
+  logLine(line: string): string;
   NeiraError: unknown;
 }
 

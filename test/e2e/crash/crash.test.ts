@@ -1,0 +1,85 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { FAULT_POINTS } from '../../../host/store/fault.ts';
+import { seededRandom } from '../../../host/store/test-store.ts';
+import { spawnHost } from '../../kit/boot-host.ts';
+import { consoleLines, Load, loadUntilGone, prepareHome, verify, verifySends } from './load.ts';
+
+const TEST_MS = 60_000;
+/** Points that turns and journaled changes pass; the others belong to boots (host/store/crash.test.ts). */
+const working = FAULT_POINTS.filter((point) => !/^(repair|migrate|index)/.test(point));
+const env = { NEIRA_CELLS: '2', NEIRA_DURABILITY: 'power' };
+
+function newHome(): string {
+  const home = mkdtempSync(path.join(tmpdir(), 'neira-crash-'));
+  onTestFinished(() => rmSync(home, { recursive: true, force: true }));
+  return home;
+}
+
+// UIT-09, HOST-25, BUS-16
+test.each(working.flatMap((point) => [[point, 1] as const, [point, 40] as const]))(
+  'killed at %s, passing %i: acknowledged events are there once, others whole or not at all',
+  async (point, nth) => {
+    const home = newHome();
+    await prepareHome(home);
+    const load = new Load();
+    const doomed = await spawnHost({ home, env: { ...env, NEIRA_FAULT: `${point}:${nth}` } });
+    expect(await loadUntilGone(doomed, load), doomed.log().slice(-2000)).toBe('SIGKILL');
+
+    await using host = await spawnHost({ home, env });
+    const applied = await verify(host, load);
+    expect(applied).toBeGreaterThanOrEqual(load.acknowledged);
+    await verifySends(host, load);
+    await load.resend(host);
+    await verify(host, load);
+  },
+  TEST_MS,
+);
+
+const SEED = Number(process.env['NEIRA_SEED'] ?? Date.now() % 1_000_000);
+const ROUNDS = 5;
+
+test(`killed at any moment, again and again, over one home (NEIRA_SEED=${SEED})`, async () => {
+  console.log(`crash test: NEIRA_SEED=${SEED}`);
+  const random = seededRandom(SEED);
+  const home = newHome();
+  await prepareHome(home);
+  const load = new Load();
+  for (let round = 0; round < ROUNDS; round++) {
+    const doomed = await spawnHost({ home, env });
+    const afterMs = 20 + random(350);
+    expect(await loadUntilGone(doomed, load, { signal: 'SIGKILL', afterMs }), `round ${round}, ${afterMs} ms`).toBe('SIGKILL');
+    const host = await spawnHost({ home, env });
+    await verify(host, load);
+    await verifySends(host, load);
+    if (random(2) === 0) await load.resend(host);
+    await verify(host, load);
+    await host.close();
+    load.logs.push(host.log());
+  }
+  expect(load.acknowledged).toBeGreaterThan(0);
+}, 2 * TEST_MS);
+
+test('killed between a send and its confirmation: it is sent again, and says that it may be the second time', async () => {
+  const home = newHome();
+  await prepareHome(home);
+  // The first commit is the turn's, the second that of the confirmation.
+  const doomed = await spawnHost({ home, env: { ...env, NEIRA_FAULT: 'writer.before-commit:2' } });
+  const params = { n: 1, key: 'k1' };
+  const context = { chat_id: 'c', session_id: 's' };
+  expect(await doomed.event('count', params, context)).toMatchObject({ status: 200 });
+  expect(await doomed.exited).toBe('SIGKILL');
+  const [first, ...others] = consoleLines(doomed.log());
+  expect([first?.payload, others]).toEqual([{ n: 1 }, []]);
+
+  const host = await spawnHost({ home, env });
+  const again = () => consoleLines(host.log());
+  await expect.poll(again).toEqual([expect.objectContaining({ send: first!.send, doubtful: true })]);
+  await host.close();
+
+  await using third = await spawnHost({ home, env });
+  expect(await third.event('count', { n: 2, key: 'k1' }, context)).toMatchObject({ status: 200 });
+  await expect.poll(() => consoleLines(third.log()).map(({ payload }) => payload.n)).toEqual([2]);
+}, TEST_MS);
