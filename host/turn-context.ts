@@ -83,6 +83,8 @@ export interface CellRoot {
 /** What one turn may stage at all, so that a plugin cannot fill the host's memory with what it will write. */
 const MAX_STAGED_BYTES = 8 * 1024 * 1024;
 const LOG_NUMBER_DIGITS = 16;
+/** Beside their budget in bytes: empty lines cost rows all the same. */
+const MAX_LOG_LINES = 1000;
 
 export class TurnContext {
   readonly policy: PluginPolicy;
@@ -180,7 +182,7 @@ export class TurnContext {
   list(prefix: string, after: string | undefined, limit: number, maxBytes: number): readonly StateEntry[] {
     this.#numberAppends(prefix);
     const staged = [...this.#staged].filter(
-      ([key]) => key.startsWith(prefix) && (after === undefined || key > after),
+      ([key]) => key.startsWith(prefix) && (after === undefined || compareKeys(key, after) > 0),
     );
     this.#beginReading();
     const wanted = limit + staged.length;
@@ -244,7 +246,7 @@ export class TurnContext {
   /** Keeps the line within the byte budget of the turn; what is over is counted and dropped. */
   log(level: LogLine['level'], message: string): void {
     const bytes = Buffer.byteLength(message) + 1;
-    if (this.#logBytes + bytes > this.policy.limits.logBytes) {
+    if (this.#logBytes + bytes > this.policy.limits.logBytes || this.logs.length >= MAX_LOG_LINES) {
       this.#droppedLogs++;
       return;
     }

@@ -44,6 +44,8 @@ const MAX_WAITING = 4096;
 /** A plugin whose deliveries take longer than this is fed one at a time. */
 const SLOW_MS = 10;
 const AVERAGE_WEIGHT = 0.2;
+/** What one plugin has inside a cell may take this long by its own limit: so long do its neighbours wait at most. */
+const MAX_INSIDE_CPU_MS = 2000;
 const SWEEP_PERIOD_MS = 50;
 
 export class TurnQueue {
@@ -129,6 +131,19 @@ export class TurnQueue {
   reject(task: Task, error: unknown): void {
     this.#finish(task);
     task.reject(error);
+  }
+
+  /** Gives up everything of a plugin that is not inside a cell. */
+  rejectWaiting(plugin: string, error: () => NeiraError): void {
+    for (const task of this.#tasks) {
+      if (task.lane.plugin === plugin && task.cell < 0) this.#giveUp(task, error());
+    }
+  }
+
+  #giveUp(task: Task, error: NeiraError): void {
+    const place = task.lane.ready.indexOf(task);
+    if (place >= 0) task.lane.ready.splice(place, 1);
+    this.reject(task, error);
   }
 
   drained(): Promise<void> {
@@ -230,6 +245,7 @@ export class TurnQueue {
     if (!task) return false;
     if (task.alone ? lane.inFlight > 0 : this.#aloneIsRunning(lane)) return false;
     if (lane.averageMs > SLOW_MS && lane.inFlight > 0) return false;
+    if (lane.inFlight * task.serving.policy.limits.cpuMs >= MAX_INSIDE_CPU_MS) return false;
     const cell = this.#cellOf(task);
     if (this.#cells[cell]!.inFlight >= CELL_WINDOW) return false;
     lane.ready.shift();
@@ -263,12 +279,8 @@ export class TurnQueue {
     const now = Date.now();
     for (const task of this.#tasks) {
       if (task.cell >= 0 || now < task.event.deadlineAtMs) continue;
-      const place = task.lane.ready.indexOf(task);
-      if (place >= 0) task.lane.ready.splice(place, 1);
-      this.reject(
-        task,
-        new NeiraError('NEIRA_DEADLINE', { deadlineMs: task.event.deadlineAtMs - task.arrivedAtMs }),
-      );
+      const deadlineMs = task.event.deadlineAtMs - task.arrivedAtMs;
+      this.#giveUp(task, new NeiraError('NEIRA_DEADLINE', { deadlineMs }));
     }
   }
 }

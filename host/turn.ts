@@ -106,9 +106,8 @@ export class Turns implements PoolListener {
     this.#parts.settled(task.cell, task.delivery.attempt);
     if (ack.ok) {
       if (ack.sends?.length) this.#parts.perform(ack.sends);
-      this.#kills.delete(task.serving.id);
-      if (ack.replay !== undefined) this.#queue.resolve(task, { kind: 'replayed', reply: ack.replay });
-      else this.#queue.resolve(task, { kind: 'committed', outcome: ack.outcome! });
+      if (ack.outcome?.status === 'ok') this.#kills.delete(task.serving.id);
+      this.#queue.resolve(task, resultOf(ack));
     } else if (ack.conflict) this.#conflict(task);
     else this.#queue.reject(task, fromShape(ack.error));
   }
@@ -138,19 +137,19 @@ export class Turns implements PoolListener {
   /** The turn that was running is blamed; its neighbours, which did nothing, run again elsewhere. */
   async #recover({ storeCell, blamed, attempts, reason }: LostCell): Promise<void> {
     await this.#parts.fence(storeCell);
+    const guilty = this.#queue.byAttempt(blamed);
+    if (guilty) await this.#blame(guilty, reason);
     for (const attempt of attempts) {
       const task = this.#queue.byAttempt(attempt);
-      if (!task) continue;
-      if (attempt === blamed) await this.#blame(task, reason);
-      else this.#queue.rerun(task, false);
+      if (task && task !== guilty) this.#queue.rerun(task, false);
     }
+    if (guilty) this.#countKill(guilty.serving.id);
   }
 
   async #blame(task: Task, reason: string): Promise<void> {
     const { serving, delivery } = task;
     const { turnMs } = serving.policy.limits;
     const error = new NeiraError('NEIRA_CELL_LOST', { plugin: serving.id, turnMs, reason });
-    this.#countKill(serving.id);
     if (delivery.dryRun) {
       this.#queue.reject(task, error);
       return;
@@ -178,7 +177,7 @@ export class Turns implements PoolListener {
       ...(delivery.idempotency && { idempotency: delivery.idempotency }),
       logs: [{ level: 'error', message: error.message, atMs: now }],
     });
-    if (ack.ok) this.#queue.resolve(task, { kind: 'committed', outcome: ack.outcome! });
+    if (ack.ok) this.#queue.resolve(task, resultOf(ack));
     else this.#queue.reject(task, ack.conflict ? error : fromShape(ack.error));
   }
 
@@ -188,8 +187,15 @@ export class Turns implements PoolListener {
     this.#kills.set(plugin, kills);
     if (kills.length < QUARANTINE_KILLS) return;
     this.#kills.delete(plugin);
-    this.#parts.quarantine(plugin, `${QUARANTINE_KILLS} of its turns had to be ended with their cell`);
+    const reason = `${QUARANTINE_KILLS} of its turns had to be ended with their cell`;
+    this.#parts.quarantine(plugin, reason);
+    // What it still had waiting would each end a cell more.
+    this.#queue.rejectWaiting(plugin, () => new NeiraError('NEIRA_QUARANTINED', { plugin, reason }));
   }
+}
+
+function resultOf({ replay, outcome }: Extract<Ack, { ok: true }>): TurnResult {
+  return replay !== undefined ? { kind: 'replayed', reply: replay } : { kind: 'committed', outcome: outcome! };
 }
 
 /** The decision for one delivery, made here so that every way in asks the same question. */

@@ -17,6 +17,8 @@ export class Refused extends Error {
 export interface Client {
   readonly url: string;
   get<T>(path: string): Promise<T>;
+  /** The body in pieces, as it comes. @throws like `send`, also when it breaks off. */
+  stream(path: string): AsyncIterable<Uint8Array>;
   /** @throws Refused with the problem document; NEIRA_UNREACHABLE when nobody answers. */
   send<T>(method: 'POST' | 'PUT' | 'DELETE', path: string, body?: unknown): Promise<T>;
 }
@@ -37,13 +39,18 @@ export async function connectHost(env: Env): Promise<Client> {
   const token =
     env['NEIRA_TOKEN'] || (isLocal ? (config.adminToken ?? (await adminToken(config.home))) : undefined);
 
-  async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
+  async function request(
+    method: string,
+    path: string,
+    body?: unknown,
+    signal?: AbortSignal,
+  ): Promise<Response> {
     const isForm = body instanceof FormData;
     const response = await fetch(url + path, {
       method,
       // A token follows no redirect.
       redirect: 'error',
-      signal: AbortSignal.timeout(TIMEOUT_MS),
+      ...(signal && { signal }),
       headers: {
         ...(token !== undefined && { authorization: `Bearer ${token}` }),
         ...(body !== undefined && !isForm && { 'content-type': 'application/json' }),
@@ -52,8 +59,8 @@ export async function connectHost(env: Env): Promise<Client> {
     }).catch((error: unknown) => {
       throw new NeiraError('NEIRA_UNREACHABLE', { url }, { cause: error });
     });
+    if (response.ok) return response;
     const text = await response.text();
-    if (response.ok) return (text === '' ? undefined : JSON.parse(text)) as T;
     if (response.headers.get('content-type')?.startsWith('application/problem+json')) {
       throw new Refused(JSON.parse(text) as Problem);
     }
@@ -61,9 +68,20 @@ export async function connectHost(env: Env): Promise<Client> {
     throw new NeiraError('NEIRA_UNREACHABLE', { url });
   }
 
+  async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
+    const text = await (await request(method, path, body, AbortSignal.timeout(TIMEOUT_MS))).text();
+    return (text === '' ? undefined : JSON.parse(text)) as T;
+  }
+
+  async function* stream(path: string): AsyncGenerator<Uint8Array> {
+    const { body } = await request('GET', path);
+    if (body) yield* body;
+  }
+
   return {
     url,
     get: (path) => call('GET', path),
+    stream,
     send: (method, path, body) => call(method, path, body),
   };
 }

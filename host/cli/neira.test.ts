@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { NeiraError } from '../errors.ts';
 import { TOKENS, testGate, testPlugin } from '../http/test-api.ts';
-import { type CliHost, neira, startCliHost } from './cli-kit.ts';
+import { type CliHost, neira, startCliHost } from './test-kit.ts';
 
 let host: CliHost;
 

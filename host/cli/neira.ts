@@ -10,6 +10,7 @@ import { addJournal } from './journal.ts';
 import { addNew } from './new.ts';
 import { createOutput } from './output.ts';
 import { addPlugin } from './plugin.ts';
+import { addRecords } from './records.ts';
 import { addToken } from './token.ts';
 
 /**
@@ -40,6 +41,7 @@ function createProgram(): Command {
   addHostState(program);
   addPlugin(program);
   addGate(program);
+  addRecords(program);
   addNew(program);
   addJournal(program);
   addToken(program);

@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { neira } from './cli-kit.ts';
 import { withId } from './new.ts';
+import { neira } from './test-kit.ts';
 
 let home: string;
 

@@ -127,6 +127,8 @@ async function list({ out, host }: Session): Promise<void> {
         plain(each.reason),
       ]),
     );
+    for (const { id, active, last_error: error } of body.plugins)
+      if (active && error) out.remark(`${id}: what was saved last does not run: ${failureOf(error)}`);
   });
 }
 
@@ -159,6 +161,7 @@ async function show({ out, host }: Session, id: string): Promise<void> {
         ['kind', found.kind],
         ['state', toned(found.state)],
         ['active', found.active ? 'yes' : `no: ${plain(found.reason)}`],
+        ...(found.last_error ? [['last error', failureOf(found.last_error)]] : []),
         ['gate', `${found.gate} (${found.gate_stage})`],
         ['granted', compact(found.grants)],
         ['waits for consent', compact(found.pending_consent)],
@@ -188,6 +191,10 @@ async function show({ out, host }: Session, id: string): Promise<void> {
       );
     }
   });
+}
+
+function failureOf({ message, file, line }: ErrorView): string {
+  return file === undefined ? plain(message) : `${plain(message)} (${plain(file)}:${line ?? '?'})`;
 }
 
 interface AddOptions {
@@ -270,6 +277,9 @@ function report(out: Session['out'], found: PluginDetail): void {
   out.result(found, () => {
     out.line(`${found.id} ${found.version} is ${toned(found.state)}${found.active ? ' and active' : ''}.`);
     if (!found.active && found.reason !== undefined) out.remark(`It is not active: ${plain(found.reason)}.`);
+    if (found.active && found.last_error) {
+      out.remark(`What was saved last does not run: ${failureOf(found.last_error)}`);
+    }
     if (!isEmpty(found.pending_consent)) {
       out.remark(
         `It asks for ${compact(found.pending_consent)}; grant it with \`neira plugin grant ${found.id} --all\`.`,

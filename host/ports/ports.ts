@@ -55,25 +55,29 @@ export class Ports {
     this.#closed = true;
   }
 
-  async #send(message: PortSend, doubtful: boolean): Promise<void> {
-    const driver = this.#drivers.get(message.port);
+  async #send(message: PortSend, resent: boolean): Promise<void> {
+    let sent = false;
+    let doubtful = resent;
     for (let waitMs = FIRST_RETRY_MS; !this.#closed; waitMs = Math.min(waitMs * 2, LAST_RETRY_MS)) {
       try {
-        if (driver) await driver.send(message, doubtful);
-        else
-          this.#log.error(
-            { send: message.id, port: message.port },
-            'there is no such port; the message is dropped',
-          );
+        if (!sent) await this.#leave(message, doubtful);
+        sent = true;
         await this.#confirm([message.id]);
         return;
       } catch (error) {
-        this.#log.warn(
-          { err: error, send: message.id, port: message.port, waitMs },
-          'a message could not be sent',
-        );
+        // What failed may have left all the same.
+        doubtful = true;
+        const what = sent ? 'that a message was sent could not be kept' : 'a message could not be sent';
+        this.#log.warn({ err: error, send: message.id, port: message.port, waitMs }, what);
         await new Promise((resolve) => setTimeout(resolve, waitMs).unref());
       }
     }
+  }
+
+  async #leave(message: PortSend, doubtful: boolean): Promise<void> {
+    const driver = this.#drivers.get(message.port);
+    if (driver) return driver.send(message, doubtful);
+    const { id, port } = message;
+    this.#log.error({ send: id, port }, 'there is no such port; the message is dropped');
   }
 }

@@ -4,16 +4,7 @@
  * It is a projection of the store, never read as truth: one that is torn, was edited by hand or is gone
  * is set aside and written anew.
  */
-import {
-  closeSync,
-  fsyncSync,
-  lstatSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  writeFileSync,
-} from 'node:fs';
+import { lstatSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { PluginRow } from '../store/records.ts';
 
@@ -66,13 +57,8 @@ export class IndexFile {
   #write(text: string): void {
     mkdirSync(path.dirname(this.#file), { recursive: true });
     const temporary = `${this.#file}.${process.pid}.tmp`;
-    const fd = openSync(temporary, 'w', 0o644);
-    try {
-      writeFileSync(fd, text);
-      fsyncSync(fd);
-    } finally {
-      closeSync(fd);
-    }
+    // Not synced: what a power cut tears is written anew at boot.
+    writeFileSync(temporary, text);
     renameSync(temporary, this.#file);
   }
 }

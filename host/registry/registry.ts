@@ -86,7 +86,7 @@ export class Registry {
 
   /** Starts what may run. A plugin that does not boot keeps its error and holds nobody up. */
   async start(): Promise<void> {
-    this.#saveIndex();
+    await this.#saveIndex();
     this.parts.gates.onChange((gate) => void this.gateMoved(gate));
     let patience: NodeJS.Timeout | undefined;
     const enough = new Promise<void>((resolve) => {
@@ -159,13 +159,13 @@ export class Registry {
   /** Takes over what was committed. */
   put(plugin: LivePlugin): void {
     this.#live.set(plugin.row.id, plugin);
-    this.#saveIndex();
+    void this.#saveIndex();
   }
 
   drop(id: string): void {
     this.#unload(this.#live.get(id)?.serving);
     this.#live.delete(id);
-    this.#saveIndex();
+    void this.#saveIndex();
   }
 
   /** Whether both gates in front of a plugin are open, so that its code may boot. */
@@ -338,14 +338,14 @@ export class Registry {
   }
 
   /** A projection that cannot be written is a nuisance; what is true is committed already. */
-  #saveIndex(): void {
+  async #saveIndex(): Promise<void> {
     const { log } = this.parts;
     try {
       const note = this.#index.save(this.#entries(), Date.now());
       if (note === undefined) return;
       log.warn(note);
       const entry = { actor: 'host', action: 'index.rewritten', target: 'plugins/index.json', note };
-      void this.commit([], [entry]).catch((err: unknown) => log.error({ err }, note));
+      await this.commit([], [entry]);
     } catch (err) {
       log.error({ err }, 'plugins/index.json could not be written');
     }

@@ -5,7 +5,7 @@
 import { isNeiraError, NeiraError, toShape } from '../errors.ts';
 import type { AdminOp, GateRow, JournalDraft, PluginRow, VersionRow } from '../store/records.ts';
 import { type Booted, bootVersion, storedForm, type Version } from './candidate.ts';
-import { type LivePlugin, parseRow, toolsOf } from './live-plugin.ts';
+import { type LivePlugin, type PluginError, parseRow, toolsOf } from './live-plugin.ts';
 import type { Manifest } from './manifest.ts';
 import { type Permissions, pendingConsent } from './permissions.ts';
 import { checkedSettings } from './policy.ts';
@@ -159,11 +159,16 @@ export async function recordFailure(
         target: id,
         before: summaryOf(plugin),
         after: { code, ...details },
-        note: noted.message,
+        note: withPlace(noted),
       },
     ],
   );
   registry.put({ ...registry.get(id), row });
+}
+
+function withPlace({ message, details }: PluginError): string {
+  const { file, line } = details;
+  return typeof file === 'string' ? `${message} (${file}:${String(line ?? '?')})` : message;
 }
 
 export function summaryOf({ row, version }: LivePlugin): Record<string, unknown> {

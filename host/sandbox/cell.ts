@@ -121,17 +121,33 @@ export class Cell {
   #turn(program: Program, delivery: Delivery): string {
     const started = performance.now();
     const session = this.#parts.openTurn(program, delivery);
-    const instance = this.#instanceOf(program);
-    const { cpuMs, turnMs, outputBytes } = program.limits;
-    const result = instance.run(delivery.envelope, session, {
-      softFuel: cpuMs * FUEL_PER_MS,
-      hardFuel: cpuMs * FUEL_PER_MS * HARD_FUEL_MARGIN,
-      wallDeadlineMs: started + turnMs,
-      maxOutputBytes: outputBytes,
-    });
-    const fuel = instance.fuelUsed;
-    this.#recycle(program, instance);
-    return session.finish(settle(result, program), fuel, performance.now() - started);
+    const { settled, fuel } = this.#run(program, delivery, session, started);
+    return session.finish(settled, fuel, performance.now() - started);
+  }
+
+  /** Whatever goes wrong with one turn is that turn's failure: an error that got out would end the cell. */
+  #run(
+    program: Program,
+    delivery: Delivery,
+    session: TurnSession,
+    started: number,
+  ): { readonly settled: Settled; readonly fuel: number } {
+    try {
+      const instance = this.#instanceOf(program);
+      const { cpuMs, turnMs, outputBytes } = program.limits;
+      const result = instance.run(delivery.envelope, session, {
+        softFuel: cpuMs * FUEL_PER_MS,
+        hardFuel: cpuMs * FUEL_PER_MS * HARD_FUEL_MARGIN,
+        wallDeadlineMs: started + turnMs,
+        maxOutputBytes: outputBytes,
+      });
+      const fuel = instance.fuelUsed;
+      this.#recycle(program, instance);
+      return { settled: settle(result, program), fuel };
+    } catch (error) {
+      this.#instances.delete(program.generation);
+      return { settled: { status: 'failed', error: failureOf({ kind: 'refused', error }, program) }, fuel: 0 };
+    }
   }
 
   /** The live instance of a program, restored from its image when there is none. */
@@ -161,7 +177,6 @@ export class Cell {
       const instance = Instance.boot(
         { ...guestCode, code: spec.code, name: `plugin:${spec.plugin}` },
         Math.min(spec.limits.memoryMb + STACK_AND_DATA_MB, MAX_MEMORY_MB),
-        spec.limits.memoryMb * MB,
         session,
         bootBudget(started),
       );
@@ -226,7 +241,8 @@ function bootBudget(startedMs: number): Budget {
 
 function bootFailure(error: unknown, spec: BootSpec): ErrorShape {
   if (!(error instanceof BootError)) return toShape(error);
-  const failure = failureOf(error.result, spec);
+  const limits = { ...spec.limits, cpuMs: BOOT_CPU_MS, turnMs: BOOT_WALL_MS };
+  const failure = failureOf(error.result, { ...spec, limits });
   const { file, line, column } = failure.details;
   return {
     code: 'NEIRA_BOOT_FAILED',

@@ -17,6 +17,8 @@ export interface Author {
   readonly sourceMap: string;
 }
 
+/** What the engine throws at its limits; a SyntaxError comes from its compiler of regular expressions. */
+const ENGINE_ERRORS = new Set(['InternalError', 'SyntaxError']);
 const MAX_FRAMES = 20;
 /** No bundle has more lines, or longer ones. */
 const MAX_LINE = 0x7fff_ffff;
@@ -57,10 +59,11 @@ function thrown(report: Extract<Failure, { kind: 'thrown' }>['report'], author: 
     const { code, details } = JSON.parse(refusal) as ErrorShape;
     return failure(code, { plugin, ...details }, stack, author);
   }
-  if (name === 'InternalError' && message === 'out of memory') {
+  const engine = ENGINE_ERRORS.has(name);
+  if (engine && message === 'out of memory') {
     return failure('NEIRA_MEMORY_EXCEEDED', { plugin, memoryMb: limits.memoryMb }, stack, author);
   }
-  if (name === 'InternalError' && message === 'stack overflow') {
+  if (engine && message === 'stack overflow') {
     return failure('NEIRA_STACK_EXCEEDED', { plugin }, stack, author);
   }
   const refusedImport = /^could not load module '(.*)'/.exec(message);

@@ -69,6 +69,8 @@ class CellHandle {
   /** Attempts inside, with the wall limit of each. */
   readonly inside = new Map<number, number>();
   ended = false;
+  /** What the watchdog ended it for: until the thread is gone it may have gone on to somebody else's turn. */
+  endedFor = 0;
 
   constructor(worker: Worker, slot: Int32Array, storeCell: number) {
     this.worker = worker;
@@ -228,13 +230,14 @@ export class CellPool {
       const ranMs = (slotNow() - Atomics.load(cell.slot, SLOT_STARTED_MS)) & 0x7fff_ffff;
       if (ranMs < limitMs || Atomics.load(cell.slot, SLOT_ATTEMPT) !== attempt) continue;
       cell.ended = true;
+      cell.endedFor = attempt;
       void cell.worker.terminate();
     }
   }
 
   #lost(cell: CellHandle, reason: string): void {
     if (this.#closing) return;
-    const blamed = Atomics.load(cell.slot, SLOT_ATTEMPT);
+    const blamed = cell.ended ? cell.endedFor : Atomics.load(cell.slot, SLOT_ATTEMPT);
     if (cell === this.#spare) {
       this.#spare = this.#start();
       const details = { reason: `its top-level code or prepare() had to be ended (${reason})` };

@@ -13,7 +13,6 @@ const ROUNDS = 60;
 const CPU_MS = 50;
 const TURN_MS = 1000;
 const OUTPUT_BYTES = 256 * 1024;
-const MB = 1024 * 1024;
 
 const host: HostCalls = {
   call: () => 'U',
@@ -30,7 +29,7 @@ const budget = () => ({
 
 export async function bootInstance(code: string): Promise<Instance> {
   const source = { ...(await guestCode()), code, name: 'plugin:bench' };
-  return Instance.boot(source, 38, 32 * MB, host, budget());
+  return Instance.boot(source, 38, host, budget());
 }
 
 function turnOf(instance: Instance): string {

@@ -12,7 +12,15 @@ import {
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { bootHost, SCRIPT_GATES, type TestHost } from '../kit/boot-host.ts';
-import { actionsOf, answering, manifestOf, reloadsOf, type SavedPlugin, savedPlugin, sleep } from './saved-plugin.ts';
+import {
+  actionsOf,
+  answering,
+  manifestOf,
+  reloadsOf,
+  type SavedPlugin,
+  savedPlugin,
+  sleep,
+} from './saved-plugin.ts';
 
 // HOST-07, HOST-16, HOST-35: saving a file makes the new version live, however it is saved.
 
@@ -102,7 +110,20 @@ describe('every way in which an editor saves is one reload of the whole file', (
     oneReload(() =>
       execFileSync(
         vim!,
-        ['-u', 'NONE', '-es', '-c', 'set backup writebackup', '-c', `set ${copy}`, '-c', '%s/v: 1/v: 2/', '-c', 'wq', plugin.main],
+        [
+          '-u',
+          'NONE',
+          '-es',
+          '-c',
+          'set backup writebackup',
+          '-c',
+          `set ${copy}`,
+          '-c',
+          '%s/v: 1/v: 2/',
+          '-c',
+          'wq',
+          plugin.main,
+        ],
         { stdio: 'ignore' },
       ),
     ),
@@ -148,7 +169,8 @@ describe('a file that is written in pieces is one reload of all of it', () => {
 });
 
 describe('several files', () => {
-  const importing = "import { v } from './v.ts';\nexport function handle() {\n  return { actions: [{ type: 'v', v }] };\n}\n";
+  const importing =
+    "import { v } from './v.ts';\nexport function handle() {\n  return { actions: [{ type: 'v', v }] };\n}\n";
 
   test('the file that imports is saved before the file that is imported', () =>
     oneReload(async () => {
@@ -165,7 +187,10 @@ describe('several files', () => {
 
   test('manifest and code together', async () => {
     await oneReload(() => {
-      plugin.save('manifest.yaml', manifestOf(plugin.id, 'entry: other.ts\n', '2.0.0').replace('entry: main.ts\n', ''));
+      plugin.save(
+        'manifest.yaml',
+        manifestOf(plugin.id, 'entry: other.ts\n', '2.0.0').replace('entry: main.ts\n', ''),
+      );
       plugin.save('other.ts', answering(2));
     });
     expect((await plugin.detail()).version).toBe('2.0.0');
@@ -219,7 +244,10 @@ test('an import through a link out of the folder is refused, and the old version
   const outside = `${plugin.folder}-outside.ts`;
   writeFileSync(outside, 'export const v = 2;\n');
   symlinkSync(outside, plugin.file('v.ts'));
-  plugin.save('main.ts', "import { v } from './v.ts';\nexport const handle = () => ({ actions: [{ type: 'v', v }] });\n");
+  plugin.save(
+    'main.ts',
+    "import { v } from './v.ts';\nexport const handle = () => ({ actions: [{ type: 'v', v }] });\n",
+  );
   expect(await plugin.fails('NEIRA_SOURCE_REFUSED')).toMatchObject({
     message: expect.stringContaining('`v.ts`: it is a link that leaves the folder'),
   });

@@ -28,7 +28,10 @@ let number = 0;
 
 /** `handle` answers with `v`; `padding` makes the file longer than one write of an editor. */
 export function answering(v: unknown, padding = 0): string {
-  const filler = Array.from({ length: padding }, (_, line) => `// line ${line} of what makes this file longer\n`);
+  const filler = Array.from(
+    { length: padding },
+    (_, line) => `// line ${line} of what makes this file longer\n`,
+  );
   const half = filler.length / 2;
   return `${filler.slice(0, half).join('')}export function handle() {
   return { actions: [{ type: 'v', v: ${JSON.stringify(v)} }] };
@@ -79,6 +82,11 @@ export function savedPlugin(host: () => TestHost, more = ''): SavedPlugin {
     mended: () => expect.poll(async () => (await detail()).last_error).toBe(undefined),
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };
+}
+
+/** Sends the event of the tool `id`, whether it is served or not. */
+export function eventOf(host: TestHost, id: string, params: unknown = {}): Promise<Answer> {
+  return host.call('POST', '/api/neira/ui/events', { tool_id: id, event: `${id}.go`, params, context: {} });
 }
 
 export interface Told {

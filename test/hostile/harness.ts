@@ -55,6 +55,7 @@ const SLACK_MS = 5000;
 const BOOT_BOUND_MS = 12_000;
 const MEMORY_MARGIN_MB = 150;
 const MEMORY_WAIT_MS = 10_000;
+const STOP_MS = 15_000;
 const NEIGHBOUR_PAUSE_MS = 3;
 
 const NEIGHBOUR = `
@@ -180,7 +181,7 @@ export class Arena {
       while (this.residentMb() > base + MEMORY_MARGIN_MB && performance.now() < until) await this.#count();
       expect(this.residentMb(), `MB resident, ${base} at the beginning`).toBeLessThan(base + MEMORY_MARGIN_MB);
     } finally {
-      await this.host.close();
+      await Promise.race([this.host.close(), pause(STOP_MS).then(() => this.host.kill())]);
     }
   }
 
@@ -248,7 +249,7 @@ export function hostileSuite(
     for (const each of cases) test(each.name, () => arena.fight(each));
     for (const each of boots) test(each.name, () => arena.refuse(each));
     // The claims about all cases together are made when the arena closes.
-    afterAll(() => arena?.close(), 30_000);
+    afterAll(() => arena?.close(), 60_000);
   });
 }
 

@@ -3,16 +3,24 @@
  *
  * Resolution stays inside the plugin's real folder: a path that leaves it, also through a symlink, does
  * not resolve; the plugin's tsconfig is ignored; nothing is written to disk and no plugin of the bundler
- * but ours runs. esbuild works in a process of its own, so hostile source cannot take the host down.
+ * but ours runs. esbuild works in a process of its own, so hostile source cannot take the host down; where
+ * it takes esbuild down, or keeps it busy for too long, the next build gets a new one.
  */
-import { realpathSync } from 'node:fs';
+import { readFileSync, realpathSync } from 'node:fs';
 import path from 'node:path';
-import { type BuildFailure, build, type Message, type Plugin } from 'esbuild';
+import { type BuildFailure, type BuildOptions, build, type Message, type Plugin, stop } from 'esbuild';
 import { NeiraError } from '../../errors.ts';
 
 /** The oldest syntax that QuickJS understands entirely. */
 const TARGET = 'es2023';
 const MAX_BUNDLE_BYTES = 4 * 1024 * 1024;
+const MAX_BUILD_MS = 10_000;
+/**
+ * A source may name a source map of its own, and esbuild reads that file wherever it lies, past every rule
+ * below – `/dev/zero` too, to no end. The comment is spoilt in place, so that columns stay; maps that are
+ * part of the source stay as well.
+ */
+const FOREIGN_MAP = /(\/[/*][#@]\s*)sourceMappingURL=(?!data:)/g;
 const HOST_MODULES = /^neira:host\/(storage|io|bus|types)$/;
 
 export interface Bundle {
@@ -27,13 +35,11 @@ export interface Bundle {
 export async function bundlePlugin(folder: string, entry: string): Promise<Bundle> {
   const root = realpathSync(folder);
   try {
-    const result = await build({
+    const result = await buildAlone({
       absWorkingDir: root,
       entryPoints: [path.join(root, entry)],
       outfile: 'plugin.js',
       bundle: true,
-      write: false,
-      metafile: true,
       format: 'esm',
       target: TARGET,
       platform: 'neutral',
@@ -102,13 +108,40 @@ function insideOnly(root: string): Plugin {
       onLoad({ filter: /.*/ }, (args) => {
         // The bundler may only read what was resolved by the rule above.
         if (!inside(args.path)) return { errors: [{ text: refusal(args.path) }] };
-        return undefined;
+        if (!MAY_NAME_A_MAP.test(args.path)) return undefined;
+        const source = readFileSync(args.path, 'utf8');
+        return { contents: source.replace(FOREIGN_MAP, '$1sourceMappingUrl='), loader: 'default' };
       });
     },
   };
 }
 
 const RESOLVING = Symbol('resolving');
+const MAY_NAME_A_MAP = /\.(?:[cm]?[jt]s|[jt]sx|css)$/;
+
+let lastBuild: Promise<unknown> = Promise.resolve();
+
+/** One build at a time: when the bundler dies, it is known of what. */
+function buildAlone(options: BuildOptions) {
+  const built = lastBuild.then(() => buildNow(options));
+  lastBuild = built.catch(() => {});
+  return built;
+}
+
+async function buildNow(options: BuildOptions) {
+  const timer = setTimeout(() => void stop(), MAX_BUILD_MS);
+  try {
+    return await build({ ...options, write: false, metafile: true });
+  } catch (error) {
+    if (Array.isArray((error as Partial<BuildFailure>).errors)) throw error;
+    // The process is gone, and esbuild starts no other by itself.
+    await stop();
+    const reason = `the bundler could not cope with it within ${MAX_BUILD_MS} ms: it is too large or nested too deeply`;
+    throw new NeiraError('NEIRA_BUNDLE_FAILED', { reason });
+  } finally {
+    clearTimeout(timer);
+  }
+}
 
 function refusal(name: string): string {
   return `"${name}" lies outside the plugin's folder or is not bundled with it`;

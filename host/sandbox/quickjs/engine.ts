@@ -14,6 +14,7 @@ import {
   INITIAL_MEMORY_MB,
   MAX_MEMORY_MB,
   PAGE_BYTES,
+  RESERVE_BYTES,
   WASM_PAGE_BYTES,
 } from './layout.ts';
 
@@ -25,6 +26,8 @@ export interface GuestHooks {
   callHost(argumentCount: number, argumentValues: number): number;
   /** A slice of fuel ran out; throwing ends the guest at once, whatever it is in the middle of. */
   outOfFuel(): void;
+  /** The guest wants more memory than it may have; QuickJS throws "out of memory" next, or `null` without room for that. */
+  outOfMemory(): void;
   /** Polled between bytecodes; true throws an uncatchable error inside the guest, which keeps its stack. */
   shouldInterrupt(): boolean;
   /** Milliseconds since 1970, UTC. */
@@ -35,10 +38,12 @@ export interface GuestHooks {
 interface EngineExports {
   readonly fuel: WebAssembly.Global<'i32'>;
   readonly stack_pointer: WebAssembly.Global<'i32'>;
+  /** The first marked page from `from` on, whose card it clears; -1 when there is none. */
+  next_dirty(from: number): number;
   initialize(): void;
   malloc(bytes: number): number;
+  free(pointer: number): void;
   QTS_NewRuntime(): number;
-  QTS_RuntimeSetMemoryLimit(rt: number, bytes: number): void;
   QTS_RuntimeSetMaxStackSize(rt: number, bytes: number): void;
   QTS_RuntimeEnableInterruptHandler(rt: number): void;
   QTS_NewContext(rt: number, intrinsics: number): number;
@@ -55,6 +60,7 @@ interface EngineExports {
   QTS_GetUndefined(): number;
   QTS_NewString(ctx: number, utf8: number): number;
   QTS_GetString(ctx: number, value: number): number;
+  QTS_FreeCString(ctx: number, text: number): void;
   QTS_GetFloat64(ctx: number, value: number): number;
   QTS_ArgvGetJSValueConstPointer(argv: number, index: number): number;
   QTS_Typeof(ctx: number, value: number): number;
@@ -79,6 +85,15 @@ interface EngineExports {
 /** A fault of the engine itself (failed assertion, abort), or a trap: the instance has to be reset. */
 export class EngineFault extends Error {}
 
+/** A flat string of QuickJS: reference count, length with the top bit for UTF-16, two words of hash, units, NUL. */
+const TAG_STRING = -7;
+const STRING_LENGTH = 4;
+const STRING_IS_WIDE = 0x8000_0000;
+const STRING_HEADER_BYTES = 16;
+
+/** Bytes of a text slot; it holds texts of less than half as many UTF-16 units. */
+export const TEXT_SLOT_BYTES = 32 * 1024;
+
 let compiled: WebAssembly.Module | undefined;
 
 /** Compiles `engine.wasm` once a thread; a module compiled elsewhere can be handed in. */
@@ -90,11 +105,15 @@ export function engineModule(shared?: WebAssembly.Module): WebAssembly.Module {
 export class Guest {
   readonly fn: EngineExports;
   readonly memory: WebAssembly.Memory;
+  /** Opens {@link RESERVE_BYTES}, until the next reset. */
+  mayUseReserve = false;
+  readonly #maxBytes: number;
   /** Current view of the memory; replaced when the memory grows. */
   #bytes: Buffer;
 
   constructor(hooks: GuestHooks, maxMemoryMb: number) {
     if (maxMemoryMb > MAX_MEMORY_MB) throw new RangeError(`at most ${MAX_MEMORY_MB} MB of guest memory`);
+    this.#maxBytes = maxMemoryMb * MB;
     this.memory = new WebAssembly.Memory({
       initial: (INITIAL_MEMORY_MB * MB) / WASM_PAGE_BYTES,
       maximum: (maxMemoryMb * MB) / WASM_PAGE_BYTES,
@@ -136,6 +155,43 @@ export class Guest {
     return written;
   }
 
+  /** Where the string behind a guest value lies; 0 unless it is one flat string. */
+  stringOf(value: number): number {
+    const bytes = this.bytes;
+    return bytes.readInt32LE(value + 4) === TAG_STRING ? bytes.readUInt32LE(value) : 0;
+  }
+
+  /** Reads a flat guest string where it lies; undefined when it is longer than `maxBytes` of UTF-8. */
+  readString(string: number, maxBytes: number): string | undefined {
+    const bytes = this.bytes;
+    const word = bytes.readUInt32LE(string + STRING_LENGTH);
+    const wide = word >= STRING_IS_WIDE;
+    const length = wide ? word - STRING_IS_WIDE : word;
+    if (length > maxBytes) return undefined;
+    const start = string + STRING_HEADER_BYTES;
+    const text = wide ? bytes.ucs2Slice(start, start + 2 * length) : bytes.latin1Slice(start, start + length);
+    return length * 3 > maxBytes && Buffer.byteLength(text) > maxBytes ? undefined : text;
+  }
+
+  /** Empties a string of {@link TEXT_SLOT_BYTES} one-byte units, so that it can take texts and weighs nothing in an image. */
+  makeTextSlot(string: number): void {
+    this.bytes.fill(0, string + STRING_LENGTH, string + STRING_HEADER_BYTES + TEXT_SLOT_BYTES);
+    this.mark(string, STRING_HEADER_BYTES + TEXT_SLOT_BYTES);
+  }
+
+  /** Makes a text slot that string; false when it does not fit. Much cheaper than a new string of the guest's. */
+  fillTextSlot(string: number, text: string): boolean {
+    if (text.length * 2 >= TEXT_SLOT_BYTES) return false;
+    const bytes = this.bytes;
+    const start = string + STRING_HEADER_BYTES;
+    const wide = Buffer.byteLength(text) !== text.length;
+    const written = wide ? bytes.ucs2Write(text, start) : bytes.latin1Write(text, start);
+    bytes[start + written] = 0;
+    bytes.writeUInt32LE(text.length + (wide ? STRING_IS_WIDE : 0), string + STRING_LENGTH);
+    this.mark(string, STRING_HEADER_BYTES + written + 1);
+    return true;
+  }
+
   /** Allocates guest memory for `text`; it lives until the next reset. */
   allocateText(text: string): { readonly pointer: number; readonly length: number } {
     const capacity = Buffer.byteLength(text) + 1;
@@ -163,7 +219,11 @@ export class Guest {
       should_interrupt: () => (hooks.shouldInterrupt() ? 1 : 0),
       call_function: (_ctx: number, _self: number, argc: number, argv: number) => hooks.callHost(argc, argv),
       date_now: () => hooks.nowMs(),
-      resize_heap: (bytes: number) => this.#grow(bytes >>> 0),
+      resize_heap: (bytes: number) => {
+        if (this.#grow(bytes >>> 0)) return 1;
+        hooks.outOfMemory();
+        return 0;
+      },
       localtime: (seconds: bigint, tm: number) => this.#writeUtc(seconds, tm),
       tzset: (timezone: number, daylight: number, standardName: number, daylightName: number) => {
         this.bytes.writeInt32LE(0, timezone);
@@ -199,18 +259,19 @@ export class Guest {
     };
   }
 
-  #grow(wantedBytes: number): number {
+  /** The cap binds whatever the guest allocates; QuickJS's own memory limit would not bind typed arrays. */
+  #grow(wantedBytes: number): boolean {
     const now = this.memory.buffer.byteLength;
-    const generous = Math.max(wantedBytes, now + Math.floor(now / 8));
-    for (const target of [generous, wantedBytes]) {
-      try {
-        this.memory.grow(Math.ceil((target - now) / WASM_PAGE_BYTES));
-        return 1;
-      } catch {
-        // Above the cap. QuickJS sees malloc fail and throws "out of memory" inside the guest.
-      }
+    const cap = this.#maxBytes - (this.mayUseReserve ? 0 : RESERVE_BYTES);
+    if (wantedBytes > cap) return false;
+    const target = Math.min(cap, Math.max(wantedBytes, now + Math.floor(now / 8)));
+    try {
+      this.memory.grow(Math.ceil((target - now) / WASM_PAGE_BYTES));
+      return true;
+    } catch {
+      // The machine itself has no more.
+      return false;
     }
-    return 0;
   }
 
   #writeUtc(seconds: bigint, tm: number): void {

@@ -13,6 +13,9 @@ export interface ImagePointers {
   /** Text buffer for what the host passes in. */
   readonly buffer: number;
   readonly argv: number;
+  /** The value that carries the event into `run`, and the text slot behind it. */
+  readonly event: number;
+  readonly eventText: number;
   readonly run: number;
   /** The prelude's describer of thrown things. */
   readonly describe: number;
@@ -80,20 +83,14 @@ export function restoreImage(guest: Guest, image: Image): void {
 export function resetToImage(guest: Guest, image: Image): number {
   const { pages, index } = views(image);
   const memory = guest.bytes;
-  const pageCount = memory.length / PAGE_BYTES;
-  // Four cards at a time: nearly all are clean.
-  const quads = new Uint32Array(memory.buffer, CARD_TABLE, Math.ceil(pageCount / 4));
+  const { fn } = guest;
   let dirty = 0;
-  for (let quad = 0; quad < quads.length; quad++) {
-    if (quads[quad] === 0) continue;
-    for (let page = quad * 4; page < quad * 4 + 4; page++) {
-      if (memory[CARD_TABLE + page] === 0 || page >= pageCount || isCardPage(page)) continue;
-      dirty++;
-      const place = page < index.length ? index[page]! : -1;
-      if (place >= 0) memory.set(pages[place]!, page * PAGE_BYTES);
-      else memory.fill(0, page * PAGE_BYTES, (page + 1) * PAGE_BYTES);
-    }
-    quads[quad] = 0;
+  for (let page = fn.next_dirty(0); page >= 0; page = fn.next_dirty(page + 1)) {
+    if (isCardPage(page)) continue;
+    dirty++;
+    const place = page < index.length ? index[page]! : -1;
+    if (place >= 0) memory.set(pages[place]!, page * PAGE_BYTES);
+    else memory.fill(0, page * PAGE_BYTES, (page + 1) * PAGE_BYTES);
   }
   guest.fn.stack_pointer.value = image.stackPointer;
   return dirty;

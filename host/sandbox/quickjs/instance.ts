@@ -7,7 +7,7 @@
  */
 import { EvalFlags } from 'quickjs-emscripten-core';
 import { NeiraError } from '../../errors.ts';
-import { EngineFault, Guest, type GuestHooks } from './engine.ts';
+import { EngineFault, Guest, type GuestHooks, TEXT_SLOT_BYTES } from './engine.ts';
 import { type Image, type ImagePointers, resetToImage, restoreImage, takeImage } from './image.ts';
 import { MAX_STACK_BYTES } from './layout.ts';
 
@@ -113,6 +113,8 @@ const MAX_RANDOM_BYTES = 65_536;
 const HOST_FUNCTION = 1;
 /** About 3 µs. */
 const HOST_CALL_FUEL = 300;
+/** What it costs the host to start one promise job, about 1 µs, so that a flood of empty ones is no bargain. */
+const JOB_FUEL = 100;
 /** About 0.1 µs: what HMAC costs the host for each byte of randomness. */
 const RANDOM_BYTE_FUEL = 10;
 /** What describing a thrown thing may cost on top of a budget that is used up: about 10 ms. */
@@ -128,6 +130,7 @@ export class Instance implements GuestHooks {
   #budget: Budget | undefined;
   #fuelUsed = 0;
   #interrupted = false;
+  #outOfMemory = false;
   #settled: string | undefined;
 
   private constructor(memoryMb: number, polyfills: readonly Polyfill[]) {
@@ -140,15 +143,9 @@ export class Instance implements GuestHooks {
    * Boots `source` and takes its image. `prepare` of the plugin, when it exports one, runs with `host`,
    * which may answer reads. @throws BootError
    */
-  static boot(
-    source: BootSource,
-    memoryMb: number,
-    heapBytes: number,
-    host: HostCalls,
-    budget: Budget,
-  ): Instance {
+  static boot(source: BootSource, memoryMb: number, host: HostCalls, budget: Budget): Instance {
     const instance = new Instance(memoryMb, source.polyfills);
-    instance.#boot(source, heapBytes, host, budget);
+    instance.#boot(source, host, budget);
     return instance;
   }
 
@@ -201,6 +198,10 @@ export class Instance implements GuestHooks {
     return true;
   }
 
+  outOfMemory(): void {
+    this.#outOfMemory = true;
+  }
+
   nowMs(): number {
     return this.#host?.nowMs() ?? 0;
   }
@@ -250,19 +251,18 @@ export class Instance implements GuestHooks {
 
   // --- boot
 
-  #boot(source: BootSource, heapBytes: number, host: HostCalls, budget: Budget): void {
+  #boot(source: BootSource, host: HostCalls, budget: Budget): void {
     const { fn } = this.#guest;
     this.#arm(host, budget);
     try {
       fn.initialize();
       const rt = fn.QTS_NewRuntime();
-      fn.QTS_RuntimeSetMemoryLimit(rt, heapBytes);
       fn.QTS_RuntimeSetMaxStackSize(rt, MAX_STACK_BYTES);
       fn.QTS_RuntimeEnableInterruptHandler(rt);
       const ctx = fn.QTS_NewContext(rt, 0);
       const buffer = fn.malloc(BUFFER_BYTES);
       const argv = fn.malloc(16);
-      this.#pointers = { rt, ctx, buffer, argv, run: 0, describe: 0, handle: 0 };
+      this.#pointers = { rt, ctx, buffer, argv, event: 0, eventText: 0, run: 0, describe: 0, handle: 0 };
       const global = fn.QTS_GetGlobalObject(ctx);
       const hostFunction = fn.QTS_NewFunction(
         ctx,
@@ -277,7 +277,16 @@ export class Instance implements GuestHooks {
       const internals = this.#property(global, '__neira');
       const seal = this.#property(internals, 'seal');
       const run = this.#property(internals, 'run');
-      this.#pointers = { ...this.#pointers, run, describe: this.#property(internals, 'describeThrown') };
+      const event = this.#newText(' '.repeat(TEXT_SLOT_BYTES));
+      const eventText = this.#guest.stringOf(event);
+      this.#guest.makeTextSlot(eventText);
+      this.#pointers = {
+        ...this.#pointers,
+        event,
+        eventText,
+        run,
+        describe: this.#property(internals, 'describeThrown'),
+      };
       this.#evaluate('delete globalThis.__neira; delete globalThis.host;', 'neira:seal', TRUSTED_SCRIPT);
       this.#touchPolyfills(source);
       const namespace = this.#evaluate(source.code, source.name, EvalFlags.JS_EVAL_TYPE_MODULE);
@@ -355,7 +364,8 @@ export class Instance implements GuestHooks {
     try {
       const { fn } = this.#guest;
       const { ctx, argv, run } = this.#pointers;
-      const event = this.#newText(argument);
+      const fits = this.#guest.fillTextSlot(this.#pointers.eventText, argument);
+      const event = fits ? this.#pointers.event : this.#newText(argument);
       const bytes = this.#guest.bytes;
       bytes.writeUInt32LE(target, argv);
       bytes.writeUInt32LE(event, argv + 4);
@@ -363,8 +373,12 @@ export class Instance implements GuestHooks {
       const value = fn.QTS_Call(ctx, run, fn.QTS_GetUndefined(), 2, argv);
       const error = fn.QTS_ResolveException(ctx, value);
       if (error !== 0) return this.#uncaught(error);
-      const text = this.#guest.readText(fn.QTS_GetString(ctx, value), budget.maxOutputBytes + 1);
-      return text === 'P' ? this.#settle(budget) : this.#result(text, budget);
+      const string = this.#guest.stringOf(value);
+      const text =
+        string === 0
+          ? this.#guest.readText(fn.QTS_GetString(ctx, value), budget.maxOutputBytes)
+          : this.#guest.readString(string, budget.maxOutputBytes);
+      return text === 'P' ? this.#settle(budget) : this.#result(text);
     } catch (error) {
       return this.#endedBy(error);
     } finally {
@@ -379,14 +393,15 @@ export class Instance implements GuestHooks {
     // An interrupt inside a job rejects its promise; where nobody waits for that one, this is all there is to see.
     if (this.#settled === undefined)
       return this.#interrupted ? { kind: 'interrupted', stack: '' } : { kind: 'pending' };
-    if (Buffer.byteLength(this.#settled) > budget.maxOutputBytes + 1) return { kind: 'output-too-large' };
-    return this.#result(this.#settled, budget);
+    if (Buffer.byteLength(this.#settled) > budget.maxOutputBytes) return { kind: 'output-too-large' };
+    return this.#result(this.#settled);
   }
 
   #runJobs(done: () => boolean): Failure | undefined {
     const { fn } = this.#guest;
     const { rt, argv } = this.#pointers;
     while (!done() && fn.QTS_IsJobPending(rt)) {
+      this.#charge(JOB_FUEL);
       const value = fn.QTS_ExecutePendingJob(rt, 1, argv + 8);
       const ctx = this.#guest.bytes.readUInt32LE(argv + 8);
       if (ctx === 0) continue;
@@ -396,17 +411,14 @@ export class Instance implements GuestHooks {
     return undefined;
   }
 
-  #result(text: string | undefined, budget: Budget): RunResult {
+  #result(text: string | undefined): RunResult {
     if (text === undefined) return { kind: 'output-too-large' };
     // Inside an async function the interrupt rejects its promise, and the report comes this way.
-    if (this.#interrupted) return { kind: 'interrupted', stack: text[0] === 'E' ? stackOf(text) : '' };
-    if (text[0] === 'V') {
-      return text.length > budget.maxOutputBytes + 1
-        ? { kind: 'output-too-large' }
-        : { kind: 'value', json: text.slice(1) };
-    }
-    if (text[0] === 'E') return { kind: 'thrown', report: JSON.parse(text.slice(1)) as ThrownReport };
-    return { kind: 'value', json: undefined };
+    if (this.#interrupted)
+      return { kind: 'interrupted', stack: text[0] === 'E' ? this.#parseReport(text).stack : '' };
+    if (text[0] === 'E') return { kind: 'thrown', report: this.#parseReport(text) };
+    // No JSON begins with a capital letter.
+    return { kind: 'value', json: text === 'U' ? undefined : text };
   }
 
   /** An exception that no code of the guest could catch: the interrupt, or an error of the prelude itself. */
@@ -433,25 +445,32 @@ export class Instance implements GuestHooks {
    */
   #report(error: number): ThrownReport {
     const { fn } = this.#guest;
-    const { rt, ctx, argv, describe } = this.#pointers;
+    const { ctx, argv, describe } = this.#pointers;
     const interrupted = this.#interrupted;
     const hardFuel = this.fuelUsed + REPORT_FUEL;
     this.#budget = { ...this.#budget!, softFuel: Number.POSITIVE_INFINITY, hardFuel };
-    // A guest that filled its heap and holds on to it leaves no room for the words that say so.
-    fn.QTS_RuntimeSetMemoryLimit(rt, -1);
+    this.#guest.mayUseReserve = true;
     try {
       this.#guest.bytes.writeUInt32LE(error, argv);
       this.#guest.mark(argv, 4);
       const value = describe === 0 ? 0 : fn.QTS_Call(ctx, describe, fn.QTS_GetUndefined(), 1, argv);
       if (value === 0) return this.#dump(error);
-      if (fn.QTS_ResolveException(ctx, value) !== 0) return OUT_OF_MEMORY;
+      // Without memory, or because the guest broke what JSON.stringify itself relies on (accessors at Array indices).
+      if (fn.QTS_ResolveException(ctx, value) !== 0) return this.#outOfMemory ? OUT_OF_MEMORY : INDESCRIBABLE;
       const text = this.#guest.readText(fn.QTS_GetString(ctx, value), MAX_REPORT_BYTES);
-      return text === undefined ? INDESCRIBABLE : (JSON.parse(text.slice(1)) as ThrownReport);
+      return text === undefined ? INDESCRIBABLE : this.#parseReport(text);
     } catch (trouble) {
-      return trouble instanceof EngineFault ? OUT_OF_MEMORY : INDESCRIBABLE;
+      return trouble instanceof EngineFault && this.#outOfMemory ? OUT_OF_MEMORY : INDESCRIBABLE;
     } finally {
       this.#interrupted = interrupted;
     }
+  }
+
+  /** Without room for an error QuickJS throws `null`, and without room for its words nothing describes it. */
+  #parseReport(text: string): ThrownReport {
+    const report = JSON.parse(text.slice(1)) as ThrownReport;
+    const wordless = report.message === INDESCRIBABLE.message || report.message === 'null';
+    return this.#outOfMemory && wordless ? { ...OUT_OF_MEMORY, stack: report.stack } : report;
   }
 
   /** For the host's own guest code, whose errors come before there is anything to describe them. */
@@ -465,7 +484,9 @@ export class Instance implements GuestHooks {
     this.#budget = budget;
     this.#fuelUsed = 0;
     this.#interrupted = false;
+    this.#outOfMemory = false;
     this.#settled = undefined;
+    this.#guest.mayUseReserve = false;
     this.#guest.refuel();
   }
 
@@ -481,7 +502,10 @@ export class Instance implements GuestHooks {
     const { ctx, buffer } = this.#pointers;
     if (this.#guest.writeText(buffer, BUFFER_BYTES, text) >= 0) return fn.QTS_NewString(ctx, buffer);
     const { pointer } = this.#guest.allocateText(text);
-    return fn.QTS_NewString(ctx, pointer);
+    const string = fn.QTS_NewString(ctx, pointer);
+    // A turn that reads much would fill its memory with what it was told, long before it ends.
+    fn.free(pointer);
+    return string;
   }
 
   #property(object: number, name: string): number {
@@ -500,7 +524,10 @@ export class Instance implements GuestHooks {
     const out: string[] = [];
     for (let index = 0; index < count; index++) {
       const value = fn.QTS_ArgvGetJSValueConstPointer(values, index);
-      out.push(this.#guest.readText(fn.QTS_GetString(this.#pointers.ctx, value), MAX_CALL_BYTES) ?? TOO_LONG);
+      const pointer = fn.QTS_GetString(this.#pointers.ctx, value);
+      const text = this.#guest.readText(pointer, MAX_CALL_BYTES);
+      out.push(text ?? TOO_LONG);
+      if (text === undefined || text.length > BUFFER_BYTES) fn.QTS_FreeCString(this.#pointers.ctx, pointer);
     }
     return out;
   }
@@ -527,10 +554,6 @@ const INDESCRIBABLE: ThrownReport = {
   refusal: '',
 };
 const OUT_OF_MEMORY: ThrownReport = { ...INDESCRIBABLE, name: 'InternalError', message: 'out of memory' };
-
-function stackOf(report: string): string {
-  return (JSON.parse(report.slice(1)) as ThrownReport).stack;
-}
 
 const PROMISE_PENDING = 0;
 const PROMISE_REJECTED = 2;

@@ -19,6 +19,12 @@ export const INITIAL_MEMORY_MB = 16;
 /** What stack and data segments take of the memory before the heap begins; comes on top of `limits.memory_mb`. */
 export const STACK_AND_DATA_MB = 6;
 
+/**
+ * The last part of the memory, which a guest gets only while its end is described: one that filled its heap
+ * and holds on to it leaves no room for the words that say so.
+ */
+export const RESERVE_BYTES = 512 * 1024;
+
 /** The guest reports to the host each time it has used this much fuel. */
 export const FUEL_SLICE = 50_000;
 

@@ -41,45 +41,56 @@ test.each(working.flatMap((point) => [[point, 1] as const, [point, 40] as const]
 const SEED = Number(process.env['NEIRA_SEED'] ?? Date.now() % 1_000_000);
 const ROUNDS = 5;
 
-test(`killed at any moment, again and again, over one home (NEIRA_SEED=${SEED})`, async () => {
-  console.log(`crash test: NEIRA_SEED=${SEED}`);
-  const random = seededRandom(SEED);
-  const home = newHome();
-  await prepareHome(home);
-  const load = new Load();
-  for (let round = 0; round < ROUNDS; round++) {
-    const doomed = await spawnHost({ home, env });
-    const afterMs = 20 + random(350);
-    expect(await loadUntilGone(doomed, load, { signal: 'SIGKILL', afterMs }), `round ${round}, ${afterMs} ms`).toBe('SIGKILL');
+test(
+  `killed at any moment, again and again, over one home (NEIRA_SEED=${SEED})`,
+  async () => {
+    console.log(`crash test: NEIRA_SEED=${SEED}`);
+    const random = seededRandom(SEED);
+    const home = newHome();
+    await prepareHome(home);
+    const load = new Load();
+    for (let round = 0; round < ROUNDS; round++) {
+      const doomed = await spawnHost({ home, env });
+      const afterMs = 20 + random(350);
+      expect(
+        await loadUntilGone(doomed, load, { signal: 'SIGKILL', afterMs }),
+        `round ${round}, ${afterMs} ms`,
+      ).toBe('SIGKILL');
+      const host = await spawnHost({ home, env });
+      await verify(host, load);
+      await verifySends(host, load);
+      if (random(2) === 0) await load.resend(host);
+      await verify(host, load);
+      await host.close();
+      load.logs.push(host.log());
+    }
+    expect(load.acknowledged).toBeGreaterThan(0);
+  },
+  2 * TEST_MS,
+);
+
+test(
+  'killed between a send and its confirmation: it is sent again, and says that it may be the second time',
+  async () => {
+    const home = newHome();
+    await prepareHome(home);
+    // The first commit is the turn's, the second that of the confirmation.
+    const doomed = await spawnHost({ home, env: { ...env, NEIRA_FAULT: 'writer.before-commit:2' } });
+    const params = { n: 1, key: 'k1' };
+    const context = { chat_id: 'c', session_id: 's' };
+    expect(await doomed.event('count', params, context)).toMatchObject({ status: 200 });
+    expect(await doomed.exited).toBe('SIGKILL');
+    const [first, ...others] = consoleLines(doomed.log());
+    expect([first?.payload, others]).toEqual([{ n: 1 }, []]);
+
     const host = await spawnHost({ home, env });
-    await verify(host, load);
-    await verifySends(host, load);
-    if (random(2) === 0) await load.resend(host);
-    await verify(host, load);
+    const again = () => consoleLines(host.log());
+    await expect.poll(again).toEqual([expect.objectContaining({ send: first!.send, doubtful: true })]);
     await host.close();
-    load.logs.push(host.log());
-  }
-  expect(load.acknowledged).toBeGreaterThan(0);
-}, 2 * TEST_MS);
 
-test('killed between a send and its confirmation: it is sent again, and says that it may be the second time', async () => {
-  const home = newHome();
-  await prepareHome(home);
-  // The first commit is the turn's, the second that of the confirmation.
-  const doomed = await spawnHost({ home, env: { ...env, NEIRA_FAULT: 'writer.before-commit:2' } });
-  const params = { n: 1, key: 'k1' };
-  const context = { chat_id: 'c', session_id: 's' };
-  expect(await doomed.event('count', params, context)).toMatchObject({ status: 200 });
-  expect(await doomed.exited).toBe('SIGKILL');
-  const [first, ...others] = consoleLines(doomed.log());
-  expect([first?.payload, others]).toEqual([{ n: 1 }, []]);
-
-  const host = await spawnHost({ home, env });
-  const again = () => consoleLines(host.log());
-  await expect.poll(again).toEqual([expect.objectContaining({ send: first!.send, doubtful: true })]);
-  await host.close();
-
-  await using third = await spawnHost({ home, env });
-  expect(await third.event('count', { n: 2, key: 'k1' }, context)).toMatchObject({ status: 200 });
-  await expect.poll(() => consoleLines(third.log()).map(({ payload }) => payload.n)).toEqual([2]);
-}, TEST_MS);
+    await using third = await spawnHost({ home, env });
+    expect(await third.event('count', { n: 2, key: 'k1' }, context)).toMatchObject({ status: 200 });
+    await expect.poll(() => consoleLines(third.log()).map(({ payload }) => payload.n)).toEqual([2]);
+  },
+  TEST_MS,
+);

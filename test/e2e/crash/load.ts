@@ -130,10 +130,7 @@ export class Load {
   /** False when the host is gone. */
   async #one(host: TestHost, event: Sent): Promise<boolean> {
     const { n, tool, idempotencyKey } = event;
-    const params =
-      tool === 'count'
-        ? { n, key: keyOf(n) }
-        : { color: 'red', size: 2, points: [[n, 0]] };
+    const params = tool === 'count' ? { n, key: keyOf(n) } : { color: 'red', size: 2, points: [[n, 0]] };
     const body = { tool_id: tool, event: EVENTS[tool], params, context: placeOf(n) };
     const headers = idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey };
     const answer = await reach(() => host.call('POST', '/api/neira/ui/events', body, { headers }));
@@ -220,7 +217,9 @@ function verifyCounters(state: State, applied: readonly Sent[]): void {
     const key = `k${k}`;
     const count = counts.filter(({ n }) => keyOf(n) === key).length;
     expect(state.get(`counter/${key}`) ?? 0, key).toBe(count);
-    const numbers = [...state.keys()].filter((name) => name.startsWith(`log/${key}/`)).map((name) => Number(name.slice(-16)));
+    const numbers = [...state.keys()]
+      .filter((name) => name.startsWith(`log/${key}/`))
+      .map((name) => Number(name.slice(-16)));
     expect(numbers, key).toEqual(Array.from({ length: count }, (_, index) => index + 1));
   }
 }
@@ -234,7 +233,10 @@ async function verifyTokens(host: TestHost, { tokens }: Load): Promise<void> {
 async function verifySearch(host: TestHost, applied: readonly Sent[]): Promise<void> {
   const some = applied.filter(({ tool }) => tool === 'count').filter((_, index) => index % 25 === 0);
   for (const { n } of some) {
-    const { body } = await host.call('GET', `/api/neira/search?type=message&q=${encodeURIComponent(`пометка${n}`)}`);
+    const { body } = await host.call(
+      'GET',
+      `/api/neira/search?type=message&q=${encodeURIComponent(`пометка${n}`)}`,
+    );
     expect(body.results.filter((found: Line) => found.data.n === n)).toHaveLength(1);
   }
 }
@@ -256,7 +258,12 @@ function linesIn(home: string, kind: 'annotations' | 'messages'): Line[] {
       if (!existsSync(file)) continue;
       const text = readFileSync(file, 'utf8');
       expect(text, file).toMatch(/\n$/);
-      lines.push(...text.trimEnd().split('\n').map((line) => JSON.parse(line) as Line));
+      lines.push(
+        ...text
+          .trimEnd()
+          .split('\n')
+          .map((line) => JSON.parse(line) as Line),
+      );
     }
   }
   return lines;

@@ -60,5 +60,5 @@ export const BOOT_LOOPS: readonly HostileBoot[] = [
   { name: 'a top-level await that never settles is refused', source: 'await new Promise(() => {}); export function handle() {}', code: 'NEIRA_BOOT_FAILED', details: { cause: 'NEIRA_NEVER_SETTLED' } },
   { name: 'a prepare() that never settles is refused', source: 'export async function prepare() { await new Promise(() => {}); } export function handle() {}', code: 'NEIRA_BOOT_FAILED', details: { cause: 'NEIRA_NEVER_SETTLED', during: 'prepare' } },
   { name: 'a top level that throws something with a toJSON that loops is refused', source: 'throw { toJSON() { for (;;); } }; export function handle() {}', code: 'NEIRA_BOOT_FAILED' },
-  { name: 'microtasks at top level that queue each other are refused', source: 'const again = () => Promise.resolve().then(again); again(); export function handle() {}', code: 'NEIRA_BOOT_FAILED', details: { cause: CPU } },
+  { name: 'microtasks at top level that queue each other are refused', source: 'const again = () => { Promise.resolve().then(again); }; again(); export function handle() {}', code: 'NEIRA_BOOT_FAILED', details: { cause: CPU } },
 ];

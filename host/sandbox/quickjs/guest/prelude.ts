@@ -258,14 +258,18 @@ function describeThrown(thrown: unknown): string {
 }
 
 function answer(reply: unknown): string {
-  const out = stringify(reply);
-  return out === undefined ? 'U' : `V${out}`;
+  return stringify(reply) ?? 'U';
 }
 
-/** Calls `fn` with the parsed event; `P` when the answer comes later, through `settle`. */
+/** Held to the end of the turn: taking apart what the reset throws away as a whole would be wasted work. */
+const held: { event: unknown; reply: unknown } = { event: undefined, reply: undefined };
+
+/** Calls `fn` with the parsed event: JSON, `U` for nothing, `E…` for what was thrown, `P` when `turn.settle` will tell. */
 function run(fn: (event: unknown) => unknown, event: string): string {
   try {
-    const result = fn(event === '' ? undefined : parse(event));
+    held.event = event === '' ? undefined : parse(event);
+    const result = fn(held.event);
+    held.reply = result;
     if (
       typeof result === 'object' &&
       result !== null &&
@@ -294,6 +298,8 @@ function run(fn: (event: unknown) => unknown, event: string): string {
 /** Last act of building an image: what was drawn at load must not repeat in every turn. */
 function seal(): string {
   random = undefined;
+  held.event = undefined;
+  held.reply = undefined;
   return 'U';
 }
 

@@ -1,0 +1,198 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import contract from '../../abi/types/functions.json' with { type: 'json' };
+import { bootHost, SCRIPT_GATES, type TestHost } from '../kit/boot-host.ts';
+import type { Case, Own } from './cases.ts';
+import { BUS, IO, RECORDS } from './other-cases.ts';
+import { ENGINES, Probe, type Step } from './probe.ts';
+import { APPEND, DELETE, GET, LIST, SET } from './storage-cases.ts';
+
+const CASES: readonly Case[] = [...GET, ...SET, ...DELETE, ...LIST, ...APPEND, ...RECORDS, ...IO, ...BUS];
+const FUNCTIONS = contract.functions.map(({ op }) => op);
+
+/** A call of each function that all permissions allow. */
+const GOOD_CALLS: Readonly<Record<string, Step>> = {
+  'storage.get': ['storage.get', 'k'],
+  'storage.set': ['storage.set', 'k', 1],
+  'storage.delete': ['storage.delete', 'k'],
+  'storage.list': ['storage.list', ''],
+  'storage.append': ['storage.append', 'k', 1],
+  'storage.save-annotation': ['storage.save-annotation', { chatId: 'c', sessionId: 's', kind: 'k', data: 1 }],
+  'storage.save-message': ['storage.save-message', { chatId: 'c', sessionId: 's', role: 'user', text: 't' }],
+  'storage.settings': ['storage.settings'],
+  'io.log': ['io.log', 'info', 'line'],
+  'io.send': ['io.send', 'console', 'x', 1],
+  'bus.publish': ['bus.publish', 'probe.thing.done', 1],
+};
+/** Its own settings and its own log need no permission. */
+const FREE = new Set(['storage.settings', 'io.log']);
+const GUARDED = FUNCTIONS.filter((fn) => !FREE.has(fn));
+
+test('every function of the WIT has its cases', () => {
+  expect([...new Set(CASES.map(({ fn }) => fn))].sort()).toEqual([...FUNCTIONS].sort());
+  expect(Object.keys(GOOD_CALLS).sort()).toEqual([...FUNCTIONS].sort());
+});
+
+describe.each(ENGINES)('$name', (engine) => {
+  let host: TestHost;
+  let probe: Probe;
+
+  beforeAll(async () => {
+    host = await bootHost({ gates: [...new Set([...SCRIPT_GATES, engine.gate])] });
+    const properties = {
+      greeting: { type: 'string', default: 'привет' },
+      count: { type: 'integer', default: 3 },
+    };
+    probe = await Probe.register(host, engine, 'probe', {
+      settings: { type: 'object', properties },
+      limits: { output_kb: 1024 },
+    });
+  });
+  afterAll(() => host.close());
+
+  test.each(CASES.map((each, index) => [each.fn, each.claim, each, index] as const))(
+    '%s: %s',
+    async (_fn, _claim, { turns, answers }, index) => {
+      const own: Own = (name) => `case${index}/${name}`;
+      let last: unknown;
+      for (const steps of turns(own)) last = await probe.run(steps);
+      expect(last).toEqual(answers(own));
+    },
+  );
+
+  test('what list shows in the turn that staged it is what a later turn finds', async () => {
+    const steps: Step[] = [
+      ['storage.set', 'same/1', 1],
+      ['storage.append', 'same/log', 'a'],
+      ['storage.set', 'same/2', 2],
+      ['storage.delete', 'same/1'],
+      ['storage.list', 'same/'],
+    ];
+    const keysOf = (answer: unknown) => (answer as { value: { key: string }[] }).value.map(({ key }) => key);
+    const inside = keysOf((await probe.run(steps)).at(-1));
+    expect(keysOf((await probe.run([['storage.list', 'same/']]))[0])).toEqual(inside);
+  });
+
+  test('a version that was read is good for one write, and rises with every write', async () => {
+    await probe.run([['storage.set', 'cas', 'first']]);
+    const versionOf = async () => {
+      const [found] = await probe.run([['storage.get', 'cas']]);
+      return (found!.value as { version: number }).version;
+    };
+    const version = await versionOf();
+    expect(await probe.run([['storage.set', 'cas', 'second', version]])).toEqual([{}]);
+    expect(await versionOf()).toBeGreaterThan(version);
+    const [late] = await probe.run([['storage.set', 'cas', 'third', version]]);
+    expect(late).toMatchObject({ code: 'NEIRA_VERSION_MISMATCH', details: { key: 'cas', expected: version } });
+    expect(await probe.stored('cas')).toBe('second');
+  });
+
+  test('settings are those that an administrator set', async () => {
+    const settings = { greeting: 'hello' };
+    expect((await host.call('PUT', '/api/neira/plugins/probe/settings', { settings })).status).toBe(200);
+    await expect.poll(() => probe.run([['storage.settings']])).toEqual([{ value: { greeting: 'hello', count: 3 } }]);
+  });
+
+  test('log lines are found under the plugin, with their levels', async () => {
+    await probe.run([['io.log', 'warn', 'осторожно 😀'], ['io.log', 'debug', '']]);
+    const lines = await probe.logs();
+    expect(lines).toContainEqual(expect.objectContaining({ level: 'warn', message: 'осторожно 😀' }));
+    expect(lines).toContainEqual(expect.objectContaining({ level: 'debug', message: '' }));
+  });
+
+  // BUS-12
+  test('a published event is sealed by the host: source, cause, correlation, tenant, time', async () => {
+    const answer = await probe.send([['bus.publish', 'probe.thing.done', { a: 'я' }, 2]]);
+    const [{ value: id }] = answer.body.actions[0].answers;
+    const { body } = await host.call('GET', '/api/neira/events?subject=probe.thing.done&limit=1000');
+    const cause = answer.body.event_id;
+    expect(body.events.find((event: { id: string }) => event.id === id)).toMatchObject({
+      event_name: 'probe.thing.done',
+      version: 2,
+      source: 'plugin:probe',
+      causation_id: cause,
+      correlation_id: cause,
+      tenant: expect.any(String),
+      headers: {},
+      ts: expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/),
+      payload: { a: 'я' },
+      disposition: 'published',
+    });
+  });
+
+  test("one plugin never sees or touches another's keys", async () => {
+    const other = await Probe.register(host, engine, 'other');
+    await probe.run([['storage.set', 'shared', 'of probe'], ['storage.append', 'sharedlog', 1]]);
+    const steps: Step[] = [
+      ['storage.get', 'shared'],
+      ['storage.list', 'shared'],
+      ['storage.delete', 'shared'],
+      ['storage.set', 'shared', 'of other'],
+      ['storage.append', 'sharedlog', 2],
+      ['storage.list', 'sharedlog/'],
+    ];
+    const [got, listed, , , , log] = await other.run(steps);
+    expect([got, listed]).toEqual([{}, { value: [] }]);
+    expect(log!.value).toMatchObject([{ key: 'sharedlog/0000000000000001', value: 2 }]);
+    expect(await probe.stored('shared')).toBe('of probe');
+  });
+
+  // HOST-09, HOST-06
+  describe('permissions', () => {
+    let ungranted: Probe;
+    let modest: Probe;
+
+    beforeAll(async () => {
+      ungranted = await Probe.register(host, engine, 'ungranted', {}, '?enable=1');
+      modest = await Probe.register(host, engine, 'modest', { permissions: {}, publishes: [] });
+    });
+
+    test.each(GUARDED)('%s is refused when it was asked and not granted', async (fn) => {
+      const [answer] = await ungranted.run([GOOD_CALLS[fn]!]);
+      expect(answer).toMatchObject({
+        code: 'NEIRA_PERMISSION_DENIED',
+        details: { plugin: 'ungranted', permission: expect.stringContaining(fn.split('.')[0]!), remedy: expect.stringMatching(/grant/) },
+      });
+    });
+
+    test.each(GUARDED)('%s is refused when the manifest does not ask for it', async (fn) => {
+      const [answer] = await modest.run([GOOD_CALLS[fn]!]);
+      const code = fn === 'bus.publish' ? 'NEIRA_UNKNOWN_EVENT' : 'NEIRA_PERMISSION_DENIED';
+      expect(answer).toMatchObject({ code, details: { plugin: 'modest' } });
+    });
+
+    test.each([...FREE])('%s needs none', async (fn) => {
+      expect((await modest.run([GOOD_CALLS[fn]!]))[0]).not.toHaveProperty('code');
+    });
+
+    test('reading does not allow writing, nor writing reading', async () => {
+      const reader = await Probe.register(host, engine, 'reader', { permissions: { storage: ['read'] } });
+      const writer = await Probe.register(host, engine, 'writer', { permissions: { storage: ['write'] } });
+      const both: Step[] = [GOOD_CALLS['storage.get']!, GOOD_CALLS['storage.set']!];
+      expect((await reader.run(both)).map(({ code }) => code)).toEqual([undefined, 'NEIRA_PERMISSION_DENIED']);
+      expect((await writer.run(both)).map(({ code }) => code)).toEqual(['NEIRA_PERMISSION_DENIED', undefined]);
+    });
+
+    test('a grant that is given or taken counts from the next turn', async () => {
+      const call = [GOOD_CALLS['storage.set']!];
+      const grant = (permissions: unknown) =>
+        host.call('PUT', '/api/neira/plugins/ungranted/grants', { permissions });
+      expect((await grant({ storage: ['write'] })).status).toBe(200);
+      expect(await ungranted.run(call)).toEqual([{}]);
+      expect((await grant({})).status).toBe(200);
+      expect(await ungranted.run(call)).toMatchObject([{ code: 'NEIRA_PERMISSION_DENIED' }]);
+    });
+
+    // HOST-41
+    test('while the gate of the plugin is locked nothing of it runs', async () => {
+      const gate = { id: 'probe_gate', title: 'Probe' };
+      const gated = await Probe.register(host, engine, 'gated', { gates: [gate], gate: 'probe_gate' });
+      const steps: Step[] = [['storage.set', 'ran', true]];
+      expect(await gated.send(steps)).toMatchObject({ status: 200, body: { mode: 'dry-run', ran: false, actions: [] } });
+      await host.open('probe_gate');
+      expect(await gated.stored('ran')).toBeUndefined();
+      expect(await gated.run(steps)).toEqual([{}]);
+      await host.call('PUT', '/api/neira/gates/probe_gate', { stage: 'locked' });
+      expect(await gated.send(steps)).toMatchObject({ status: 200, body: { ran: false } });
+    });
+  });
+});

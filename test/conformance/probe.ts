@@ -1,0 +1,155 @@
+/**
+ * One probe per engine: a plugin that performs the host calls that an event lists, and answers what each of
+ * them answered. The tables of cases know host functions by their WIT names and nothing of engines, so that
+ * every engine is held to the same table.
+ */
+import { expect } from 'vitest';
+import type { Answer, CallOptions, TestHost } from '../kit/boot-host.ts';
+
+/** A host function by its WIT name, and its arguments. */
+export type Step = readonly [fn: string, ...args: unknown[]];
+
+/** What one step answered: a value (absent: nothing), or a refusal that the plugin caught. */
+export interface Answered {
+  readonly value?: unknown;
+  readonly code?: string;
+  readonly message?: string;
+  readonly details?: Record<string, unknown>;
+}
+
+export interface Engine {
+  readonly name: string;
+  readonly gate: string;
+  /** Registers the probe as `manifest` says, enabled. */
+  register(host: TestHost, manifest: Record<string, unknown>, query?: string): Promise<Answer>;
+}
+
+/** What an engine's probe does besides host calls; the last step of a list. */
+export type Ending =
+  | readonly ['probe.throw', message: string]
+  /** Lets the refusal of a host call through. */
+  | readonly ['probe.uncaught', fn: string, ...args: unknown[]]
+  | readonly ['probe.spin']
+  | readonly ['probe.spin-for', rounds: number]
+  | readonly ['probe.fill-memory', kilobytes: number]
+  | readonly ['probe.reply', kilobytes: number]
+  | readonly ['probe.call-often', times: number, fn: string, ...args: unknown[]];
+
+const SCRIPT = `
+import * as bus from 'neira:host/bus';
+import * as io from 'neira:host/io';
+import * as storage from 'neira:host/storage';
+import { NeiraError } from 'neira:host/types';
+
+const HOST = { bus, io, storage };
+const camel = (name) => name.replace(/-(.)/g, (_, letter) => letter.toUpperCase());
+
+function perform([name, ...args]) {
+  const [family, fn] = name.split('.');
+  return HOST[family][camel(fn)](...args.map((arg) => arg ?? undefined));
+}
+
+function attempt(step) {
+  try {
+    const value = perform(step);
+    return value === undefined ? {} : { value };
+  } catch (error) {
+    if (!(error instanceof NeiraError)) return { code: error.name, message: error.message };
+    return { code: error.code, message: error.message, details: error.details };
+  }
+}
+
+const PROBE = {
+  'probe.throw': (message) => { throw new Error(message); },
+  'probe.uncaught': (...step) => perform(step),
+  'probe.spin': () => { for (;;); },
+  'probe.spin-for': (rounds) => { let sum = 0; for (let i = 0; i < rounds; i++) sum += i; },
+  'probe.fill-memory': (kilobytes) => { const kept = []; for (let i = 0; i < kilobytes; i++) kept.push('x'.repeat(1023) + i); return kept.length; },
+  'probe.reply': (kilobytes) => ({ value: 'x'.repeat(kilobytes * 1024) }),
+  'probe.call-often': (times, ...step) => { let last; for (let i = 0; i < times; i++) last = attempt(step); return last; },
+};
+
+export async function handle(event) {
+  const answers = [];
+  for (const step of event.payload.params.steps) {
+    const [name, ...args] = step;
+    answers.push(name in PROBE ? PROBE[name](...args) ?? {} : attempt(step));
+  }
+  return { actions: [{ type: 'answers', answers }] };
+}
+`;
+
+export const scriptEngine: Engine = {
+  name: 'quickjs',
+  gate: 'runtime_scripting',
+  register: (host, manifest, query) => host.script(manifest, SCRIPT, query),
+};
+
+/** The component engine joins here. */
+export const ENGINES: readonly Engine[] = [scriptEngine];
+
+export const PUBLISHED = 'probe.thing.done';
+const ALL_PERMISSIONS = { storage: ['read', 'write'], io: { ports: ['console'] } };
+
+/** One registered probe, as the cases use it. */
+export class Probe {
+  readonly id: string;
+  readonly #host: TestHost;
+
+  private constructor(host: TestHost, id: string) {
+    this.#host = host;
+    this.id = id;
+  }
+
+  static async register(
+    host: TestHost,
+    engine: Engine,
+    id: string,
+    manifest: Record<string, unknown> = {},
+    query?: string,
+  ): Promise<Probe> {
+    const event = `${id}.run`;
+    const full = {
+      id,
+      permissions: ALL_PERMISSIONS,
+      publishes: [`${PUBLISHED}@1`, `${PUBLISHED}@2`],
+      ui: { buttons: [{ id, title: id, event }] },
+      ...manifest,
+    };
+    const registered = await engine.register(host, full, query);
+    expect(registered.status, JSON.stringify(registered.body)).toBe(201);
+    return new Probe(host, id);
+  }
+
+  /** The raw answer of one event. */
+  send(steps: readonly (Step | Ending)[], options: CallOptions & { readonly context?: unknown } = {}): Promise<Answer> {
+    const { context = {}, ...rest } = options;
+    const body = { tool_id: this.id, event: `${this.id}.run`, params: { steps }, context };
+    return this.#host.call('POST', '/api/neira/ui/events', body, rest);
+  }
+
+  /** What each step answered, in a turn that committed. */
+  async run(steps: readonly (Step | Ending)[], options: CallOptions = {}): Promise<Answered[]> {
+    const answer = await this.send(steps, options);
+    expect(answer.status, JSON.stringify(answer.body)).toBe(200);
+    return answer.body.actions[0].answers;
+  }
+
+  /** The problem document of a turn that failed. */
+  async fail(steps: readonly (Step | Ending)[]): Promise<{ status: number; code: string; [name: string]: unknown }> {
+    const { status, body } = await this.send(steps);
+    expect(status, JSON.stringify(body)).toBeGreaterThanOrEqual(400);
+    return { ...body, status };
+  }
+
+  /** Committed value under a key, undefined without one. */
+  async stored(key: string): Promise<unknown> {
+    const [found] = await this.run([['storage.get', key]], { query: '?dry_run=1' });
+    return (found!.value as { value: unknown } | undefined)?.value;
+  }
+
+  async logs(): Promise<{ level: string; message: string }[]> {
+    const { body } = await this.#host.call('GET', `/api/neira/plugins/${this.id}/logs?limit=1000`);
+    return body.lines;
+  }
+}
