@@ -73,7 +73,7 @@ test('each key that was read is kept once, with the version that was committed, 
   turn.set('a', '2');
   turn.get('a');
   turn.get('nothing');
-  turn.versionOf('a');
+  turn.get('a');
   expect(turn.reads.keys).toEqual([
     { key: 'a', version: 1 },
     { key: 'nothing', version: 0 },

@@ -83,6 +83,8 @@ export interface CellRoot {
 /** What one turn may stage at all, so that a plugin cannot fill the host's memory with what it will write. */
 const MAX_STAGED_BYTES = 8 * 1024 * 1024;
 const LOG_NUMBER_DIGITS = 16;
+/** The version of what the turn itself staged: the commit gives it another. */
+const STAGED_VERSION = 0;
 /** Beside their budget in bytes: empty lines cost rows all the same. */
 const MAX_LOG_LINES = 1000;
 
@@ -103,8 +105,8 @@ export class TurnContext {
   readonly #rangesRead: RangeRead[] = [];
   /** Staged values by key; undefined is a staged removal. */
   readonly #staged = new Map<string, string | undefined>();
-  /** Logs with staged appends that were not given numbers yet. */
-  readonly #appended = new Map<string, string[]>();
+  /** Logs with staged appends; reading one gives them numbers. */
+  readonly #appended = new Set<string>();
 
   constructor(policy: PluginPolicy, origin: TurnOrigin, reader: StateReader, random: TurnRandom) {
     this.policy = policy;
@@ -171,12 +173,7 @@ export class TurnContext {
     const committed = this.#readKey(key);
     if (!this.#staged.has(key)) return committed;
     const value = this.#staged.get(key);
-    return value === undefined ? undefined : { key, value, version: (committed?.version ?? 0) + 1 };
-  }
-
-  /** The version that the key is at for this turn; 0 when it does not exist. */
-  versionOf(key: string): number {
-    return this.get(key)?.version ?? 0;
+    return value === undefined ? undefined : { key, value, version: STAGED_VERSION };
   }
 
   list(prefix: string, after: string | undefined, limit: number, maxBytes: number): readonly StateEntry[] {
@@ -198,7 +195,7 @@ export class TurnContext {
     const merged = new Map(committed.map((entry) => [entry.key, entry]));
     for (const [key, value] of staged) {
       if (value === undefined) merged.delete(key);
-      else merged.set(key, { key, value, version: (merged.get(key)?.version ?? 0) + 1 });
+      else merged.set(key, { key, value, version: STAGED_VERSION });
     }
     const horizon = committed.length === wanted ? last?.key : undefined;
     const ordered = [...merged.values()]
@@ -222,9 +219,7 @@ export class TurnContext {
 
   append(key: string, value: string): void {
     this.#stage({ op: 'append', key, value }, key.length + value.length);
-    const waiting = this.#appended.get(key);
-    if (waiting) waiting.push(value);
-    else this.#appended.set(key, [value]);
+    this.#appended.add(key);
   }
 
   record(effect: Extract<Effect, { op: 'record' }>): void {
@@ -280,33 +275,70 @@ export class TurnContext {
   }
 
   /**
-   * A turn that reads a log it appended to needs to know the numbers: they are those that the commit will
-   * give, provided that nobody else appends – which the range read makes sure of.
+   * A turn that reads a log it appended to needs the numbers that the commit will give: they are found by
+   * going through the effects in order, as the commit does, provided that nobody else appends – which the
+   * range read makes sure of.
    */
   #numberAppends(touched: string): void {
-    for (const [log, values] of this.#appended) {
+    for (const log of this.#appended) {
       const prefix = `${log}/`;
       if (!touched.startsWith(prefix) && !prefix.startsWith(touched)) continue;
-      this.#appended.delete(log);
-      this.#beginReading();
-      const last = this.#reader.lastOf(this.policy.plugin, log);
-      const lastKey = logKey(log, last);
-      const tail = this.#reader.list(this.policy.plugin, prefix, last > 0 ? lastKey : undefined, 1);
-      this.#rangesRead.push({
-        prefix,
-        ...(last > 0 && { after: lastKey }),
-        count: tail.length,
-        highest: tail[0]?.version ?? 0,
-      });
-      values.forEach((value, index) => {
-        this.#staged.set(logKey(log, last + 1 + index), value);
-      });
+      const committed = this.#readLastOf(log, prefix);
+      const staged = new Map<string, string | undefined>();
+      let last = committed;
+      for (const effect of this.effects) {
+        if (effect.op === 'append' && effect.key === log) staged.set(logKey(log, ++last), effect.value);
+        else if ((effect.op === 'set' || effect.op === 'delete') && effect.key.startsWith(prefix)) {
+          staged.set(effect.key, effect.op === 'set' ? effect.value : undefined);
+          last = this.#lastWith(log, committed, staged);
+        }
+      }
+      for (const [key, value] of staged) this.#staged.set(key, value);
     }
+  }
+
+  /** The committed number of the newest entry, read so that an append of another turn is a conflict. */
+  #readLastOf(log: string, prefix: string): number {
+    this.#beginReading();
+    const { plugin } = this.policy;
+    const last = this.#reader.lastOf(plugin, log);
+    const after = last > 0 ? logKey(log, last) : undefined;
+    const tail = this.#reader.list(plugin, prefix, after, 1)[0];
+    this.#rangesRead.push({
+      prefix,
+      ...(after !== undefined && { after }),
+      ...(tail && { until: tail.key }),
+      count: tail ? 1 : 0,
+      highest: tail?.version ?? 0,
+    });
+    return last;
+  }
+
+  /** The newest number when the turn itself set or removed entries of the log. */
+  #lastWith(log: string, committed: number, staged: ReadonlyMap<string, string | undefined>): number {
+    let last = committed;
+    while (last > 0) {
+      const key = logKey(log, last);
+      const there = staged.has(key) ? staged.get(key) !== undefined : this.#readKey(key) !== undefined;
+      if (there) break;
+      last--;
+    }
+    for (const [key, value] of staged) {
+      const number = value === undefined ? undefined : logNumber(log, key);
+      if (number !== undefined) last = Math.max(last, number);
+    }
+    return last;
   }
 }
 
 export function logKey(log: string, number: number): string {
   return `${log}/${String(number).padStart(LOG_NUMBER_DIGITS, '0')}`;
+}
+
+/** The number of an entry of `log`; undefined for any other key. */
+function logNumber(log: string, key: string): number | undefined {
+  const digits = key.slice(log.length + 1);
+  return key.startsWith(`${log}/`) && /^\d{16}$/.test(digits) ? Number(digits) : undefined;
 }
 
 /** SQLite orders text by its UTF-8 bytes. */

@@ -93,7 +93,10 @@ declare module 'neira:host/types' {
    */
   export type Json = null | boolean | number | string | readonly Json[] | { readonly [name: string]: Json | undefined };
 
-  /** A stored value with the version that it had when it was read. Versions start at 1. */
+  /**
+   * A stored value with the version that it had when it was read. Versions start at 1; what the turn itself
+   * staged reads as version 0, because only the commit gives it one.
+   */
   export interface Entry<T = Json> {
     readonly key: string;
     readonly value: T;

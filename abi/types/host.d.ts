@@ -10,7 +10,10 @@ export interface Refusal {
   readonly details: JsonText;
 }
 
-/** A stored value with the version that it had when it was read. Versions start at 1. */
+/**
+ * A stored value with the version that it had when it was read. Versions start at 1; what the turn itself
+ * staged reads as version 0, because only the commit gives it one.
+ */
 export interface Entry {
   readonly key: string;
   readonly value: JsonText;

@@ -1,7 +1,7 @@
 /**
  * The host as the HTTP layer sees it: each call answered from registry, gates, store and turns.
  */
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { decide, type Operation } from '../../gates/decide.ts';
 import type { Mode } from '../../gates/gates.ts';
@@ -202,6 +202,7 @@ export function createHostApi(parts: HostApiParts): HostApi {
         'backups',
         `neira-${new Date().toISOString().replaceAll(':', '-')}.db`,
       );
+      mkdirSync(path.dirname(file), { recursive: true });
       await store.backup(file);
       const entry = { actor: caller.actor, action: 'backup.made', target: path.basename(file) };
       requireAck(await store.submit({ kind: 'admin', ops: [], journal: [entry] }));

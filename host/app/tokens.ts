@@ -3,7 +3,7 @@
  * was sent (contract, HTTP).
  */
 import { createHash, randomBytes, randomUUID, timingSafeEqual } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { SCOPES, type Scope } from '../../gates/gates.ts';
 import { NeiraError } from '../errors.ts';
@@ -23,9 +23,16 @@ const ADMIN_TOKEN_FILE = 'admin.token';
 export function adminToken(home: string, given: string | undefined): string {
   if (given !== undefined) return given;
   const file = path.join(home, ADMIN_TOKEN_FILE);
-  if (existsSync(file)) return readFileSync(file, 'utf8').trim();
+  const kept = existsSync(file) ? readFileSync(file, 'utf8').trim() : '';
+  if (kept !== '') {
+    chmodSync(file, 0o600);
+    return kept;
+  }
   const token = newSecret();
-  writeFileSync(file, `${token}\n`, { mode: 0o600, flag: 'wx' });
+  // Renamed into place, so that a boot that dies here leaves no file without a token.
+  const temporary = `${file}.tmp`;
+  writeFileSync(temporary, `${token}\n`, { mode: 0o600, flush: true });
+  renameSync(temporary, file);
   return token;
 }
 

@@ -32,8 +32,9 @@ export const storageFunctions: Readonly<Record<string, HostFunction>> = {
     const text = jsonText(value, 'value', MAX_VALUE_BYTES);
     const expected = optionalCount(ifVersion);
     if (expected !== undefined) {
-      const actual = turn.versionOf(name);
-      if (actual !== expected) throw turn.refusal('NEIRA_VERSION_MISMATCH', { key: name, expected, actual });
+      const found = turn.get(name);
+      const holds = expected === 0 ? found === undefined : found?.version === expected;
+      if (!holds) throw turn.refusal('NEIRA_VERSION_MISMATCH', { key: name, expected, actual: found?.version ?? 0 });
     }
     turn.set(name, text);
     return undefined;
