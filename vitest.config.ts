@@ -8,7 +8,10 @@ export default defineConfig({
     maxWorkers: 2,
     projects: [
       { extends: true, test: { name: 'house', include: ['test/house/**/*.test.ts'] } },
-      { extends: true, test: { name: 'unit', include: ['host/**/*.test.ts', 'gates/**/*.test.ts', 'abi/**/*.test.ts'] } },
+      {
+        extends: true,
+        test: { name: 'unit', include: ['host/**/*.test.ts', 'gates/**/*.test.ts', 'abi/**/*.test.ts'] },
+      },
       { extends: true, test: { name: 'plugins', include: ['plugins/**/*.test.ts'] } },
       { extends: true, test: { name: 'e2e', include: ['test/{e2e,conformance,kit}/**/*.test.ts'] } },
       { extends: true, test: { name: 'hostile', include: ['test/hostile/**/*.test.ts'] } },

@@ -88,6 +88,8 @@ export async function openHost(config: Config, log: Logger): Promise<Host> {
     signatures: config.signatures,
     mode: () => mode.current,
   });
+  mode.onChange(() => plugins.releaseSaves());
+  gates.onChange(() => plugins.releaseSaves());
   const ui = new UiEvents({
     registry,
     gates,
@@ -115,7 +117,7 @@ export async function openHost(config: Config, log: Logger): Promise<Host> {
   });
 
   await registry.start();
-  ports.perform(store.pendingSends(), true);
+  ports.perform(store.pendingSends(Number.MAX_SAFE_INTEGER), true);
   const url = await server.listen();
   // Saves made while the host was down are taken over in the background: what is stored serves already.
   void plugins.start().catch((err: unknown) => log.error({ err }, 'watching plugin folders'));

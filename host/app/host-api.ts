@@ -167,7 +167,7 @@ export function createHostApi(parts: HostApiParts): HostApi {
     readEvents(_caller, { subject, since, limit }) {
       const found = store.events({
         ...(subject !== undefined && { subject }),
-        ...(since !== undefined && { sinceMs: Date.parse(since) }),
+        ...(since !== undefined && { sinceMs: momentOf(since) }),
         limit: Math.min(limit, MAX_EVENTS),
       });
       return found.map(({ envelope, disposition, seq }) => ({
@@ -209,6 +209,18 @@ export function createHostApi(parts: HostApiParts): HostApi {
       return { path: file, bytes: statSync(file).size };
     },
   };
+}
+
+/** @throws NEIRA_INVALID */
+function momentOf(since: string): number {
+  const ms = Date.parse(since);
+  if (!Number.isNaN(ms)) return ms;
+  const message = 'must be a time (RFC 3339), for example 2026-01-02T03:04:05Z';
+  throw new NeiraError('NEIRA_INVALID', {
+    what: 'The query',
+    reason: `since ${message}`,
+    errors: [{ path: 'since', message }],
+  });
 }
 
 async function sourceOf(what: Registration, catalogFolder: string): Promise<PluginSource> {

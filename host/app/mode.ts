@@ -17,6 +17,7 @@ interface StoredMode {
 export class HostMode {
   readonly #store: ModeStore;
   #state: StoredMode;
+  readonly #listeners: (() => void)[] = [];
 
   constructor(store: ModeStore) {
     this.#store = store;
@@ -29,6 +30,11 @@ export class HostMode {
 
   get current(): Mode {
     return this.#state.mode;
+  }
+
+  /** Called after the mode changed. */
+  onChange(listener: () => void): void {
+    this.#listeners.push(listener);
   }
 
   view(): StoredMode {
@@ -57,5 +63,6 @@ export class HostMode {
       }),
     );
     this.#state = state;
+    for (const listener of this.#listeners) listener();
   }
 }

@@ -39,7 +39,7 @@ describe('tokens of a running host', () => {
     expect(await calls(host.token)).toEqual([200, 200, 200, 200]);
   });
 
-  test('a token that was revoked opens nothing, at once and after a restart', async () => {
+  test('a token that was revoked opens nothing from then on, and stays in the list', async () => {
     const { token, id } = await create({ name: 'gone', scopes: ['read'] });
     expect(await status('GET', '/api/neira/plugins', token)).toBe(200);
     expect((await host.call('DELETE', `/api/neira/tokens/${id}`)).status).toBe(204);
@@ -47,7 +47,7 @@ describe('tokens of a running host', () => {
     expect((await host.call('DELETE', `/api/neira/tokens/${id}`)).status).toBe(204);
     expect((await host.call('DELETE', '/api/neira/tokens/none')).status).toBe(404);
     const { body } = await host.call('GET', '/api/neira/tokens');
-    expect(body.tokens.find((each: { id: string }) => each.id === id)).toMatchObject({ name: 'gone', revoked: expect.anything() });
+    expect(body.tokens.find((each: { id: string }) => each.id === id)).toMatchObject({ name: 'gone', revoked_at: expect.any(String) });
   });
 
   test('a token opens until it expires, and no longer', async () => {

@@ -188,6 +188,11 @@ export class PluginAdmin {
     });
   }
 
+  /** A gate or the mode moved: saves that it held back are looked at again. */
+  releaseSaves(): void {
+    this.#saves.release();
+  }
+
   /** The host's own act, also in safe mode: a plugin that keeps ending cells is stopped. */
   async quarantine(id: string, reason: string): Promise<void> {
     await this.#registry.exclusive(id, async () => {

@@ -87,7 +87,6 @@ export class Registry {
   /** Starts what may run. A plugin that does not boot keeps its error and holds nobody up. */
   async start(): Promise<void> {
     await this.#saveIndex();
-    this.parts.gates.onChange((gate) => void this.gateMoved(gate));
     let patience: NodeJS.Timeout | undefined;
     const enough = new Promise<void>((resolve) => {
       patience = setTimeout(resolve, START_PATIENCE_MS);

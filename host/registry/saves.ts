@@ -30,8 +30,6 @@ const ACTOR = 'watch';
 const REST_MS = 200;
 /** A folder that keeps changing and never builds is reported after this many tries. */
 const MAX_TRIES = 20;
-/** How often it is looked whether a save that may not run yet may run now. */
-const HELD_LOOK_MS = 100;
 
 /** A folder as it was read; '' is the digest of one that cannot be. */
 interface Seen {
@@ -46,7 +44,6 @@ export class FolderSaves {
   readonly #queued = new Set<string>();
   /** Saves that a locked gate or safe mode keeps from running. */
   readonly #held = new Set<string>();
-  #heldTimer: NodeJS.Timeout | undefined;
   #closed = false;
 
   constructor(registry: Registry, settings: SaveSettings) {
@@ -80,7 +77,6 @@ export class FolderSaves {
 
   async close(): Promise<void> {
     this.#closed = true;
-    clearInterval(this.#heldTimer);
     await this.#watcher.close();
   }
 
@@ -170,19 +166,16 @@ export class FolderSaves {
       this.#registry.parts.log.info({ plugin: id }, 'a save waits: its gate is locked, or the mode is safe');
     }
     this.#held.add(id);
-    this.#heldTimer ??= setInterval(() => this.#lookAtHeld(), HELD_LOOK_MS).unref();
   }
 
-  #lookAtHeld(): void {
+  /** A gate or the mode moved: what was held back by it is looked at again. */
+  release(): void {
     for (const id of this.#held) {
       const plugin = this.#registry.find(id);
       if (plugin && !this.#mayReload(plugin)) continue;
       this.#held.delete(id);
       this.look(id, true);
     }
-    if (this.#held.size > 0) return;
-    clearInterval(this.#heldTimer);
-    this.#heldTimer = undefined;
   }
 }
 

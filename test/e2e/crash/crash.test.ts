@@ -5,7 +5,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { FAULT_POINTS } from '../../../host/store/fault.ts';
 import { seededRandom } from '../../../host/store/test-store.ts';
 import { spawnHost } from '../../kit/boot-host.ts';
-import { consoleLines, Load, loadUntilGone, prepareHome, verify, verifySends } from './load.ts';
+import { consoleLines, GATES, Load, loadUntilGone, prepareHome, verify, verifySends } from './load.ts';
 
 const TEST_MS = 60_000;
 /** Points that turns and journaled changes pass; the others belong to boots (host/store/crash.test.ts). */
@@ -94,3 +94,27 @@ test(
   },
   TEST_MS,
 );
+
+test('however many sends wait for a restart, all of them leave then, in order', async () => {
+  const home = newHome();
+  const sends = 1500;
+  const burst = `
+    import { send } from 'neira:host/io';
+    export const handle = () => { for (let n = 0; n < ${sends}; n++) send('console', 'burst', { n }); };`;
+  const manifest = {
+    id: 'burst',
+    permissions: { io: { ports: ['console'] } },
+    limits: { publishes: 10_000, host_calls: 10_000, cpu_ms: 2000, turn_ms: 5000 },
+    ui: { buttons: [{ id: 'burst', title: 'Burst', event: 'burst.go' }] },
+  };
+  const first = await spawnHost({ home, env, gates: GATES });
+  expect((await first.script(manifest, burst)).status).toBe(201);
+  await first.close();
+  const doomed = await spawnHost({ home, env: { ...env, NEIRA_FAULT: 'writer.before-commit:2' } });
+  await doomed.event('burst').catch(() => {});
+  expect(await doomed.exited).toBe('SIGKILL');
+
+  await using host = await spawnHost({ home, env });
+  await expect.poll(() => consoleLines(host.log()).length, { timeout: 10_000 }).toBe(sends);
+  expect(consoleLines(host.log()).map(({ payload }) => payload.n)).toEqual([...Array(sends).keys()]);
+}, TEST_MS);
