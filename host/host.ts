@@ -39,6 +39,7 @@ const SECRET_BYTES = 32;
 
 /** Boots a host. @throws NEIRA_HOME_LOCKED, NEIRA_HOME_NEWER, NEIRA_CONFIG_INVALID, and what the port says */
 export async function openHost(config: Config, log: Logger): Promise<Host> {
+  CellPool.prepare();
   const store = await openStore({ home: config.home, durability: config.durability });
   store.onProblem(({ what, reason }) => log.error({ reason }, what));
   const mode = new HostMode(store);

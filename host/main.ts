@@ -1,10 +1,20 @@
 /** Boot: settings, host, signals. `npm start` runs this; so does `neira up`. */
-import { loadConfig } from './config.ts';
-import { isNeiraError, toProblem } from './errors.ts';
-import { openHost } from './host.ts';
-import { createLogger } from './log.ts';
+import { enableCompileCache } from 'node:module';
+import path from 'node:path';
+
+/** Compiled code of the host, beside the packages it is made of; where it cannot be written, boots are slower. */
+const COMPILE_CACHE = path.join(import.meta.dirname, '../node_modules/.cache/neira');
 
 export async function main(argv: readonly string[]): Promise<void> {
+  enableCompileCache(COMPILE_CACHE);
+  // For the threads, which are started with an environment.
+  process.env['NODE_COMPILE_CACHE'] ??= COMPILE_CACHE;
+  const [{ loadConfig }, { isNeiraError, toProblem }, { openHost }, { createLogger }] = await Promise.all([
+    import('./config.ts'),
+    import('./errors.ts'),
+    import('./host.ts'),
+    import('./log.ts'),
+  ]);
   try {
     const config = loadConfig(process.env, argv);
     const log = createLogger({ level: config.logLevel });

@@ -2,7 +2,16 @@ import { expect, test } from 'vitest';
 import { logKey, type PluginPolicy, type StateEntry, type StateReader, TurnContext } from './turn-context.ts';
 import { TurnRandom } from './turn-random.ts';
 
-const LIMITS = { turnMs: 200, cpuMs: 50, memoryMb: 32, hostCalls: 1000, publishes: 10, outputBytes: 1000, logBytes: 30, storageMb: 10 };
+const LIMITS = {
+  turnMs: 200,
+  cpuMs: 50,
+  memoryMb: 32,
+  hostCalls: 1000,
+  publishes: 10,
+  outputBytes: 1000,
+  logBytes: 30,
+  storageMb: 10,
+};
 const MAX_BYTES = 1024 * 1024;
 
 /** Committed state in a map, all at version 1 unless said otherwise, ordered as SQLite orders it. */
@@ -26,18 +35,30 @@ class FakeReader implements StateReader {
     return this.entries.find((entry) => entry.key === key);
   }
   list(_plugin: string, prefix: string, after: string | undefined, limit: number) {
-    const behind = (key: string) => after === undefined || Buffer.compare(Buffer.from(key), Buffer.from(after)) > 0;
+    const behind = (key: string) =>
+      after === undefined || Buffer.compare(Buffer.from(key), Buffer.from(after)) > 0;
     return this.entries.filter(({ key }) => key.startsWith(prefix) && behind(key)).slice(0, limit);
   }
   lastOf(_plugin: string, log: string, atMost = Number.MAX_SAFE_INTEGER) {
-    const numbers = this.entries.filter(({ key }) => key.startsWith(`${log}/`)).map(({ key }) => Number(key.slice(-16)));
+    const numbers = this.entries
+      .filter(({ key }) => key.startsWith(`${log}/`))
+      .map(({ key }) => Number(key.slice(-16)));
     return Math.max(0, ...numbers.filter((number) => number <= atMost));
   }
 }
 
 function turnOn(reader: StateReader): TurnContext {
   const policy = { plugin: 'demo', limits: LIMITS } as unknown as PluginPolicy;
-  const origin = { turnId: 't', eventId: 'e', correlationId: 'c', tenant: 't', caller: 'write', mode: 'normal', dryRun: false, startedAtMs: 5 } as const;
+  const origin = {
+    turnId: 't',
+    eventId: 'e',
+    correlationId: 'c',
+    tenant: 't',
+    caller: 'write',
+    mode: 'normal',
+    dryRun: false,
+    startedAtMs: 5,
+  } as const;
   return new TurnContext(policy, origin, reader, new TurnRandom(Buffer.alloc(32), 't'));
 }
 
@@ -93,7 +114,9 @@ test('a range that was read is kept as far as it was seen', () => {
 });
 
 test('pages are whole whatever the turn staged between committed keys', () => {
-  const committed = Object.fromEntries(Array.from({ length: 20 }, (_, n) => [`k${String(n).padStart(2, '0')}`, `${n}`]));
+  const committed = Object.fromEntries(
+    Array.from({ length: 20 }, (_, n) => [`k${String(n).padStart(2, '0')}`, `${n}`]),
+  );
   const turn = turnOn(new FakeReader(committed));
   const expected = new Map(Object.entries(committed));
   for (const n of [0, 3, 4, 5, 19]) {

@@ -116,7 +116,8 @@ test('deliveries of one key always go to the same cell, those of a plugin to as 
   const cellsOf = (test: (delivery: TurnDelivery) => boolean) =>
     new Set(bench.sent.filter(({ delivery }) => test(delivery)).map(({ cell }) => cell)).size;
   const number = ({ eventId }: TurnDelivery) => Number(eventId.slice(1)) - 1;
-  for (let key = 0; key < 20; key++) expect(cellsOf((each) => number(each) < 40 && number(each) % 20 === key)).toBe(1);
+  for (let key = 0; key < 20; key++)
+    expect(cellsOf((each) => number(each) < 40 && number(each) % 20 === key)).toBe(1);
   expect(cellsOf((each) => number(each) < 40)).toBeGreaterThan(1);
   expect(cellsOf((each) => number(each) >= 40)).toBe(1);
 });
@@ -171,7 +172,10 @@ test('what waits past its deadline gives up; what is in a cell goes on; those be
   const running = bench.add('a', { key: 'k', deadlineAtMs: Date.now() + 100 });
   const waiting = bench.add('a', { key: 'k', deadlineAtMs: Date.now() + 100 });
   const behind = bench.add('a', { key: 'k' });
-  const failed = expect(waiting).rejects.toMatchObject({ code: 'NEIRA_DEADLINE', details: { deadlineMs: 100 } });
+  const failed = expect(waiting).rejects.toMatchObject({
+    code: 'NEIRA_DEADLINE',
+    details: { deadlineMs: 100 },
+  });
   expect(await bench.inCells()).toEqual(['e1']);
   await vi.advanceTimersByTimeAsync(300);
   await failed;

@@ -17,7 +17,9 @@ test('another delivery, or another home, draws otherwise', () => {
     [SECRET, 'e2:p'],
     [SECRET, 'e1:q'],
     [Buffer.alloc(32, 8), 'e1:p'],
-  ].map(([secret, delivery]) => Buffer.from(new TurnRandom(secret as Buffer, delivery as string).bytes(16)).toString('hex'));
+  ].map(([secret, delivery]) =>
+    Buffer.from(new TurnRandom(secret as Buffer, delivery as string).bytes(16)).toString('hex'),
+  );
   expect(new Set(drawn).size).toBe(drawn.length);
 });
 

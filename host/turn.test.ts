@@ -11,7 +11,16 @@ import type { TurnDelivery } from './turn-context.ts';
 
 /** Turns on a real store; only the cells are the test's: it takes deliveries and posts records as they would. */
 
-const LIMITS = { turnMs: 200, cpuMs: 50, memoryMb: 32, hostCalls: 100, publishes: 10, outputBytes: 1000, logBytes: 1000, storageMb: 10 };
+const LIMITS = {
+  turnMs: 200,
+  cpuMs: 50,
+  memoryMb: 32,
+  hostCalls: 100,
+  publishes: 10,
+  outputBytes: 1000,
+  logBytes: 1000,
+  storageMb: 10,
+};
 const ALL_READ = { keys: [], ranges: [] };
 
 let store: Store;
@@ -55,7 +64,16 @@ const serving = (id: string): Serving => ({
   id,
   state: { id, state: 'enabled' },
   generation: 1,
-  policy: { plugin: id, version: 'v1', gate: { id: 'g', stage: 'stable' }, asked: [], granted: [], publishes: [], limits: LIMITS, settings: '{}' },
+  policy: {
+    plugin: id,
+    version: 'v1',
+    gate: { id: 'g', stage: 'stable' },
+    asked: [],
+    granted: [],
+    publishes: [],
+    limits: LIMITS,
+    settings: '{}',
+  },
   concurrency: 4,
   writes: true,
 });
@@ -138,7 +156,12 @@ test('a delivery settles with what the writer committed, and its sends leave onl
   const result = deliver('a');
   const delivery = await taken();
   expect(performed).toEqual([]);
-  post(recordOf(delivery, 'a', { effects: [set('k', '1'), send(`${delivery.turnId}/1`)], outcome: { status: 'ok', actions: '[1]' } }));
+  post(
+    recordOf(delivery, 'a', {
+      effects: [set('k', '1'), send(`${delivery.turnId}/1`)],
+      outcome: { status: 'ok', actions: '[1]' },
+    }),
+  );
   expect(await result).toEqual({ kind: 'committed', outcome: { status: 'ok', actions: '[1]' } });
   expect(performed).toEqual([`${delivery.turnId}/1`]);
   expect(settled).toEqual([delivery.attempt]);
@@ -208,7 +231,10 @@ test('when a cell is lost only the turn that it was running is blamed; its neigh
     const again = await taken();
     post(recordOf(again, again.turnId.split(':')[1]!));
   }
-  expect(await Promise.all([results[0], results[2]])).toMatchObject([{ kind: 'committed' }, { kind: 'committed' }]);
+  expect(await Promise.all([results[0], results[2]])).toMatchObject([
+    { kind: 'committed' },
+    { kind: 'committed' },
+  ]);
   expect(store.turn(blamed.turnId)).toMatchObject({ plugin: 'b', outcome: { status: 'failed' } });
 });
 

@@ -195,7 +195,9 @@ export class Turns implements PoolListener {
 }
 
 function resultOf({ replay, outcome }: Extract<Ack, { ok: true }>): TurnResult {
-  return replay !== undefined ? { kind: 'replayed', reply: replay } : { kind: 'committed', outcome: outcome! };
+  return replay !== undefined
+    ? { kind: 'replayed', reply: replay }
+    : { kind: 'committed', outcome: outcome! };
 }
 
 /** The decision for one delivery, made here so that every way in asks the same question. */

@@ -11,7 +11,11 @@ export function handle({ payload: { params, context } }) {
   const id = params.kind ? saveAnnotation({ ...place, kind: params.kind, data: params.data ?? null }) : saveMessage({ ...place, role: params.role ?? 'user', text: params.text });
   return { actions: [{ type: 'saved', id }] };
 }`;
-const MANIFEST = { id: 'notes', permissions: { storage: ['write'] }, ui: { buttons: [{ id: 'note', title: 'Note', event: 'notes.add' }] } };
+const MANIFEST = {
+  id: 'notes',
+  permissions: { storage: ['write'] },
+  ui: { buttons: [{ id: 'note', title: 'Note', event: 'notes.add' }] },
+};
 
 let host: TestHost;
 const context = { chat_id: 'чат-1', session_id: 's-1' };
@@ -22,9 +26,12 @@ async function save(params: Record<string, unknown>, place: object = context): P
   return body.actions[0].id;
 }
 
-const query = (values: Record<string, string | number>) => `?${new URLSearchParams(Object.entries(values).map(([name, value]) => [name, String(value)]))}`;
-const search = async (values: Record<string, string | number>, on = host) => (await on.call('GET', `/api/neira/search${query(values)}`)).body;
-const found = async (values: Record<string, string | number>) => ((await search(values)).results as { id: string }[]).map(({ id }) => id);
+const query = (values: Record<string, string | number>) =>
+  `?${new URLSearchParams(Object.entries(values).map(([name, value]) => [name, String(value)]))}`;
+const search = async (values: Record<string, string | number>, on = host) =>
+  (await on.call('GET', `/api/neira/search${query(values)}`)).body;
+const found = async (values: Record<string, string | number>) =>
+  ((await search(values)).results as { id: string }[]).map(({ id }) => id);
 
 beforeAll(async () => {
   host = await bootHost({ gates: SCRIPT_GATES });
@@ -47,15 +54,28 @@ describe('search and export', () => {
 
   test('Russian is found in any case, with ё as е', async () => {
     const id = await save({ text: 'ЁЛКА стоит в Углу' });
-    for (const q of ['ёлка', 'ЕЛКА', 'елка', 'углу', 'УГЛУ стоит']) expect(await found({ q }), q).toEqual([id]);
+    for (const q of ['ёлка', 'ЕЛКА', 'елка', 'углу', 'УГЛУ стоит'])
+      expect(await found({ q }), q).toEqual([id]);
   });
 
-  test.each(['"', "'", '*', 'a OR b', 'NEAR(', '(', '-x', 'text:x', 'молоко"', '\\', '%', 'x'.repeat(500), '^', 'a AND'])(
-    'what a query language would take for a command is only text: %s',
-    async (q) => {
-      expect((await host.call('GET', `/api/neira/search${query({ q })}`)).status).toBeLessThan(423);
-    },
-  );
+  test.each([
+    '"',
+    "'",
+    '*',
+    'a OR b',
+    'NEAR(',
+    '(',
+    '-x',
+    'text:x',
+    'молоко"',
+    '\\',
+    '%',
+    'x'.repeat(500),
+    '^',
+    'a AND',
+  ])('what a query language would take for a command is only text: %s', async (q) => {
+    expect((await host.call('GET', `/api/neira/search${query({ q })}`)).status).toBeLessThan(423);
+  });
 
   test('pages lead through all of it, each line once', async () => {
     const place = { chat_id: 'paged', session_id: 's' };
@@ -63,7 +83,11 @@ describe('search and export', () => {
     for (let n = 0; n < 25; n++) saved.push(await save({ text: `page ${n}` }, place));
     const seen: string[] = [];
     for (let after: number | null = 0; after !== null; ) {
-      const page: { results: { id: string }[]; next: number | null } = await search({ chat: 'paged', limit: 10, after });
+      const page: { results: { id: string }[]; next: number | null } = await search({
+        chat: 'paged',
+        limit: 10,
+        after,
+      });
       seen.push(...page.results.map(({ id }) => id));
       after = page.next;
     }
@@ -74,8 +98,10 @@ describe('search and export', () => {
     const place = { chat_id: 'exported', session_id: 's' };
     await save({ text: 'первое\nвторое' }, place);
     await save({ kind: 'mark', data: 'третье' }, place);
-    const exported = async (type: string) => (await host.call('GET', `/api/neira/export${query({ chat: 'exported', ...(type && { type }) })}`)).body;
-    const file = (kind: string) => readFileSync(path.join(host.home, `context/exported/s.${kind}.ndjson`), 'utf8');
+    const exported = async (type: string) =>
+      (await host.call('GET', `/api/neira/export${query({ chat: 'exported', ...(type && { type }) })}`)).body;
+    const file = (kind: string) =>
+      readFileSync(path.join(host.home, `context/exported/s.${kind}.ndjson`), 'utf8');
     expect(await exported('annotation')).toBe(file('annotations'));
     expect(await exported('message')).toBe(file('messages'));
     expect((await exported('')).trimEnd().split('\n')).toHaveLength(2);
@@ -83,18 +109,22 @@ describe('search and export', () => {
   });
 
   test('a type that is none is refused', async () => {
-    for (const where of ['search', 'export']) expect((await host.call('GET', `/api/neira/${where}?type=secret`)).status).toBe(422);
+    for (const where of ['search', 'export'])
+      expect((await host.call('GET', `/api/neira/${where}?type=secret`)).status).toBe(422);
   });
 
   test('search answers as NDJSON when asked to', async () => {
-    const { body, headers } = await host.call('GET', '/api/neira/search?chat=paged', undefined, { headers: { accept: 'application/x-ndjson' } });
+    const { body, headers } = await host.call('GET', '/api/neira/search?chat=paged', undefined, {
+      headers: { accept: 'application/x-ndjson' },
+    });
     expect(headers.get('content-type')).toContain('ndjson');
     expect(body.trimEnd().split('\n')).toHaveLength(25);
   });
 });
 
 describe('events', () => {
-  const events = async (values: Record<string, string | number>) => (await host.call('GET', `/api/neira/events${query(values)}`)).body.events;
+  const events = async (values: Record<string, string | number>) =>
+    (await host.call('GET', `/api/neira/events${query(values)}`)).body.events;
 
   test('are listed by subject, oldest first, with what became of them', async () => {
     const before = new Date(Date.now() - 1).toISOString();
@@ -102,17 +132,25 @@ describe('events', () => {
     await host.event('note', { text: 5 }, context);
     const listed = await events({ subject: 'notes.add', since: before, limit: 1000 });
     expect(listed.slice(-2)).toMatchObject([
-      { event_name: 'notes.add', payload: { params: { text: 'one' }, tool_id: 'note' }, disposition: 'executed', source: 'ui:admin' },
+      {
+        event_name: 'notes.add',
+        payload: { params: { text: 'one' }, tool_id: 'note' },
+        disposition: 'executed',
+        source: 'ui:admin',
+      },
       { payload: { params: { text: 5 } }, disposition: 'failed' },
     ]);
-    expect(listed.map(({ seq }: { seq: number }) => seq)).toEqual(listed.map(({ seq }: { seq: number }) => seq).toSorted((a: number, b: number) => a - b));
+    expect(listed.map(({ seq }: { seq: number }) => seq)).toEqual(
+      listed.map(({ seq }: { seq: number }) => seq).toSorted((a: number, b: number) => a - b),
+    );
     expect(await events({ subject: 'nothing.at.all' })).toEqual([]);
     expect(await events({ since: '2100-01-01T00:00:00Z' })).toEqual([]);
     expect(await events({ subject: 'notes.add', limit: 2 })).toHaveLength(2);
   });
 
   test('a time that is none, or a limit that is none, is refused', async () => {
-    for (const odd of ['since=yesterday', 'limit=0', 'limit=x', 'limit=-1']) expect((await host.call('GET', `/api/neira/events?${odd}`)).status, odd).toBe(422);
+    for (const odd of ['since=yesterday', 'limit=0', 'limit=x', 'limit=-1'])
+      expect((await host.call('GET', `/api/neira/events?${odd}`)).status, odd).toBe(422);
   });
 });
 
@@ -134,9 +172,18 @@ test('a backup opens as a home of its own, with all that was acknowledged before
   const { results } = await search({ chat: 'backup' }, restored);
   expect(results).toMatchObject([{ id: kept, text: 'до копии' }]);
   // Its files are written anew from its rows, and its plugins are those of the copy.
-  expect(readFileSync(path.join(home, 'context/backup/s.messages.ndjson'), 'utf8').trimEnd().split('\n')).toHaveLength(1);
-  expect((await restored.call('GET', '/api/neira/plugins/notes')).body).toMatchObject({ id: 'notes', state: 'enabled' });
-  expect((await restored.call('GET', '/api/neira/gates')).body.gates.find(({ id }: { id: string }) => id === 'runtime_scripting').stage).toBe('experimental');
+  expect(
+    readFileSync(path.join(home, 'context/backup/s.messages.ndjson'), 'utf8').trimEnd().split('\n'),
+  ).toHaveLength(1);
+  expect((await restored.call('GET', '/api/neira/plugins/notes')).body).toMatchObject({
+    id: 'notes',
+    state: 'enabled',
+  });
+  expect(
+    (await restored.call('GET', '/api/neira/gates')).body.gates.find(
+      ({ id }: { id: string }) => id === 'runtime_scripting',
+    ).stage,
+  ).toBe('experimental');
 });
 
 describe('mode', () => {
@@ -151,7 +198,10 @@ describe('mode', () => {
       return body;
     };
     expect(await modeAfter({})).toMatchObject({ mode: 'normal' });
-    expect(await modeAfter({ NEIRA_SAFE_MODE: '1' })).toMatchObject({ mode: 'safe', reason: expect.stringContaining('--safe') });
+    expect(await modeAfter({ NEIRA_SAFE_MODE: '1' })).toMatchObject({
+      mode: 'safe',
+      reason: expect.stringContaining('--safe'),
+    });
     expect(await modeAfter({}, 'normal')).toMatchObject({ mode: 'safe' });
     expect(await modeAfter({}, 'safe')).toMatchObject({ mode: 'normal' });
     expect(await modeAfter({})).toMatchObject({ mode: 'safe' });

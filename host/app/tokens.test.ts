@@ -13,7 +13,8 @@ describe('tokens of a running host', () => {
   });
   afterEach(() => host.close());
 
-  const create = async (body: Record<string, unknown>) => (await host.call('POST', '/api/neira/tokens', body)).body;
+  const create = async (body: Record<string, unknown>) =>
+    (await host.call('POST', '/api/neira/tokens', body)).body;
   const status = async (method: string, where: string, token: string, body?: unknown) =>
     (await host.call(method, where, body, { token })).status;
 
@@ -30,7 +31,10 @@ describe('tokens of a running host', () => {
       [['read'], [200, 403, 403, 403]],
       [['write'], [200, 200, 403, 403]],
       [['admin'], [200, 200, 200, 200]],
-      [['read', 'admin'], [200, 200, 200, 200]],
+      [
+        ['read', 'admin'],
+        [200, 200, 200, 200],
+      ],
     ] as const) {
       const { token } = await create({ name: scopes.join(), scopes });
       expect(await calls(token), scopes.join()).toEqual(expected);
@@ -47,7 +51,10 @@ describe('tokens of a running host', () => {
     expect((await host.call('DELETE', `/api/neira/tokens/${id}`)).status).toBe(204);
     expect((await host.call('DELETE', '/api/neira/tokens/none')).status).toBe(404);
     const { body } = await host.call('GET', '/api/neira/tokens');
-    expect(body.tokens.find((each: { id: string }) => each.id === id)).toMatchObject({ name: 'gone', revoked_at: expect.any(String) });
+    expect(body.tokens.find((each: { id: string }) => each.id === id)).toMatchObject({
+      name: 'gone',
+      revoked_at: expect.any(String),
+    });
   });
 
   test('a token opens until it expires, and no longer', async () => {
@@ -58,7 +65,11 @@ describe('tokens of a running host', () => {
     const past = await create({ name: 'past', scopes: ['read'], expires_at: '2020-01-01T00:00:00Z' });
     if (past.token) expect(await status('GET', '/api/neira/plugins', past.token)).toBe(401);
     for (const expires_at of ['tomorrow', '2026-13-01T00:00:00Z', 5]) {
-      const refused = await host.call('POST', '/api/neira/tokens', { name: 'odd', scopes: ['read'], expires_at });
+      const refused = await host.call('POST', '/api/neira/tokens', {
+        name: 'odd',
+        scopes: ['read'],
+        expires_at,
+      });
       expect(refused.status, String(expires_at)).toBe(422);
     }
   });
@@ -77,7 +88,9 @@ describe('tokens of a running host', () => {
 
   test('creating and revoking is journaled with who did it', async () => {
     const admin = await create({ name: 'deputy', scopes: ['admin'] });
-    const made = (await host.call('POST', '/api/neira/tokens', { name: 'made', scopes: ['read'] }, { token: admin.token })).body;
+    const made = (
+      await host.call('POST', '/api/neira/tokens', { name: 'made', scopes: ['read'] }, { token: admin.token })
+    ).body;
     await host.call('DELETE', `/api/neira/tokens/${made.id}`, undefined, { token: admin.token });
     const { body } = await host.call('GET', '/api/neira/journal?limit=1000');
     const own = body.entries.filter(({ target }: { target: string }) => target === made.id);
@@ -90,7 +103,10 @@ describe('tokens of a running host', () => {
   test('in safe mode tokens are revoked and not made', async () => {
     const { id } = await create({ name: 'before', scopes: ['read'] });
     await host.call('PUT', '/api/neira/mode', { mode: 'safe' });
-    expect(await host.call('POST', '/api/neira/tokens', { name: 'late', scopes: ['read'] })).toMatchObject({ status: 423, body: { code: 'NEIRA_SAFE_MODE' } });
+    expect(await host.call('POST', '/api/neira/tokens', { name: 'late', scopes: ['read'] })).toMatchObject({
+      status: 423,
+      body: { code: 'NEIRA_SAFE_MODE' },
+    });
     expect((await host.call('DELETE', `/api/neira/tokens/${id}`)).status).toBe(204);
   });
 });

@@ -13,7 +13,11 @@ export function handle(event) {
 const MANIFEST = {
   id: 'echo',
   permissions: { storage: ['write'] },
-  ui: { buttons: [{ id: 'echo', title: 'Echo', event: 'echo.said', params_schema: { color: 'string?', size: 'int' } }] },
+  ui: {
+    buttons: [
+      { id: 'echo', title: 'Echo', event: 'echo.said', params_schema: { color: 'string?', size: 'int' } },
+    ],
+  },
 };
 const GOOD = { size: 1 };
 let host: TestHost;
@@ -24,8 +28,14 @@ beforeEach(async () => {
 afterEach(() => host.close());
 
 const post = (body: unknown, options = {}) => host.call('POST', '/api/neira/ui/events', body, options);
-const event = (params: unknown = GOOD, context: unknown = {}, options = {}) => post({ tool_id: 'echo', event: 'echo.said', params, context }, options);
-const journal = async () => (await host.call('GET', '/api/neira/journal?limit=1000')).body.entries as { action: string; target: string; after: Record<string, unknown> }[];
+const event = (params: unknown = GOOD, context: unknown = {}, options = {}) =>
+  post({ tool_id: 'echo', event: 'echo.said', params, context }, options);
+const journal = async () =>
+  (await host.call('GET', '/api/neira/journal?limit=1000')).body.entries as {
+    action: string;
+    target: string;
+    after: Record<string, unknown>;
+  }[];
 const openAll = async () => {
   await host.open('runtime_scripting', 'ui_tools_registry');
   expect((await host.script(MANIFEST, ECHO)).status).toBe(201);
@@ -35,10 +45,23 @@ const openAll = async () => {
 describe('while a gate is locked', () => {
   test('every well-formed event is recorded and journaled and runs nothing, whether its tool is known or not', async () => {
     const answer = await event({ anything: true });
-    expect(answer).toMatchObject({ status: 200, body: { mode: 'dry-run', ran: false, actions: [], reason: expect.stringMatching(/gate/) } });
+    expect(answer).toMatchObject({
+      status: 200,
+      body: { mode: 'dry-run', ran: false, actions: [], reason: expect.stringMatching(/gate/) },
+    });
     const { body } = await host.call('GET', '/api/neira/events?subject=echo.said');
-    expect(body.events).toMatchObject([{ id: answer.body.event_id, disposition: 'dry-run', payload: { tool_id: 'echo', params: { anything: true } } }]);
-    expect((await journal()).at(-1)).toMatchObject({ action: 'ui.event.dry-run', target: 'echo', after: { event_id: answer.body.event_id } });
+    expect(body.events).toMatchObject([
+      {
+        id: answer.body.event_id,
+        disposition: 'dry-run',
+        payload: { tool_id: 'echo', params: { anything: true } },
+      },
+    ]);
+    expect((await journal()).at(-1)).toMatchObject({
+      action: 'ui.event.dry-run',
+      target: 'echo',
+      after: { event_id: answer.body.event_id },
+    });
   });
 
   test('a resend under the same key is recorded once', async () => {
@@ -64,7 +87,10 @@ describe('with open gates', () => {
   beforeEach(openAll);
 
   test('the plugin gets the sealed envelope: source, tenant and ids are those of the host', async () => {
-    const { body } = await event({ size: 2, source: 'forged', points: [[1, 2]] }, { chat_id: 'c', session_id: 's', tenant: 'forged' });
+    const { body } = await event(
+      { size: 2, source: 'forged', points: [[1, 2]] },
+      { chat_id: 'c', session_id: 's', tenant: 'forged' },
+    );
     const seen = body.actions[0].event;
     expect(seen).toMatchObject({
       id: body.event_id,
@@ -81,17 +107,29 @@ describe('with open gates', () => {
 
   test('an unknown tool is 404, an event that is not the tool’s and params that do not fit are 422 with their paths', async () => {
     expect((await post({ tool_id: 'nobody', event: 'a.b', params: {}, context: {} })).status).toBe(404);
-    expect(await post({ tool_id: 'echo', event: 'other.event', params: GOOD, context: {} })).toMatchObject({ status: 422, body: { errors: [{ path: 'event' }] } });
-    expect(await event({ size: 'big', color: 5 })).toMatchObject({ status: 422, body: { code: 'NEIRA_INVALID' } });
+    expect(await post({ tool_id: 'echo', event: 'other.event', params: GOOD, context: {} })).toMatchObject({
+      status: 422,
+      body: { errors: [{ path: 'event' }] },
+    });
+    expect(await event({ size: 'big', color: 5 })).toMatchObject({
+      status: 422,
+      body: { code: 'NEIRA_INVALID' },
+    });
     const { body } = await event({});
     expect(JSON.stringify(body.errors)).toContain('size');
   });
 
   // UIT-09
-  test.each(['..', '.', '../x', 'a/b', 'a\\b', '', 'x'.repeat(129), 'a\u0000', 'a b', 5, null])('an id in the context that could be a path is 422: %j', async (id) => {
-    for (const field of ['chat_id', 'session_id', 'other_id']) expect((await event(GOOD, { chat_id: 'c', [field]: id })).status, field).toBe(422);
-    expect(existsSync(path.join(host.home, 'context')) ? readdirSync(path.join(host.home, 'context')) : []).toEqual([]);
-  });
+  test.each(['..', '.', '../x', 'a/b', 'a\\b', '', 'x'.repeat(129), 'a\u0000', 'a b', 5, null])(
+    'an id in the context that could be a path is 422: %j',
+    async (id) => {
+      for (const field of ['chat_id', 'session_id', 'other_id'])
+        expect((await event(GOOD, { chat_id: 'c', [field]: id })).status, field).toBe(422);
+      expect(
+        existsSync(path.join(host.home, 'context')) ? readdirSync(path.join(host.home, 'context')) : [],
+      ).toEqual([]);
+    },
+  );
 
   test('an empty or absent context is fine', async () => {
     expect((await event(GOOD, {})).body.mode).toBe('executed');
@@ -113,7 +151,12 @@ describe('with open gates', () => {
 
   test('a dry run shows the planned effects and keeps none of them', async () => {
     const { body } = await event(GOOD, { chat_id: 'dry', session_id: 's' }, { query: '?dry_run=1' });
-    expect(body).toMatchObject({ mode: 'dry-run', ran: true, actions: [{ type: 'echo' }], planned: [{ op: 'record', type: 'annotation' }] });
+    expect(body).toMatchObject({
+      mode: 'dry-run',
+      ran: true,
+      actions: [{ type: 'echo' }],
+      planned: [{ op: 'record', type: 'annotation' }],
+    });
     expect((await host.call('GET', '/api/neira/search?chat=dry')).body.results).toEqual([]);
     expect(existsSync(path.join(host.home, 'context/dry'))).toBe(false);
     expect((await host.call('GET', '/api/neira/events?subject=echo.said')).body.events).toEqual([]);
@@ -121,7 +164,10 @@ describe('with open gates', () => {
 
   test('a disabled plugin’s tool is refused with the reason', async () => {
     await host.call('POST', '/api/neira/plugins/echo/disable');
-    expect(await event()).toMatchObject({ status: 409, body: { code: 'NEIRA_PLUGIN_INACTIVE', detail: expect.stringMatching(/disabled/) } });
+    expect(await event()).toMatchObject({
+      status: 409,
+      body: { code: 'NEIRA_PLUGIN_INACTIVE', detail: expect.stringMatching(/disabled/) },
+    });
   });
 
   test('in safe mode a plugin that writes does not run for who may only write', async () => {

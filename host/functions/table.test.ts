@@ -7,11 +7,23 @@ import { callHostFunction, hostFunctions } from './table.ts';
 
 /** What the functions do with what only a component could pass; what authors see is in test/conformance. */
 
-const LIMITS = { turnMs: 200, cpuMs: 50, memoryMb: 32, hostCalls: 50, publishes: 10, outputBytes: 1000, logBytes: 1000, storageMb: 10 };
+const LIMITS = {
+  turnMs: 200,
+  cpuMs: 50,
+  memoryMb: 32,
+  hostCalls: 50,
+  publishes: 10,
+  outputBytes: 1000,
+  logBytes: 1000,
+  storageMb: 10,
+};
 const ALL = ['storage.read', 'storage.write', 'io.send:console', 'bus.publish:a.b.done'];
 const EMPTY: StateReader = { begin() {}, end() {}, get: () => undefined, list: () => [], lastOf: () => 0 };
 
-function turnOf(changes: Partial<PluginPolicy> = {}, origin: { mode?: Mode; dryRun?: boolean } = {}): TurnContext {
+function turnOf(
+  changes: Partial<PluginPolicy> = {},
+  origin: { mode?: Mode; dryRun?: boolean } = {},
+): TurnContext {
   const policy: PluginPolicy = {
     plugin: 'demo',
     version: 'v1',
@@ -25,7 +37,17 @@ function turnOf(changes: Partial<PluginPolicy> = {}, origin: { mode?: Mode; dryR
   };
   return new TurnContext(
     policy,
-    { turnId: 'e1:demo', eventId: 'e1', correlationId: 'c1', tenant: 't', caller: 'write', mode: 'normal', dryRun: false, startedAtMs: 1000, ...origin },
+    {
+      turnId: 'e1:demo',
+      eventId: 'e1',
+      correlationId: 'c1',
+      tenant: 't',
+      caller: 'write',
+      mode: 'normal',
+      dryRun: false,
+      startedAtMs: 1000,
+      ...origin,
+    },
     EMPTY,
     new TurnRandom(Buffer.alloc(32), 'e1:demo'),
   );
@@ -43,27 +65,40 @@ test('the table holds exactly the functions of the WIT', () => {
 });
 
 test('an op that does not exist is refused', () => {
-  const odd = ['storage.nothing', 'constructor', '__proto__', '', 'storage', 'STORAGE.GET', 'storage.get\0', 'x'.repeat(10_000)];
+  const odd = [
+    'storage.nothing',
+    'constructor',
+    '__proto__',
+    '',
+    'storage',
+    'STORAGE.GET',
+    'storage.get\0',
+    'x'.repeat(10_000),
+  ];
   for (const op of odd) expect(call(op, 'k'), op.slice(0, 20)).toEqual({ code: 'NEIRA_NOT_FOUND' });
 });
 
-test.each(['', '{', 'undefined', "{'a':1}", '{"a":1,}', 'NaN', '01', '"a', '\ufeff1', '1 2'])('a value that is not JSON is refused: %j', (text) => {
-  for (const [op, ...args] of [
-    ['storage.set', 'k', text],
-    ['storage.append', 'k', text],
-    ['storage.save-annotation', text],
-    ['storage.save-message', text],
-    ['io.send', 'console', 'x', text],
-    ['bus.publish', 'a.b.done', text],
-  ] as const) {
-    expect(call(op, ...args), op).toEqual({ code: 'NEIRA_VALUE_INVALID' });
-  }
-});
+test.each(['', '{', 'undefined', "{'a':1}", '{"a":1,}', 'NaN', '01', '"a', '\ufeff1', '1 2'])(
+  'a value that is not JSON is refused: %j',
+  (text) => {
+    for (const [op, ...args] of [
+      ['storage.set', 'k', text],
+      ['storage.append', 'k', text],
+      ['storage.save-annotation', text],
+      ['storage.save-message', text],
+      ['io.send', 'console', 'x', text],
+      ['bus.publish', 'a.b.done', text],
+    ] as const) {
+      expect(call(op, ...args), op).toEqual({ code: 'NEIRA_VALUE_INVALID' });
+    }
+  },
+);
 
 test('a missing argument is refused and never a crash', () => {
   for (const op of hostFunctions.keys()) {
     const { code } = call(op);
-    if (op === 'io.log' || op === 'storage.settings' || op === 'storage.list') expect(code, op).toBeUndefined();
+    if (op === 'io.log' || op === 'storage.settings' || op === 'storage.list')
+      expect(code, op).toBeUndefined();
     else expect(code, op).toMatch(/^NEIRA_(VALUE_INVALID|UNKNOWN_EVENT|PERMISSION_DENIED)$/);
   }
 });
@@ -76,7 +111,17 @@ test.each(['-1', '1.5', 'x', 'NaN', 'Infinity', '9007199254740993', '1e400'])('%
 
 test('a plugin cannot write its own members into a line of the record', () => {
   const turn = turnOf();
-  const draft = { chatId: 'c', sessionId: 's', kind: 'k', data: 1, id: 'mine', plugin: 'other', ts: 'then', type: 'message', chat_id: 'x' };
+  const draft = {
+    chatId: 'c',
+    sessionId: 's',
+    kind: 'k',
+    data: 1,
+    id: 'mine',
+    plugin: 'other',
+    ts: 'then',
+    type: 'message',
+    chat_id: 'x',
+  };
   callHostFunction(turn, 'storage.save-annotation', [JSON.stringify(draft)]);
   const [effect] = turn.effects;
   if (effect?.op !== 'record') throw new Error('no record was staged');
@@ -96,7 +141,9 @@ test('a plugin cannot write its own members into a line of the record', () => {
 test('a line of the record is one line, whatever is in it', () => {
   const turn = turnOf();
   const data = { text: 'a\nb\r\u2028\u2029\u0085', '\n': '\n' };
-  callHostFunction(turn, 'storage.save-annotation', [JSON.stringify({ chatId: 'c', sessionId: 's', kind: 'k\n', data })]);
+  callHostFunction(turn, 'storage.save-annotation', [
+    JSON.stringify({ chatId: 'c', sessionId: 's', kind: 'k\n', data }),
+  ]);
   const [effect] = turn.effects;
   expect(effect?.op === 'record' && effect.line.split(/\r|\n/)).toHaveLength(1);
 });
@@ -104,7 +151,9 @@ test('a line of the record is one line, whatever is in it', () => {
 test('the text that search looks at holds every string of the data', () => {
   const turn = turnOf();
   const data = { a: 'один', b: [{ c: 'два' }], n: 5 };
-  callHostFunction(turn, 'storage.save-annotation', [JSON.stringify({ chatId: 'c', sessionId: 's', kind: 'stroke', data })]);
+  callHostFunction(turn, 'storage.save-annotation', [
+    JSON.stringify({ chatId: 'c', sessionId: 's', kind: 'stroke', data }),
+  ]);
   expect(turn.effects[0]).toMatchObject({ op: 'record', text: 'stroke один два' });
 });
 
@@ -112,7 +161,9 @@ test('calls beyond the limit end the turn instead of being answered', () => {
   const turn = turnOf({ limits: { ...LIMITS, hostCalls: 2 } });
   callHostFunction(turn, 'storage.get', ['k']);
   callHostFunction(turn, 'storage.get', ['k']);
-  expect(() => callHostFunction(turn, 'storage.get', ['k'])).toThrow(expect.objectContaining({ code: 'NEIRA_HOST_CALLS_EXCEEDED' }));
+  expect(() => callHostFunction(turn, 'storage.get', ['k'])).toThrow(
+    expect.objectContaining({ code: 'NEIRA_HOST_CALLS_EXCEEDED' }),
+  );
 });
 
 test('sends and events of one turn have ids of their own', () => {

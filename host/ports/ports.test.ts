@@ -3,7 +3,12 @@ import { createLogger } from '../log.ts';
 import { consolePort } from './console.ts';
 import { type PortDriver, type PortSend, Ports } from './ports.ts';
 
-const message = (n: number, target = 't', port = 'test'): PortSend => ({ id: `e${n}:p/1`, port, target, payload: `${n}` });
+const message = (n: number, target = 't', port = 'test'): PortSend => ({
+  id: `e${n}:p/1`,
+  port,
+  target,
+  payload: `${n}`,
+});
 const quiet = createLogger({ level: 'silent' });
 
 let left: string[];
@@ -103,7 +108,10 @@ test('the console port writes one line of the log, with what was sent', async ()
   const lines: string[] = [];
   const log = createLogger({ level: 'info', to: { write: (line) => void lines.push(line) } });
   const port = consolePort(log);
-  await port.send({ id: 'e:p/1', port: 'console', target: 'кому', payload: '{"text":"a\\nb","token":"x"}' }, false);
+  await port.send(
+    { id: 'e:p/1', port: 'console', target: 'кому', payload: '{"text":"a\\nb","token":"x"}' },
+    false,
+  );
   await port.send({ id: 'e:p/2', port: 'console', target: '', payload: '1' }, true);
   expect(lines.map((line) => JSON.parse(line))).toMatchObject([
     { level: 'info', port: 'console', send: 'e:p/1', target: 'кому', payload: { text: 'a\nb' } },

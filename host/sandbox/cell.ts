@@ -146,7 +146,10 @@ export class Cell {
       return { settled: settle(result, program), fuel };
     } catch (error) {
       this.#instances.delete(program.generation);
-      return { settled: { status: 'failed', error: failureOf({ kind: 'refused', error }, program) }, fuel: 0 };
+      return {
+        settled: { status: 'failed', error: failureOf({ kind: 'refused', error }, program) },
+        fuel: 0,
+      };
     }
   }
 

@@ -12,7 +12,16 @@ import { folderOf } from './quickjs/test-instance.ts';
 
 /** Real threads on a real store; what main would do with their answers is the test's. */
 
-const LIMITS = { turnMs: 1000, cpuMs: 200, memoryMb: 32, hostCalls: 100, publishes: 10, outputBytes: 100_000, logBytes: 1000, storageMb: 10 };
+const LIMITS = {
+  turnMs: 1000,
+  cpuMs: 200,
+  memoryMb: 32,
+  hostCalls: 100,
+  publishes: 10,
+  outputBytes: 100_000,
+  logBytes: 1000,
+  storageMb: 10,
+};
 
 let store: Store;
 let pool: CellPool;
@@ -43,7 +52,16 @@ afterEach(async () => {
 
 function policyOf(plugin: string, limits = LIMITS): PluginPolicy {
   const all = ['storage.read', 'storage.write'];
-  return { plugin, version: plugin, gate: { id: 'g', stage: 'stable' }, asked: all, granted: all, publishes: [], limits, settings: '{}' };
+  return {
+    plugin,
+    version: plugin,
+    gate: { id: 'g', stage: 'stable' },
+    asked: all,
+    granted: all,
+    publishes: [],
+    limits,
+    settings: '{}',
+  };
 }
 
 async function bootOnly(plugin: string, source: string) {
@@ -60,7 +78,12 @@ async function install(plugin: string, source: string): Promise<Program> {
   return program;
 }
 
-function send(cell: number, { generation, plugin }: Program, payload: unknown = null, changes: Partial<TurnDelivery> = {}): TurnDelivery {
+function send(
+  cell: number,
+  { generation, plugin }: Program,
+  payload: unknown = null,
+  changes: Partial<TurnDelivery> = {},
+): TurnDelivery {
   const attempt = ++attempts;
   const delivery: TurnDelivery = {
     attempt,
@@ -82,11 +105,14 @@ function send(cell: number, { generation, plugin }: Program, payload: unknown = 
 }
 
 async function outcomeOf({ turnId }: TurnDelivery): Promise<TurnOutcome> {
-  await expect.poll(() => acks.some((ack) => ack.turnId === turnId), { interval: 2, timeout: 5000 }).toBe(true);
+  await expect
+    .poll(() => acks.some((ack) => ack.turnId === turnId), { interval: 2, timeout: 5000 })
+    .toBe(true);
   return acks.find((ack) => ack.turnId === turnId)!.outcome!;
 }
 
-const run = async (cell: number, program: Program, payload?: unknown) => outcomeOf(send(cell, program, payload));
+const run = async (cell: number, program: Program, payload?: unknown) =>
+  outcomeOf(send(cell, program, payload));
 const ok = (...actions: unknown[]) => ({ status: 'ok', actions: JSON.stringify(actions) });
 const ECHO = 'export const handle = ({ payload }) => ({ actions: [{ payload }] });';
 const counted = (version: number) => `
@@ -116,24 +142,40 @@ test('a swap serves the new version at once, while turns of the old one finish o
 });
 
 test('a policy that changed counts from the next turn, in cells that have the program and those that do not', async () => {
-  const program = await install('a', "import { set } from 'neira:host/storage'; export const handle = () => set('k', 1);");
+  const program = await install(
+    'a',
+    "import { set } from 'neira:host/storage'; export const handle = () => set('k', 1);",
+  );
   expect(await run(0, program)).toMatchObject({ status: 'ok' });
   pool.setPolicy(program.generation, { ...policyOf('a'), granted: [] });
-  for (const cell of [0, 1]) expect(await run(cell, program)).toMatchObject({ status: 'failed', error: { code: 'NEIRA_PERMISSION_DENIED' } });
+  for (const cell of [0, 1])
+    expect(await run(cell, program)).toMatchObject({
+      status: 'failed',
+      error: { code: 'NEIRA_PERMISSION_DENIED' },
+    });
 });
 
 test('boots wait for each other and fail one by one, each with its own reason', async () => {
   const boots = [
     await bootOnly('good', ECHO),
     await bootOnly('throws', "throw new Error('at the top');"),
-    await bootOnly('writes', "import { set } from 'neira:host/storage'; set('k', 1); export const handle = () => 1;"),
+    await bootOnly(
+      'writes',
+      "import { set } from 'neira:host/storage'; set('k', 1); export const handle = () => 1;",
+    ),
     await bootOnly('last', ECHO),
   ].map(({ booted }) => booted);
   const results = await Promise.allSettled(boots);
   expect(results).toMatchObject([
     { status: 'fulfilled', value: { hasHandler: true } },
-    { status: 'rejected', reason: { code: 'NEIRA_BOOT_FAILED', details: { plugin: 'throws', file: 'main.ts', line: 1 } } },
-    { status: 'rejected', reason: { code: 'NEIRA_BOOT_FAILED', details: { plugin: 'writes', cause: 'NEIRA_PERMISSION_DENIED' } } },
+    {
+      status: 'rejected',
+      reason: { code: 'NEIRA_BOOT_FAILED', details: { plugin: 'throws', file: 'main.ts', line: 1 } },
+    },
+    {
+      status: 'rejected',
+      reason: { code: 'NEIRA_BOOT_FAILED', details: { plugin: 'writes', cause: 'NEIRA_PERMISSION_DENIED' } },
+    },
     { status: 'fulfilled' },
   ]);
 });
@@ -141,7 +183,10 @@ test('boots wait for each other and fail one by one, each with its own reason', 
 test('an endless boot is ended and says where; cells serve meanwhile, and the next boot works', async () => {
   const program = await install('good', ECHO);
   const endless = await bootOnly('endless', 'for (;;) Math.max(1, 2);');
-  const refused = expect(endless.booted).rejects.toMatchObject({ code: 'NEIRA_BOOT_FAILED', details: { plugin: 'endless', cause: 'NEIRA_CPU_EXCEEDED' } });
+  const refused = expect(endless.booted).rejects.toMatchObject({
+    code: 'NEIRA_BOOT_FAILED',
+    details: { plugin: 'endless', cause: 'NEIRA_CPU_EXCEEDED' },
+  });
   expect(await run(0, program, 1)).toEqual(ok({ payload: 1 }));
   await refused;
   expect(await run(1, await install('after', ECHO), 2)).toEqual(ok({ payload: 2 }));
@@ -167,8 +212,14 @@ test('a program that a cell cannot restore fails its own turn, and no other', as
 });
 
 test('reset never lets one plugin see what another left in the same cell', async () => {
-  const leaver = await install('leaver', "globalThis.left = 'at load'; export const handle = () => { globalThis.left = 'in a turn'; Object.prototype.left = 1; return {}; };");
-  const looker = await install('looker', 'export const handle = () => ({ actions: [{ left: globalThis.left ?? null, proto: {}.left ?? null }] });');
+  const leaver = await install(
+    'leaver',
+    "globalThis.left = 'at load'; export const handle = () => { globalThis.left = 'in a turn'; Object.prototype.left = 1; return {}; };",
+  );
+  const looker = await install(
+    'looker',
+    'export const handle = () => ({ actions: [{ left: globalThis.left ?? null, proto: {}.left ?? null }] });',
+  );
   for (let turn = 0; turn < 3; turn++) {
     await run(0, leaver);
     expect(await run(0, looker)).toEqual(ok({ left: null, proto: null }));
@@ -180,7 +231,14 @@ test('an instance that a cell has dropped to make room comes back from its image
   expect(await run(0, program)).toMatchObject({ status: 'ok' });
   const { image, policy, sourceMap } = program;
   for (let n = 0; n < 130; n++) {
-    const other: Program = { generation: ++generations, plugin: `p${n}`, limits: LIMITS, image, policy: { ...(policy as PluginPolicy), plugin: `p${n}` }, sourceMap };
+    const other: Program = {
+      generation: ++generations,
+      plugin: `p${n}`,
+      limits: LIMITS,
+      image,
+      policy: { ...(policy as PluginPolicy), plugin: `p${n}` },
+      sourceMap,
+    };
     pool.install(other);
     send(0, other);
   }

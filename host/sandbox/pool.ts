@@ -97,6 +97,11 @@ export class CellPool {
   #closing = false;
   readonly #watchdog: NodeJS.Timeout;
 
+  /** Begins what `open` will wait for, so that it is ready when the store is. */
+  static prepare(): void {
+    guestCode().catch(() => {});
+  }
+
   static async open(options: PoolOptions, listener: PoolListener): Promise<CellPool> {
     const data = { engine: engineModule(), guestCode: await guestCode() };
     return new CellPool(options, listener, data);
@@ -178,7 +183,7 @@ export class CellPool {
       transferList: [port],
       resourceLimits: { stackSizeMb: CELL_STACK_MB, maxOldGenerationSizeMb: MAX_HEAP_MB },
       // A guest has no way to the environment, and neither has the thread it runs in.
-      env: {},
+      env: threadEnvironment(),
     });
     worker.unref();
     const handle = new CellHandle(worker, new Int32Array(slot), storeCell);
@@ -259,4 +264,10 @@ export class CellPool {
     this.#spare = this.#start();
     return spare;
   }
+}
+
+/** Nothing but where compiled code of the host is kept. */
+function threadEnvironment(): Record<string, string> {
+  const cache = process.env['NODE_COMPILE_CACHE'];
+  return cache === undefined ? {} : { NODE_COMPILE_CACHE: cache };
 }

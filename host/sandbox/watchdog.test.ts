@@ -43,9 +43,21 @@ async function open() {
     },
     { onDry: (attempt) => done.push(attempt), onLost: (cell) => lost.push(cell) },
   );
-  pool.install({ generation: 1, plugin: 'a', limits: LIMITS, image: {}, sourceMap: '', policy: {} } as unknown as Program);
+  pool.install({
+    generation: 1,
+    plugin: 'a',
+    limits: LIMITS,
+    image: {},
+    sourceMap: '',
+    policy: {},
+  } as unknown as Program);
   const send = (...envelopes: string[]) =>
-    pool.send(0, envelopes.map((envelope, index) => ({ attempt: index + 1, generation: 1, envelope, dryRun: true }) as TurnDelivery));
+    pool.send(
+      0,
+      envelopes.map(
+        (envelope, index) => ({ attempt: index + 1, generation: 1, envelope, dryRun: true }) as TurnDelivery,
+      ),
+    );
   return { lost, done, send };
 }
 
@@ -76,13 +88,16 @@ test('the spare takes the place of a cell that was ended, and another spare is s
   expect(lost.map(({ storeCell }) => storeCell)).toEqual([1, 2, 3]);
 });
 
-test.each(['throw', 'exit'])('a cell that ends by itself (%s) blames the turn that it was running', async (how) => {
-  const { lost, done, send } = await open();
-  send('quick', how, 'behind');
-  await expect.poll(() => lost.length, { timeout: 5000 }).toBe(1);
-  expect(done).toEqual([1]);
-  expect(lost).toMatchObject([{ blamed: 2, attempts: [2, 3], reason: expect.any(String) }]);
-});
+test.each(['throw', 'exit'])(
+  'a cell that ends by itself (%s) blames the turn that it was running',
+  async (how) => {
+    const { lost, done, send } = await open();
+    send('quick', how, 'behind');
+    await expect.poll(() => lost.length, { timeout: 5000 }).toBe(1);
+    expect(done).toEqual([1]);
+    expect(lost).toMatchObject([{ blamed: 2, attempts: [2, 3], reason: expect.any(String) }]);
+  },
+);
 
 test('a boot that hangs its thread is ended and refused; no serving cell is lost with it', async () => {
   const { lost, done, send } = await open();

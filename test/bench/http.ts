@@ -74,12 +74,19 @@ export async function run(): Promise<Section> {
   });
   const baseline = await spawnBaseline(home);
   try {
-    const installed = await host.call('POST', '/api/neira/plugins', { catalog: 'ui.pencil' }, {
-      query: '?enable=1&grant=all',
-    });
+    const installed = await host.call(
+      'POST',
+      '/api/neira/plugins',
+      { catalog: 'ui.pencil' },
+      {
+        query: '?enable=1&grant=all',
+      },
+    );
     if (installed.status !== 201) throw new Error(JSON.stringify(installed.body));
-    const toNeira = (connections: number, seconds: number) => load(host.url, host.token, connections, seconds);
-    const toBaseline = (connections: number, seconds: number) => load(baseline.url, '-', connections, seconds);
+    const toNeira = (connections: number, seconds: number) =>
+      load(host.url, host.token, connections, seconds);
+    const toBaseline = (connections: number, seconds: number) =>
+      load(baseline.url, '-', connections, seconds);
     await toNeira(CONNECTIONS, 2);
     await toBaseline(CONNECTIONS, 2);
     const neira: Load[] = [];

@@ -78,7 +78,9 @@ export function printSection({ name, rows, notes }: Section): void {
   console.log(`\n${name}`);
   for (const { what, figure, target = '', met } of rows) {
     const verdict = met === undefined ? '' : met ? 'met' : 'MISSED';
-    console.log(`  ${what.padEnd(width)}  ${figure.padStart(12)}  ${target.padStart(12)}  ${verdict}`.trimEnd());
+    console.log(
+      `  ${what.padEnd(width)}  ${figure.padStart(12)}  ${target.padStart(12)}  ${verdict}`.trimEnd(),
+    );
   }
   for (const note of notes) console.log(`  · ${note}`);
 }

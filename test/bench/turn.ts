@@ -6,7 +6,17 @@ import vm from 'node:vm';
 import { guestCode } from '../../host/sandbox/quickjs/guest-code.ts';
 import { type HostCalls, Instance } from '../../host/sandbox/quickjs/instance.ts';
 import { FUEL_PER_MS } from '../../host/sandbox/quickjs/layout.ts';
-import { atLeast, atMost, type Contender, interleave, median, ratio, type Section, times, us } from './kit.ts';
+import {
+  atLeast,
+  atMost,
+  type Contender,
+  interleave,
+  median,
+  ratio,
+  type Section,
+  times,
+  us,
+} from './kit.ts';
 import { EVENT_JSON, HANDLER_BODY, handle } from './work.ts';
 
 const ROUNDS = 60;
@@ -32,7 +42,7 @@ export async function bootInstance(code: string): Promise<Instance> {
   return Instance.boot(source, 38, host, budget());
 }
 
-function turnOf(instance: Instance): string {
+export function runTurn(instance: Instance): string {
   const result = instance.run(EVENT_JSON, host, budget());
   if (result.kind !== 'value') throw new Error(`the turn ended with ${result.kind}`);
   if (instance.fuelUsed <= 0) throw new Error('the turn was not metered');
@@ -59,14 +69,14 @@ export async function run(): Promise<Section> {
     minThreads: 1,
     maxThreads: 1,
   });
-  for (const result of [turnOf(plugin), turnOf(plugin), inVm(), await pool.run(EVENT_JSON)]) {
+  for (const result of [runTurn(plugin), runTurn(plugin), inVm(), await pool.run(EVENT_JSON)]) {
     if (result !== expected) throw new Error('the contenders do not do the same work');
   }
 
   let dirty = 0;
   const contenders: Contender[] = [
     { name: 'plain', count: 2000, run: repeat(plain) },
-    { name: 'neira', count: 400, run: repeat(() => turnOf(plugin)) },
+    { name: 'neira', count: 400, run: repeat(() => runTurn(plugin)) },
     {
       name: 'empty',
       count: 400,

@@ -22,7 +22,10 @@ export const refused = (code: string, details?: Record<string, unknown>) =>
 
 /** An entry whose version the case does not care about. */
 export const entry = (key: string, of: unknown) => ({ key, value: of, version: expect.any(Number) });
-export const entries = (...all: readonly [string, unknown][]) => value(all.map(([key, of]) => entry(key, of)));
+export const entries = (...all: readonly [string, unknown][]) =>
+  value(all.map(([key, of]) => entry(key, of)));
 export const logKey = (log: string, n: number) => `${log}/${String(n).padStart(16, '0')}`;
 
-export const UUID = expect.stringMatching(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+export const UUID = expect.stringMatching(
+  /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/,
+);

@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import contract from '../../abi/types/functions.json' with { type: 'json' };
 import { bootHost, SCRIPT_GATES, type TestHost } from '../kit/boot-host.ts';
+import { APPEND } from './append-cases.ts';
 import type { Case, Own } from './cases.ts';
 import { BUS, IO, RECORDS } from './other-cases.ts';
 import { ENGINES, Probe, type Step } from './probe.ts';
-import { APPEND, DELETE, GET, LIST, SET } from './storage-cases.ts';
+import { DELETE, GET, LIST, SET } from './storage-cases.ts';
 
 const CASES: readonly Case[] = [...GET, ...SET, ...DELETE, ...LIST, ...APPEND, ...RECORDS, ...IO, ...BUS];
 const FUNCTIONS = contract.functions.map(({ op }) => op);
@@ -82,18 +83,26 @@ describe.each(ENGINES)('$name', (engine) => {
     expect(await probe.run([['storage.set', 'cas', 'second', version]])).toEqual([{}]);
     expect(await versionOf()).toBeGreaterThan(version);
     const [late] = await probe.run([['storage.set', 'cas', 'third', version]]);
-    expect(late).toMatchObject({ code: 'NEIRA_VERSION_MISMATCH', details: { key: 'cas', expected: version } });
+    expect(late).toMatchObject({
+      code: 'NEIRA_VERSION_MISMATCH',
+      details: { key: 'cas', expected: version },
+    });
     expect(await probe.stored('cas')).toBe('second');
   });
 
   test('settings are those that an administrator set', async () => {
     const settings = { greeting: 'hello' };
     expect((await host.call('PUT', '/api/neira/plugins/probe/settings', { settings })).status).toBe(200);
-    await expect.poll(() => probe.run([['storage.settings']])).toEqual([{ value: { greeting: 'hello', count: 3 } }]);
+    await expect
+      .poll(() => probe.run([['storage.settings']]))
+      .toEqual([{ value: { greeting: 'hello', count: 3 } }]);
   });
 
   test('log lines are found under the plugin, with their levels', async () => {
-    await probe.run([['io.log', 'warn', 'осторожно 😀'], ['io.log', 'debug', '']]);
+    await probe.run([
+      ['io.log', 'warn', 'осторожно 😀'],
+      ['io.log', 'debug', ''],
+    ]);
     const lines = await probe.logs();
     expect(lines).toContainEqual(expect.objectContaining({ level: 'warn', message: 'осторожно 😀' }));
     expect(lines).toContainEqual(expect.objectContaining({ level: 'debug', message: '' }));
@@ -121,7 +130,10 @@ describe.each(ENGINES)('$name', (engine) => {
 
   test("one plugin never sees or touches another's keys", async () => {
     const other = await Probe.register(host, engine, 'other');
-    await probe.run([['storage.set', 'shared', 'of probe'], ['storage.append', 'sharedlog', 1]]);
+    await probe.run([
+      ['storage.set', 'shared', 'of probe'],
+      ['storage.append', 'sharedlog', 1],
+    ]);
     const steps: Step[] = [
       ['storage.get', 'shared'],
       ['storage.list', 'shared'],
@@ -150,7 +162,11 @@ describe.each(ENGINES)('$name', (engine) => {
       const [answer] = await ungranted.run([GOOD_CALLS[fn]!]);
       expect(answer).toMatchObject({
         code: 'NEIRA_PERMISSION_DENIED',
-        details: { plugin: 'ungranted', permission: expect.stringContaining(fn.split('.')[0]!), remedy: expect.stringMatching(/grant/) },
+        details: {
+          plugin: 'ungranted',
+          permission: expect.stringContaining(fn.split('.')[0]!),
+          remedy: expect.stringMatching(/grant/),
+        },
       });
     });
 
@@ -168,8 +184,14 @@ describe.each(ENGINES)('$name', (engine) => {
       const reader = await Probe.register(host, engine, 'reader', { permissions: { storage: ['read'] } });
       const writer = await Probe.register(host, engine, 'writer', { permissions: { storage: ['write'] } });
       const both: Step[] = [GOOD_CALLS['storage.get']!, GOOD_CALLS['storage.set']!];
-      expect((await reader.run(both)).map(({ code }) => code)).toEqual([undefined, 'NEIRA_PERMISSION_DENIED']);
-      expect((await writer.run(both)).map(({ code }) => code)).toEqual(['NEIRA_PERMISSION_DENIED', undefined]);
+      expect((await reader.run(both)).map(({ code }) => code)).toEqual([
+        undefined,
+        'NEIRA_PERMISSION_DENIED',
+      ]);
+      expect((await writer.run(both)).map(({ code }) => code)).toEqual([
+        'NEIRA_PERMISSION_DENIED',
+        undefined,
+      ]);
     });
 
     test('a grant that is given or taken counts from the next turn', async () => {
@@ -187,7 +209,10 @@ describe.each(ENGINES)('$name', (engine) => {
       const gate = { id: 'probe_gate', title: 'Probe' };
       const gated = await Probe.register(host, engine, 'gated', { gates: [gate], gate: 'probe_gate' });
       const steps: Step[] = [['storage.set', 'ran', true]];
-      expect(await gated.send(steps)).toMatchObject({ status: 200, body: { mode: 'dry-run', ran: false, actions: [] } });
+      expect(await gated.send(steps)).toMatchObject({
+        status: 200,
+        body: { mode: 'dry-run', ran: false, actions: [] },
+      });
       await host.open('probe_gate');
       expect(await gated.stored('ran')).toBeUndefined();
       expect(await gated.run(steps)).toEqual([{}]);

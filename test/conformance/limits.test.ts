@@ -15,7 +15,8 @@ describe.each(ENGINES)('$name', (engine) => {
   });
   afterAll(() => host.close());
 
-  const limited = (limits: Record<string, number>) => Probe.register(host, engine, `limited${++number}`, { limits });
+  const limited = (limits: Record<string, number>) =>
+    Probe.register(host, engine, `limited${++number}`, { limits });
 
   async function expectNothingKept(probe: Probe): Promise<void> {
     expect(await probe.stored('mark')).toBeUndefined();
@@ -57,7 +58,10 @@ describe.each(ENGINES)('$name', (engine) => {
   test('log_kb: what is over is dropped and counted', async () => {
     const probe = await limited({ log_kb: 1 });
     const line = 'ж'.repeat(250);
-    await probe.run([['io.log', 'info', line], ['probe.call-often', 10, 'io.log', 'info', line]]);
+    await probe.run([
+      ['io.log', 'info', line],
+      ['probe.call-often', 10, 'io.log', 'info', line],
+    ]);
     const messages = (await probe.logs()).map(({ message }) => message);
     expect(messages.filter((message) => message === line)).toHaveLength(2);
     expect(messages).toContainEqual(expect.stringMatching(/^9 log lines .*dropped/));
@@ -86,7 +90,10 @@ describe.each(ENGINES)('$name', (engine) => {
     const value = 'x'.repeat(200 * 1024);
     const fill = (names: string): Step[] => [...names].map((name) => ['storage.set', name, value]);
     await probe.run(fill('abcd'));
-    expect(await probe.fail([MARK, ...fill('ef')])).toMatchObject({ code: 'NEIRA_STORAGE_FULL', storageMb: 1 });
+    expect(await probe.fail([MARK, ...fill('ef')])).toMatchObject({
+      code: 'NEIRA_STORAGE_FULL',
+      storageMb: 1,
+    });
     await expectNothingKept(probe);
     expect(await probe.stored('e')).toBeUndefined();
     await probe.run([['storage.delete', 'a'], ...fill('e')]);
@@ -102,9 +109,24 @@ describe.each(ENGINES)('$name', (engine) => {
     expect(await probe.fail([save, save])).toMatchObject({ code: 'NEIRA_STORAGE_FULL' });
   });
 
-  const ended: readonly [string, Record<string, number>, readonly (Step | Ending)[], Record<string, unknown>][] = [
-    ['cpu_ms: computing', { cpu_ms: 5 }, [['probe.spin']], { code: 'NEIRA_CPU_EXCEEDED', cpuMs: 5, status: 500 }],
-    ['turn_ms: running', { turn_ms: 30, cpu_ms: 5000 }, [['probe.spin']], { code: 'NEIRA_TURN_TIMEOUT', turnMs: 30, status: 504 }],
+  const ended: readonly [
+    string,
+    Record<string, number>,
+    readonly (Step | Ending)[],
+    Record<string, unknown>,
+  ][] = [
+    [
+      'cpu_ms: computing',
+      { cpu_ms: 5 },
+      [['probe.spin']],
+      { code: 'NEIRA_CPU_EXCEEDED', cpuMs: 5, status: 500 },
+    ],
+    [
+      'turn_ms: running',
+      { turn_ms: 30, cpu_ms: 5000 },
+      [['probe.spin']],
+      { code: 'NEIRA_TURN_TIMEOUT', turnMs: 30, status: 504 },
+    ],
     [
       'memory_mb: filling memory',
       { memory_mb: 16, turn_ms: 5000, cpu_ms: 5000 },
@@ -132,7 +154,9 @@ describe.each(ENGINES)('$name', (engine) => {
   test('cpu_ms is a count of work, not of time: the same work passes or fails alike every time', async () => {
     const probe = await limited({ cpu_ms: 20, turn_ms: 10_000 });
     const outcomes = async (rounds: number) => {
-      const answers = await Promise.all(Array.from({ length: 8 }, () => probe.send([['probe.spin-for', rounds]])));
+      const answers = await Promise.all(
+        Array.from({ length: 8 }, () => probe.send([['probe.spin-for', rounds]])),
+      );
       return new Set(answers.map(({ status }) => status));
     };
     let rounds = 100_000;
@@ -148,6 +172,9 @@ describe.each(ENGINES)('$name', (engine) => {
     const { status, body } = await probe.send([['probe.reply', 1], ...steps.slice(0, 3)]);
     expect([status, body.actions[0].answers.length]).toEqual([200, 4]);
     const [answer] = await probe.run([['probe.call-often', 40, ...steps[0]!]]);
-    expect(answer).toMatchObject({ code: 'NEIRA_VALUE_TOO_LARGE', details: { what: 'work staged in one turn' } });
+    expect(answer).toMatchObject({
+      code: 'NEIRA_VALUE_TOO_LARGE',
+      details: { what: 'work staged in one turn' },
+    });
   });
 });

@@ -14,7 +14,24 @@ const message = (changes: Record<string, unknown> = {}): Step => [
 ];
 
 /** Ids that would leave `context/`, or name nothing; each is refused, so no path is ever made of it. */
-const PATHS = ['', '.', '..', '...', '../x', 'a/b', 'a\\b', '/etc', 'a b', 'a\u0000b', 'x'.repeat(129), 'a:b', '%2e%2e', '~', 5, null];
+const PATHS = [
+  '',
+  '.',
+  '..',
+  '...',
+  '../x',
+  'a/b',
+  'a\\b',
+  '/etc',
+  'a b',
+  'a\u0000b',
+  'x'.repeat(129),
+  'a:b',
+  '%2e%2e',
+  '~',
+  5,
+  null,
+];
 
 const saves = (save: (changes: Record<string, unknown>) => Step, fn: string): Case[] => [
   ...(['chatId', 'sessionId'] as const).map(
@@ -28,7 +45,9 @@ const saves = (save: (changes: Record<string, unknown>) => Step, fn: string): Ca
   {
     fn,
     claim: 'ids of 128 letters, of any script, are taken',
-    turns: () => [[save({ chatId: 'Ж'.repeat(128) }), save({ sessionId: '..a' }), save({ sessionId: '日本-1_x.y' })]],
+    turns: () => [
+      [save({ chatId: 'Ж'.repeat(128) }), save({ sessionId: '..a' }), save({ sessionId: '日本-1_x.y' })],
+    ],
     answers: () => [value(UUID), value(UUID), value(UUID)],
   },
   {
@@ -46,8 +65,18 @@ const saves = (save: (changes: Record<string, unknown>) => Step, fn: string): Ca
   {
     fn,
     claim: 'something that is no object is refused',
-    turns: () => [[[fn, 'text'], [fn, []], [fn, 5]]],
-    answers: () => [refused('NEIRA_VALUE_INVALID'), refused('NEIRA_VALUE_INVALID'), refused('NEIRA_VALUE_INVALID')],
+    turns: () => [
+      [
+        [fn, 'text'],
+        [fn, []],
+        [fn, 5],
+      ],
+    ],
+    answers: () => [
+      refused('NEIRA_VALUE_INVALID'),
+      refused('NEIRA_VALUE_INVALID'),
+      refused('NEIRA_VALUE_INVALID'),
+    ],
   },
 ];
 
@@ -57,14 +86,23 @@ export const RECORDS: readonly Case[] = [
   {
     fn: 'storage.save-annotation',
     claim: 'needs a kind; data may be anything, also nothing',
-    turns: () => [[annotation({ kind: '' }), annotation({ kind: 5 }), annotation({ data: null }), annotation({ data: [1] })]],
+    turns: () => [
+      [
+        annotation({ kind: '' }),
+        annotation({ kind: 5 }),
+        annotation({ data: null }),
+        annotation({ data: [1] }),
+      ],
+    ],
     answers: () => [refused('NEIRA_VALUE_INVALID'), refused('NEIRA_VALUE_INVALID'), value(UUID), value(UUID)],
   },
   ...saves(message, 'storage.save-message'),
   {
     fn: 'storage.save-message',
     claim: 'needs a role and a text, which may be empty',
-    turns: () => [[message({ role: '' }), message({ text: 5 }), message({ text: '' }), message({ data: { a: 1 } })]],
+    turns: () => [
+      [message({ role: '' }), message({ text: 5 }), message({ text: '' }), message({ data: { a: 1 } })],
+    ],
     answers: () => [refused('NEIRA_VALUE_INVALID'), refused('NEIRA_VALUE_INVALID'), value(UUID), value(UUID)],
   },
   {
@@ -79,21 +117,37 @@ export const IO: readonly Case[] = [
   {
     fn: 'io.log',
     claim: 'answers nothing, at any level',
-    turns: () => [(['debug', 'info', 'warn', 'error'] as const).map((level): Step => ['io.log', level, `at ${level}`])],
+    turns: () => [
+      (['debug', 'info', 'warn', 'error'] as const).map((level): Step => ['io.log', level, `at ${level}`]),
+    ],
     answers: () => [nothing, nothing, nothing, nothing],
   },
   {
     fn: 'io.send',
     claim: 'takes any JSON for a port that is granted',
-    turns: () => [[['io.send', 'console', 'somebody', { text: 'привет' }], ['io.send', 'console', '', 1]]],
+    turns: () => [
+      [
+        ['io.send', 'console', 'somebody', { text: 'привет' }],
+        ['io.send', 'console', '', 1],
+      ],
+    ],
     answers: () => [nothing, nothing],
   },
   {
     fn: 'io.send',
     claim: 'a port that was not granted is refused, with what to do',
-    turns: () => [[['io.send', 'telegram', 'somebody', 1], ['io.send', '', 'somebody', 1], ['io.send', 'console ', 'x', 1]]],
+    turns: () => [
+      [
+        ['io.send', 'telegram', 'somebody', 1],
+        ['io.send', '', 'somebody', 1],
+        ['io.send', 'console ', 'x', 1],
+      ],
+    ],
     answers: () => [
-      refused('NEIRA_PERMISSION_DENIED', { permission: 'io.send:telegram', remedy: expect.stringMatching(/\w/) }),
+      refused('NEIRA_PERMISSION_DENIED', {
+        permission: 'io.send:telegram',
+        remedy: expect.stringMatching(/\w/),
+      }),
       refused('NEIRA_PERMISSION_DENIED'),
       refused('NEIRA_PERMISSION_DENIED'),
     ],
@@ -108,7 +162,11 @@ export const IO: readonly Case[] = [
         ['io.send', 'console', 'x'.repeat(200), 'y'.repeat(64 * KB - 2)],
       ],
     ],
-    answers: () => [refused('NEIRA_VALUE_INVALID', { what: 'target' }), refused('NEIRA_VALUE_TOO_LARGE'), nothing],
+    answers: () => [
+      refused('NEIRA_VALUE_INVALID', { what: 'target' }),
+      refused('NEIRA_VALUE_TOO_LARGE'),
+      nothing,
+    ],
   },
 ];
 
@@ -116,7 +174,12 @@ export const BUS: readonly Case[] = [
   {
     fn: 'bus.publish',
     claim: 'answers the id of the event, another one each time',
-    turns: () => [[['bus.publish', PUBLISHED, { a: 1 }], ['bus.publish', PUBLISHED, [], 2]]],
+    turns: () => [
+      [
+        ['bus.publish', PUBLISHED, { a: 1 }],
+        ['bus.publish', PUBLISHED, [], 2],
+      ],
+    ],
     answers: () => [value(UUID), value(UUID)],
   },
   {
@@ -140,7 +203,12 @@ export const BUS: readonly Case[] = [
   {
     fn: 'bus.publish',
     claim: 'a payload above 256 KB is refused',
-    turns: () => [[['bus.publish', PUBLISHED, 'x'.repeat(256 * KB - 1)], ['bus.publish', PUBLISHED, 'x'.repeat(256 * KB - 2)]]],
+    turns: () => [
+      [
+        ['bus.publish', PUBLISHED, 'x'.repeat(256 * KB - 1)],
+        ['bus.publish', PUBLISHED, 'x'.repeat(256 * KB - 2)],
+      ],
+    ],
     answers: () => [refused('NEIRA_VALUE_TOO_LARGE', { what: 'payload' }), value(UUID)],
   },
 ];

@@ -122,7 +122,10 @@ export class Probe {
   }
 
   /** The raw answer of one event. */
-  send(steps: readonly (Step | Ending)[], options: CallOptions & { readonly context?: unknown } = {}): Promise<Answer> {
+  send(
+    steps: readonly (Step | Ending)[],
+    options: CallOptions & { readonly context?: unknown } = {},
+  ): Promise<Answer> {
     const { context = {}, ...rest } = options;
     const body = { tool_id: this.id, event: `${this.id}.run`, params: { steps }, context };
     return this.#host.call('POST', '/api/neira/ui/events', body, rest);
@@ -136,7 +139,9 @@ export class Probe {
   }
 
   /** The problem document of a turn that failed. */
-  async fail(steps: readonly (Step | Ending)[]): Promise<{ status: number; code: string; [name: string]: unknown }> {
+  async fail(
+    steps: readonly (Step | Ending)[],
+  ): Promise<{ status: number; code: string; [name: string]: unknown }> {
     const { status, body } = await this.send(steps);
     expect(status, JSON.stringify(body)).toBeGreaterThanOrEqual(400);
     return { ...body, status };

@@ -1,4 +1,4 @@
-import { type Case, entries, entry, logKey, nothing, refused, value } from './cases.ts';
+import { type Case, entries, entry, nothing, refused, value } from './cases.ts';
 import type { Step } from './probe.ts';
 
 const KB = 1024;
@@ -37,7 +37,14 @@ export const GET: readonly Case[] = [
         ['storage.get', own('a')],
       ],
     ],
-    answers: (own) => [nothing, value(entry(own('a'), 2)), nothing, nothing, nothing, value(entry(own('a'), 3))],
+    answers: (own) => [
+      nothing,
+      value(entry(own('a'), 2)),
+      nothing,
+      nothing,
+      nothing,
+      value(entry(own('a'), 3)),
+    ],
   },
   {
     fn: 'storage.get',
@@ -119,7 +126,11 @@ export const SET: readonly Case[] = [
         ['storage.set', '', 1],
       ],
     ],
-    answers: () => [nothing, refused('NEIRA_VALUE_TOO_LARGE', { bytes: 513 }), refused('NEIRA_VALUE_INVALID')],
+    answers: () => [
+      nothing,
+      refused('NEIRA_VALUE_TOO_LARGE', { bytes: 513 }),
+      refused('NEIRA_VALUE_INVALID'),
+    ],
   },
   {
     fn: 'storage.set',
@@ -174,7 +185,12 @@ export const DELETE: readonly Case[] = [
   {
     fn: 'storage.delete',
     claim: 'a key that cannot be is refused',
-    turns: () => [[['storage.delete', ''], ['storage.delete', 'k'.repeat(513)]]],
+    turns: () => [
+      [
+        ['storage.delete', ''],
+        ['storage.delete', 'k'.repeat(513)],
+      ],
+    ],
     answers: () => [refused('NEIRA_VALUE_INVALID'), refused('NEIRA_VALUE_TOO_LARGE')],
   },
 ];
@@ -273,7 +289,9 @@ export const LIST: readonly Case[] = [
       ],
     ],
     answers: (own) => [
-      entries(...Array.from({ length: 100 }, (_, n): [string, unknown] => [own(String(n).padStart(4, '0')), n])),
+      entries(
+        ...Array.from({ length: 100 }, (_, n): [string, unknown] => [own(String(n).padStart(4, '0')), n]),
+      ),
       entries([own('0118'), 118], [own('0119'), 119]),
       value([]),
       value([]),
@@ -290,89 +308,5 @@ export const LIST: readonly Case[] = [
       ],
     ],
     answers: (own) => [entries([own('0000'), 0], [own('0001'), 1]), value([])],
-  },
-];
-
-export const APPEND: readonly Case[] = [
-  {
-    fn: 'storage.append',
-    claim: 'numbers from 1, over turns, without a gap',
-    turns: (own) => [
-      [['storage.append', own('log'), 'a']],
-      [['storage.append', own('log'), 'b'], ['storage.append', own('log'), 'c']],
-      [['storage.list', own('log/')]],
-    ],
-    answers: (own) => [
-      entries([logKey(own('log'), 1), 'a'], [logKey(own('log'), 2), 'b'], [logKey(own('log'), 3), 'c']),
-    ],
-  },
-  {
-    fn: 'storage.append',
-    claim: 'its own turn reads it under the number that it will have',
-    turns: (own) => [
-      [['storage.append', own('log'), 'a']],
-      [
-        ['storage.append', own('log'), 'b'],
-        ['storage.get', logKey(own('log'), 2)],
-        ['storage.list', own('log')],
-      ],
-    ],
-    answers: (own) => [
-      nothing,
-      value(entry(logKey(own('log'), 2), 'b')),
-      entries([logKey(own('log'), 1), 'a'], [logKey(own('log'), 2), 'b']),
-    ],
-  },
-  {
-    fn: 'storage.append',
-    claim: 'appends before and after a read of the log are both there, in order',
-    turns: (own) => [
-      [
-        ['storage.append', own('log'), 'a'],
-        ['storage.list', own('log/')],
-        ['storage.append', own('log'), 'b'],
-        ['storage.list', own('log/')],
-      ],
-    ],
-    answers: (own) => [
-      nothing,
-      entries([logKey(own('log'), 1), 'a']),
-      nothing,
-      entries([logKey(own('log'), 1), 'a'], [logKey(own('log'), 2), 'b']),
-    ],
-  },
-  {
-    fn: 'storage.append',
-    claim: 'counts on from an entry that its own turn set, as the commit does',
-    turns: (own) => [
-      [
-        ['storage.set', logKey(own('log'), 5), 'five'],
-        ['storage.append', own('log'), 'six'],
-        ['storage.list', own('log/')],
-      ],
-    ],
-    answers: (own) => [nothing, nothing, entries([logKey(own('log'), 5), 'five'], [logKey(own('log'), 6), 'six'])],
-  },
-  {
-    fn: 'storage.append',
-    claim: 'logs whose names begin alike are numbered apart',
-    turns: (own) => [
-      [['storage.append', own('log'), 1], ['storage.append', own('log/x'), 2], ['storage.append', own('log2'), 3]],
-      [['storage.list', own('log')]],
-    ],
-    answers: (own) => [
-      entries([logKey(own('log'), 1), 1], [logKey(own('log/x'), 1), 2], [logKey(own('log2'), 1), 3]),
-    ],
-  },
-  {
-    fn: 'storage.append',
-    claim: 'refuses what set refuses',
-    turns: (own) => [
-      [
-        ['storage.append', '', 1],
-        ['storage.append', own('log'), textOf(256 * KB + 1)],
-      ],
-    ],
-    answers: () => [refused('NEIRA_VALUE_INVALID'), refused('NEIRA_VALUE_TOO_LARGE')],
   },
 ];

@@ -44,7 +44,8 @@ describe.each(ENGINES)('$name', (engine) => {
       value: await probe.stored(name),
       log: await probe.stored(`${name}-log/0000000000000001`),
       records: search.results.length,
-      published: events.events.filter((event: { payload: { name?: string } }) => event.payload.name === name).length,
+      published: events.events.filter((event: { payload: { name?: string } }) => event.payload.name === name)
+        .length,
       files: [file('annotations'), file('messages')],
       logged: (await probe.logs()).filter(({ message }) => message === `log of ${name}`).length,
     };
@@ -52,9 +53,21 @@ describe.each(ENGINES)('$name', (engine) => {
 
   test('a turn that returns keeps all that it did', async () => {
     await probe.run(everyEffect('kept'));
-    expect(await found('kept')).toEqual({ value: 1, log: 1, records: 2, published: 1, files: [true, true], logged: 1 });
+    expect(await found('kept')).toEqual({
+      value: 1,
+      log: 1,
+      records: 2,
+      published: 1,
+      files: [true, true],
+      logged: 1,
+    });
     const text = readFileSync(path.join(host.home, 'context/kept/s.annotations.ndjson'), 'utf8');
-    expect(text.trimEnd().split('\n').map((line) => JSON.parse(line))).toMatchObject([
+    expect(
+      text
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line)),
+    ).toMatchObject([
       { type: 'annotation', kind: 'k', data: 'kept', chat_id: 'kept', session_id: 's', plugin: 'probe' },
     ]);
   });
@@ -62,7 +75,13 @@ describe.each(ENGINES)('$name', (engine) => {
   // UIT-05
   test('a turn that throws keeps its log and its failure, and nothing else', async () => {
     const problem = await probe.fail([...everyEffect('lost'), ['probe.throw', 'не вышло']]);
-    expect(problem).toMatchObject({ code: 'NEIRA_PLUGIN_FAILED', status: 500, name: 'Error', reason: 'не вышло', event_id: expect.any(String) });
+    expect(problem).toMatchObject({
+      code: 'NEIRA_PLUGIN_FAILED',
+      status: 500,
+      name: 'Error',
+      reason: 'не вышло',
+      event_id: expect.any(String),
+    });
     expect(await found('lost')).toEqual({
       value: undefined,
       log: undefined,
@@ -72,13 +91,23 @@ describe.each(ENGINES)('$name', (engine) => {
       logged: 1,
     });
     const { body } = await host.call('GET', '/api/neira/plugins/probe');
-    expect(body.recent_errors[0]).toMatchObject({ code: 'NEIRA_PLUGIN_FAILED', details: { reason: 'не вышло' } });
+    expect(body.recent_errors[0]).toMatchObject({
+      code: 'NEIRA_PLUGIN_FAILED',
+      details: { reason: 'не вышло' },
+    });
     const { body: events } = await host.call('GET', '/api/neira/events?subject=probe.run&limit=1000');
-    expect(events.events.find((event: { id: string }) => event.id === problem['event_id'])).toMatchObject({ disposition: 'failed' });
+    expect(events.events.find((event: { id: string }) => event.id === problem['event_id'])).toMatchObject({
+      disposition: 'failed',
+    });
   });
 
   test('a refusal that the plugin lets through ends the turn with its own code', async () => {
-    expect(await probe.fail([['storage.set', 'x', 1], ['probe.uncaught', 'storage.get', '']])).toMatchObject({ code: 'NEIRA_VALUE_INVALID' });
+    expect(
+      await probe.fail([
+        ['storage.set', 'x', 1],
+        ['probe.uncaught', 'storage.get', ''],
+      ]),
+    ).toMatchObject({ code: 'NEIRA_VALUE_INVALID' });
     expect(await probe.stored('x')).toBeUndefined();
   });
 
@@ -88,11 +117,17 @@ describe.each(ENGINES)('$name', (engine) => {
     expect(body).toMatchObject({ mode: 'dry-run', ran: true });
     const planned = body.planned.map(({ op, type }: { op: string; type?: string }) => type ?? op);
     expect(planned).toEqual(['set', 'append', 'annotation', 'message', 'publish', 'send']);
-    expect(await found('dry')).toMatchObject({ value: undefined, records: 0, published: 0, files: [false, false] });
+    expect(await found('dry')).toMatchObject({
+      value: undefined,
+      records: 0,
+      published: 0,
+      files: [false, false],
+    });
   });
 
   describe('idempotency', () => {
-    const once = (steps: readonly Step[], key: string) => probe.send(steps, { headers: { 'idempotency-key': key } });
+    const once = (steps: readonly Step[], key: string) =>
+      probe.send(steps, { headers: { 'idempotency-key': key } });
 
     test('the same request again gets the first reply and runs nothing', async () => {
       const key = randomUUID();
@@ -106,7 +141,9 @@ describe.each(ENGINES)('$name', (engine) => {
 
     test('many at the same moment are applied once, and all get the same reply', async () => {
       const key = randomUUID();
-      const answers = await Promise.all(Array.from({ length: 20 }, () => once([['storage.append', 'race', 1]], key)));
+      const answers = await Promise.all(
+        Array.from({ length: 20 }, () => once([['storage.append', 'race', 1]], key)),
+      );
       expect(new Set(answers.map(({ body }) => JSON.stringify(body))).size).toBe(1);
       expect((await probe.run([['storage.list', 'race/']]))[0]!.value).toHaveLength(1);
     });
@@ -114,23 +151,34 @@ describe.each(ENGINES)('$name', (engine) => {
     test('another body under the same key is refused', async () => {
       const key = randomUUID();
       await once([['storage.set', 'a', 1]], key);
-      expect(await once([['storage.set', 'a', 2]], key)).toMatchObject({ status: 422, body: { code: 'NEIRA_IDEMPOTENCY_MISMATCH' } });
+      expect(await once([['storage.set', 'a', 2]], key)).toMatchObject({
+        status: 422,
+        body: { code: 'NEIRA_IDEMPOTENCY_MISMATCH' },
+      });
       expect(await probe.stored('a')).toBe(1);
     });
 
     test('a failure is not remembered: the request may be tried again', async () => {
       const key = randomUUID();
       const steps: Step[] = [['storage.get', 'flag']];
-      const failing = await probe.send([...steps, ['probe.throw', 'no']], { headers: { 'idempotency-key': key } });
+      const failing = await probe.send([...steps, ['probe.throw', 'no']], {
+        headers: { 'idempotency-key': key },
+      });
       expect(failing.status).toBe(500);
-      expect((await probe.send([...steps, ['probe.throw', 'no']], { headers: { 'idempotency-key': key } })).body.event_id).not.toBe(failing.body.event_id);
+      expect(
+        (await probe.send([...steps, ['probe.throw', 'no']], { headers: { 'idempotency-key': key } })).body
+          .event_id,
+      ).not.toBe(failing.body.event_id);
     });
 
     test("keys belong to a token: another client's is another key", async () => {
       const { body } = await host.call('POST', '/api/neira/tokens', { name: 'other', scopes: ['write'] });
       const key = randomUUID();
       await once([['storage.append', 'mine', 1]], key);
-      const other = await probe.send([['storage.append', 'mine', 2]], { token: body.token, headers: { 'idempotency-key': key } });
+      const other = await probe.send([['storage.append', 'mine', 2]], {
+        token: body.token,
+        headers: { 'idempotency-key': key },
+      });
       expect(other.status).toBe(200);
       expect((await probe.run([['storage.list', 'mine/']]))[0]!.value).toHaveLength(2);
     });
@@ -151,7 +199,12 @@ describe.each(ENGINES)('$name', (engine) => {
     expect((await host.script(manifest, COUNT)).status).toBe(201);
     const answers = await Promise.all(
       Array.from({ length: events }, () =>
-        host.call('POST', '/api/neira/ui/events', { tool_id: 'count', event: 'count.one', params: {}, context: {} }),
+        host.call('POST', '/api/neira/ui/events', {
+          tool_id: 'count',
+          event: 'count.one',
+          params: {},
+          context: {},
+        }),
       ),
     );
     expect(answers.map(({ status, body }) => (status === 200 ? 200 : body))).toEqual(answers.map(() => 200));
@@ -173,16 +226,30 @@ import { append } from 'neira:host/storage';
 export function handle(event) { append('order', event.payload.params.n); return { actions: [] }; }`;
     const button = { id: 'ordered', title: 'O', event: 'ordered.one' };
     const subscribes = [{ event: 'ordered.one@1', key: '$.payload.params.key' }];
-    const manifest = { id: 'ordered', permissions: { storage: ['read', 'write'] }, subscribes, ui: { buttons: [button] } };
+    const manifest = {
+      id: 'ordered',
+      permissions: { storage: ['read', 'write'] },
+      subscribes,
+      ui: { buttons: [button] },
+    };
     expect((await host.script(manifest, source)).status).toBe(201);
     const sent: Promise<unknown>[] = [];
     for (let n = 0; n < 30; n++) {
-      sent.push(host.call('POST', '/api/neira/ui/events', { tool_id: 'ordered', event: 'ordered.one', params: { n, key: 'one' }, context: {} }));
+      sent.push(
+        host.call('POST', '/api/neira/ui/events', {
+          tool_id: 'ordered',
+          event: 'ordered.one',
+          params: { n, key: 'one' },
+          context: {},
+        }),
+      );
       // So that they arrive in this order although each has a connection of its own.
       await new Promise((resolve) => setTimeout(resolve, 2));
     }
     await Promise.all(sent);
     const { body } = await host.call('GET', '/api/neira/events?subject=ordered.one&limit=100');
-    expect(body.events.map((event: { payload: { params: { n: number } } }) => event.payload.params.n)).toEqual(Array.from({ length: 30 }, (_, n) => n));
+    expect(
+      body.events.map((event: { payload: { params: { n: number } } }) => event.payload.params.n),
+    ).toEqual(Array.from({ length: 30 }, (_, n) => n));
   });
 });

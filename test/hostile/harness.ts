@@ -153,7 +153,11 @@ export class Arena {
     return this.host.script(
       {
         id,
-        permissions: { storage: ['read', 'write'], io: { ports: ['console'] }, bus: { publish: ['hostile.noise'] } },
+        permissions: {
+          storage: ['read', 'write'],
+          io: { ports: ['console'] },
+          bus: { publish: ['hostile.noise'] },
+        },
         publishes: ['hostile.noise@1'],
         limits,
         ui: { buttons: [{ id: toolOf(id), title: 'Hostile', event: `${id}.event` }] },
@@ -179,7 +183,9 @@ export class Arena {
       const until = performance.now() + MEMORY_WAIT_MS;
       // A little work, so that the threads get round to collecting what the cases left.
       while (this.residentMb() > base + MEMORY_MARGIN_MB && performance.now() < until) await this.#count();
-      expect(this.residentMb(), `MB resident, ${base} at the beginning`).toBeLessThan(base + MEMORY_MARGIN_MB);
+      expect(this.residentMb(), `MB resident, ${base} at the beginning`).toBeLessThan(
+        base + MEMORY_MARGIN_MB,
+      );
     } finally {
       await Promise.race([this.host.close(), pause(STOP_MS).then(() => this.host.kill())]);
     }

@@ -8,7 +8,12 @@ import { expect, test } from 'vitest';
 import { isCardPage } from '../../host/sandbox/quickjs/engine.ts';
 import { guestCode } from '../../host/sandbox/quickjs/guest-code.ts';
 import type { Image } from '../../host/sandbox/quickjs/image.ts';
-import { type Budget, type HostCalls, Instance, type RunResult } from '../../host/sandbox/quickjs/instance.ts';
+import {
+  type Budget,
+  type HostCalls,
+  Instance,
+  type RunResult,
+} from '../../host/sandbox/quickjs/instance.ts';
 import { PAGE_BYTES } from '../../host/sandbox/quickjs/layout.ts';
 
 const TURNS = 250;
@@ -65,7 +70,8 @@ const NAMES = [...SOURCE.matchAll(/^ {4}(\w+): (?:async )?\(/gm)].map(([, name])
 const calls: HostCalls = {
   call(op, args) {
     if (args[0] === 'end') throw new Error('the host ends the turn');
-    if (args[0] === 'refuse') return 'E{"code":"NEIRA_VALUE_INVALID","message":"no","details":{"what":"key"}}';
+    if (args[0] === 'refuse')
+      return 'E{"code":"NEIRA_VALUE_INVALID","message":"no","details":{"what":"key"}}';
     if (op === 'storage.get') return 'V{"key":"key","value":{"a":[1,2,3]},"version":1}';
     return op === 'storage.list' ? `V[${'{"key":"k","value":1,"version":1},'.repeat(500)}0]` : 'U';
   },
@@ -91,7 +97,10 @@ test('after hostile turns cut off anywhere the memory equals the image page for 
     const attack = NAMES[Math.floor(random() * NAMES.length)]!;
     // Anything from a few instructions to all that a turn may use; now and then by the clock.
     const fuel = Math.ceil(FUEL * random() ** 4) + 100;
-    const limits = { ...budget(fuel), ...(random() < 0.1 && { wallDeadlineMs: performance.now() + random() * 20 }) };
+    const limits = {
+      ...budget(fuel),
+      ...(random() < 0.1 && { wallDeadlineMs: performance.now() + random() * 20 }),
+    };
     const result = instance.run(JSON.stringify({ attack }), calls, limits);
     outcomes.set(result.kind, (outcomes.get(result.kind) ?? 0) + 1);
     instance.reset();
@@ -99,7 +108,8 @@ test('after hostile turns cut off anywhere the memory equals the image page for 
     expect(firstDifference(memory, image), where).toBeUndefined();
     expect(instance.reset(), `${where}: a second reset has nothing to do`).toBe(0);
     expect(calmTurn(instance), where).toEqual(expected);
-    if (random() < 0.05) ({ instance, memory } = watchingMemory(() => Instance.restore(image, guest.polyfills)));
+    if (random() < 0.05)
+      ({ instance, memory } = watchingMemory(() => Instance.restore(image, guest.polyfills)));
   }
   console.log(`reset test: ${[...outcomes].map(([kind, count]) => `${kind} ${count}`).join(', ')}`);
   expect([...outcomes.keys()]).toEqual(expect.arrayContaining(['aborted', 'interrupted', 'thrown', 'value']));
@@ -127,7 +137,7 @@ function watchingMemory(make: () => Instance): { instance: Instance; memory: Web
   const Native = WebAssembly.Memory;
   let memory: WebAssembly.Memory | undefined;
   WebAssembly.Memory = class extends Native {
-    constructor(descriptor: WebAssembly.MemoryDescriptor) {
+    constructor(descriptor: ConstructorParameters<typeof Native>[0]) {
       super(descriptor);
       memory = this;
     }

@@ -2,8 +2,9 @@
  * A cell for tests that can be made to hang or to die, which no guest can do to a real one: a log line of a
  * plugin says how. Everything else is the product's own cell, joined in host/cell-main.ts.
  */
-import { hostFunctions } from '../../host/functions/table.ts';
+
 import type { HostFunction } from '../../host/functions/arguments.ts';
+import { hostFunctions } from '../../host/functions/table.ts';
 
 const log = hostFunctions.get('io.log')!;
 

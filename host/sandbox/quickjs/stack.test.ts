@@ -141,7 +141,12 @@ test.each([
     'prepare',
     4,
   ],
-  ['a loop at the top', 'let n = 0;\nfor (;;) n = Math.max(n, 1);\nexport const handle = () => 1;', 'load', 2],
+  [
+    'a loop at the top',
+    'let n = 0;\nfor (;;) n = Math.max(n, 1);\nexport const handle = () => 1;',
+    'load',
+    2,
+  ],
 ])('a boot that fails in %s names its line', async (_where, source, during, line) => {
   expect(await bootFailure(source)).toMatchObject({ during, details: { file: 'main.ts', line } });
 });

@@ -38,13 +38,13 @@ test.each(working.flatMap((point) => [[point, 1] as const, [point, 40] as const]
   TEST_MS,
 );
 
-const SEED = Number(process.env['NEIRA_SEED'] ?? Date.now() % 1_000_000);
+const SEED = Number(process.env['CRASH_SEED'] ?? Date.now() % 1_000_000);
 const ROUNDS = 5;
 
 test(
-  `killed at any moment, again and again, over one home (NEIRA_SEED=${SEED})`,
+  `killed at any moment, again and again, over one home (CRASH_SEED=${SEED})`,
   async () => {
-    console.log(`crash test: NEIRA_SEED=${SEED}`);
+    console.log(`crash test: CRASH_SEED=${SEED}`);
     const random = seededRandom(SEED);
     const home = newHome();
     await prepareHome(home);
@@ -95,26 +95,30 @@ test(
   TEST_MS,
 );
 
-test('however many sends wait for a restart, all of them leave then, in order', async () => {
-  const home = newHome();
-  const sends = 1500;
-  const burst = `
+test(
+  'however many sends wait for a restart, all of them leave then, in order',
+  async () => {
+    const home = newHome();
+    const sends = 1500;
+    const burst = `
     import { send } from 'neira:host/io';
     export const handle = () => { for (let n = 0; n < ${sends}; n++) send('console', 'burst', { n }); };`;
-  const manifest = {
-    id: 'burst',
-    permissions: { io: { ports: ['console'] } },
-    limits: { publishes: 10_000, host_calls: 10_000, cpu_ms: 2000, turn_ms: 5000 },
-    ui: { buttons: [{ id: 'burst', title: 'Burst', event: 'burst.go' }] },
-  };
-  const first = await spawnHost({ home, env, gates: GATES });
-  expect((await first.script(manifest, burst)).status).toBe(201);
-  await first.close();
-  const doomed = await spawnHost({ home, env: { ...env, NEIRA_FAULT: 'writer.before-commit:2' } });
-  await doomed.event('burst').catch(() => {});
-  expect(await doomed.exited).toBe('SIGKILL');
+    const manifest = {
+      id: 'burst',
+      permissions: { io: { ports: ['console'] } },
+      limits: { publishes: 10_000, host_calls: 10_000, cpu_ms: 2000, turn_ms: 5000 },
+      ui: { buttons: [{ id: 'burst', title: 'Burst', event: 'burst.go' }] },
+    };
+    const first = await spawnHost({ home, env, gates: GATES });
+    expect((await first.script(manifest, burst)).status).toBe(201);
+    await first.close();
+    const doomed = await spawnHost({ home, env: { ...env, NEIRA_FAULT: 'writer.before-commit:2' } });
+    await doomed.event('burst').catch(() => {});
+    expect(await doomed.exited).toBe('SIGKILL');
 
-  await using host = await spawnHost({ home, env });
-  await expect.poll(() => consoleLines(host.log()).length, { timeout: 10_000 }).toBe(sends);
-  expect(consoleLines(host.log()).map(({ payload }) => payload.n)).toEqual([...Array(sends).keys()]);
-}, TEST_MS);
+    await using host = await spawnHost({ home, env });
+    await expect.poll(() => consoleLines(host.log()).length, { timeout: 10_000 }).toBe(sends);
+    expect(consoleLines(host.log()).map(({ payload }) => payload.n)).toEqual([...Array(sends).keys()]);
+  },
+  TEST_MS,
+);

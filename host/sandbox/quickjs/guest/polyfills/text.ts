@@ -1,1 +1,4 @@
-import 'fast-text-encoding';
+import '@kayahr/text-encoding/encodings/utf-8';
+import { TextDecoder, TextEncoder } from '@kayahr/text-encoding/no-encodings';
+
+Object.assign(globalThis, { TextDecoder, TextEncoder });
