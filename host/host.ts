@@ -12,6 +12,7 @@ import { HostMode } from './app/mode.ts';
 import { adminToken, Tokens } from './app/tokens.ts';
 import { UiEvents } from './app/ui-events.ts';
 import type { Config } from './config.ts';
+import { NeiraError } from './errors.ts';
 import { createServer } from './http/server.ts';
 import type { Logger } from './log.ts';
 import { consolePort } from './ports/console.ts';
@@ -30,6 +31,8 @@ export interface Host {
   /** Address to call. */
   readonly url: string;
   readonly home: string;
+  /** Resolves when the host can keep no promise any more and the process has to start anew. */
+  readonly failed: Promise<NeiraError>;
   /** Drains turns, closes everything. Safe to call twice. */
   close(): Promise<void>;
 }
@@ -41,7 +44,11 @@ const SECRET_BYTES = 32;
 export async function openHost(config: Config, log: Logger): Promise<Host> {
   CellPool.prepare();
   const store = await openStore({ home: config.home, durability: config.durability });
-  store.onProblem(({ what, reason }) => log.error({ reason }, what));
+  const fatal = Promise.withResolvers<NeiraError>();
+  store.onProblem(({ what, reason, fatal: isFatal }) => {
+    log.error({ reason }, what);
+    if (isFatal) fatal.resolve(new NeiraError('NEIRA_STORE_FAILED', { reason }));
+  });
   const mode = new HostMode(store);
   if (config.safeMode) await mode.set('boot', 'safe', 'booted with --safe');
   const tokens = new Tokens(store, adminToken(store.home, config.adminToken));
@@ -138,6 +145,7 @@ export async function openHost(config: Config, log: Logger): Promise<Host> {
   return {
     url,
     home: store.home,
+    failed: fatal.promise,
     close: () => {
       closing ??= close();
       return closing;

@@ -20,6 +20,8 @@ export async function main(argv: readonly string[]): Promise<void> {
     const log = createLogger({ level: config.logLevel });
     const host = await openHost(config, log);
     process.stdout.write(`neira listening on ${host.url}\n`);
+    // What was acknowledged is safe; only a new process can go on.
+    void host.failed.then(() => process.exit(1));
     const stop = (signal: string) => {
       log.info({ signal }, 'stopping');
       host.close().then(

@@ -69,6 +69,8 @@ export class Turns implements PoolListener {
   readonly #parts: TurnParts;
   readonly #queue: TurnQueue;
   readonly #kills = new Map<string, number[]>();
+  /** Quarantined generations, with the reason: the registry's own word comes only after a commit. */
+  readonly #stopped = new Map<number, string>();
 
   constructor(parts: TurnParts) {
     this.#parts = parts;
@@ -85,7 +87,8 @@ export class Turns implements PoolListener {
    * @throws NEIRA_BUSY, NEIRA_DEADLINE, NEIRA_STORE_CONFLICT, NEIRA_DISK_FULL, …: nothing was kept.
    */
   deliver(serving: Serving, event: IncomingEvent): Promise<TurnResult> {
-    return this.#queue.add(serving, event);
+    const stopped = this.#whyStopped(serving);
+    return stopped ? Promise.reject(stopped) : this.#queue.add(serving, event);
   }
 
   /** Waits until every turn that was accepted has settled. */
@@ -114,7 +117,7 @@ export class Turns implements PoolListener {
 
   #conflict(task: Task): void {
     task.conflicts++;
-    if (task.conflicts <= MAX_CONFLICTS) this.#queue.rerun(task, task.conflicts === MAX_CONFLICTS);
+    if (task.conflicts <= MAX_CONFLICTS) this.#rerun(task, task.conflicts === MAX_CONFLICTS);
     else this.#queue.reject(task, new NeiraError('NEIRA_STORE_CONFLICT', { attempts: task.conflicts }));
   }
 
@@ -138,12 +141,20 @@ export class Turns implements PoolListener {
   async #recover({ storeCell, blamed, attempts, reason }: LostCell): Promise<void> {
     await this.#parts.fence(storeCell);
     const guilty = this.#queue.byAttempt(blamed);
-    if (guilty) await this.#blame(guilty, reason);
+    if (guilty) {
+      this.#countKill(guilty.serving);
+      await this.#blame(guilty, reason);
+    }
     for (const attempt of attempts) {
       const task = this.#queue.byAttempt(attempt);
-      if (task && task !== guilty) this.#queue.rerun(task, false);
+      if (task && task !== guilty) this.#rerun(task, false);
     }
-    if (guilty) this.#countKill(guilty.serving.id);
+  }
+
+  #rerun(task: Task, alone: boolean): void {
+    const stopped = this.#whyStopped(task.serving);
+    if (stopped) this.#queue.reject(task, stopped);
+    else this.#queue.rerun(task, alone);
   }
 
   async #blame(task: Task, reason: string): Promise<void> {
@@ -181,16 +192,23 @@ export class Turns implements PoolListener {
     else this.#queue.reject(task, ack.conflict ? error : fromShape(ack.error));
   }
 
-  #countKill(plugin: string): void {
+  #whyStopped({ id, generation }: Serving): NeiraError | undefined {
+    const reason = this.#stopped.get(generation);
+    return reason === undefined ? undefined : new NeiraError('NEIRA_QUARANTINED', { plugin: id, reason });
+  }
+
+  #countKill({ id: plugin, generation }: Serving): void {
     const since = Date.now() - QUARANTINE_WINDOW_MS;
     const kills = [...(this.#kills.get(plugin) ?? []).filter((at) => at > since), Date.now()];
     this.#kills.set(plugin, kills);
     if (kills.length < QUARANTINE_KILLS) return;
     this.#kills.delete(plugin);
     const reason = `${QUARANTINE_KILLS} of its turns had to be ended with their cell`;
-    this.#parts.quarantine(plugin, reason);
-    // What it still had waiting would each end a cell more.
+    // What it has waiting, and what comes before the registry knows, would each end a cell more. When the
+    // plugin is mended or enabled again it serves as another generation.
+    this.#stopped.set(generation, reason);
     this.#queue.rejectWaiting(plugin, () => new NeiraError('NEIRA_QUARANTINED', { plugin, reason }));
+    this.#parts.quarantine(plugin, reason);
   }
 }
 

@@ -66,7 +66,8 @@ export interface StorageFunctions {
 
   /**
    * Up to `limit` entries (at most 1000, default 100) whose key starts with `prefix`, ordered by key,
-   * beginning after the key `after`. Needs `storage: [read]`.
+   * beginning after the key `after`. A page holds at most 1 MB, so it may be shorter than `limit`; an empty
+   * one is the end. Needs `storage: [read]`.
    */
   list(prefix: string, after?: string, limit?: number): Entry[];
 

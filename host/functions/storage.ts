@@ -34,7 +34,8 @@ export const storageFunctions: Readonly<Record<string, HostFunction>> = {
     if (expected !== undefined) {
       const found = turn.get(name);
       const holds = expected === 0 ? found === undefined : found?.version === expected;
-      if (!holds) throw turn.refusal('NEIRA_VERSION_MISMATCH', { key: name, expected, actual: found?.version ?? 0 });
+      if (!holds)
+        throw turn.refusal('NEIRA_VERSION_MISMATCH', { key: name, expected, actual: found?.version ?? 0 });
     }
     turn.set(name, text);
     return undefined;

@@ -55,6 +55,7 @@ export interface HttpServer {
 const DEFAULTS = { headersTimeoutMs: 10_000, requestTimeoutMs: 60_000, closeTimeoutMs: 10_000 };
 const CONNECTIONS_CHECK_MS = 1_000;
 const KEEP_ALIVE_MS = 30_000;
+const IDLE_SWEEP_MS = 25;
 const MAX_PARAMETER_CHARS = 1_000;
 
 /**
@@ -130,10 +131,13 @@ export async function createServer({ api, log, settings }: ServerOptions): Promi
 async function closeGently(app: FastifyInstance, timeoutMs: number): Promise<void> {
   const server = app.server as Server;
   const cut = setTimeout(() => server.closeAllConnections(), timeoutMs);
+  // A connection whose call was in progress is idle only after its answer.
+  const sweep = setInterval(() => server.closeIdleConnections(), IDLE_SWEEP_MS);
   try {
     await app.close();
   } finally {
     clearTimeout(cut);
+    clearInterval(sweep);
   }
 }
 

@@ -6,6 +6,9 @@
  */
 import type { Logger } from '../log.ts';
 
+/** The ports of this host; a manifest that asks for another is refused. */
+export const PORT_NAMES: readonly string[] = ['console'];
+
 export interface PortSend {
   readonly id: string;
   readonly port: string;

@@ -1,6 +1,7 @@
 import manifestSchema from '../../abi/manifest/v1/schema.json' with { type: 'json' };
 import type { GateRequirement, LocalText } from '../../gates/gates.ts';
 import { isNeiraError, NeiraError } from '../errors.ts';
+import { PORT_NAMES } from '../ports/ports.ts';
 import { compilePluginSchema, compileSchema, isRecord, type Problem, parseYaml, summary } from '../schema.ts';
 import { normaliseEntry } from './entry.ts';
 import { describesObject, expandParamsSchema } from './params-schema.ts';
@@ -126,6 +127,7 @@ export function parseManifest(source: string | object, options: ManifestOptions 
   if (problems.length > 0) throw invalid(problems);
   // The schema was checked, so the shape is the input's.
   const manifest = normalise(raw as ManifestInput, problems, options);
+  problems.push(...unknownPorts(manifest));
   if (problems.length > 0) throw invalid(problems);
   return manifest;
 }
@@ -325,6 +327,20 @@ function hints(raw: unknown): Problem[] {
   return [
     { path: 'kind', message: 'must be script or wasm; a program of its own joins over HTTP or the bus' },
   ];
+}
+
+/** A port that is not there would take messages and send them nowhere. */
+function unknownPorts({ permissions }: Manifest): Problem[] {
+  return permissions.io.ports.flatMap((port, index) =>
+    PORT_NAMES.includes(port)
+      ? []
+      : [
+          {
+            path: `permissions.io.ports[${index}]`,
+            message: `is no port of this host; there is ${PORT_NAMES.join(', ')}`,
+          },
+        ],
+  );
 }
 
 function notYet(raw: unknown): Problem[] {

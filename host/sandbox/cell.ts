@@ -4,6 +4,8 @@
  * What makes it a cell of Neira – the host functions and the store's reader – is handed in by its
  * composition root (host/cell-main.ts); this file knows only sandboxes.
  */
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import type { MessagePort } from 'node:worker_threads';
 import { type ErrorShape, toShape } from '../errors.ts';
 import { failureOf, type GuestFailure } from './failure.ts';
@@ -59,6 +61,11 @@ const BOOT_WALL_MS = 5000;
 /** Between the soft limit, which leaves a stack trace, and the hard one. */
 const HARD_FUEL_MARGIN = 1.25;
 const MB = 1024 * 1024;
+/**
+ * Guest memory that is dropped goes when V8 next collects, and V8 sees little reason to: the objects that hold
+ * it are small, and the spare allocates nothing between boots. So a cell that dropped this much asks for it.
+ */
+const COLLECT_AFTER_BYTES = 128 * MB;
 
 export class Cell {
   readonly #parts: CellParts;
@@ -66,6 +73,7 @@ export class Cell {
   /** In order of last use. */
   readonly #instances = new Map<number, Instance>();
   #finished: string[] = [];
+  #droppedBytes = 0;
 
   constructor(parts: CellParts) {
     this.#parts = parts;
@@ -81,7 +89,7 @@ export class Cell {
         break;
       case 'unload':
         this.#programs.delete(message.generation);
-        this.#instances.delete(message.generation);
+        this.#drop(message.generation);
         break;
       case 'deliveries':
         for (const delivery of JSON.parse(message.batch) as Delivery[]) this.#deliver(delivery);
@@ -95,6 +103,16 @@ export class Cell {
         this.#parts.records.close();
         break;
     }
+    // After the answers are out: it takes some milliseconds.
+    if (this.#droppedBytes > COLLECT_AFTER_BYTES) {
+      this.#droppedBytes = 0;
+      collectGarbage();
+    }
+  }
+
+  #drop(generation: number): void {
+    this.#droppedBytes += this.#instances.get(generation)?.memoryBytes ?? 0;
+    this.#instances.delete(generation);
   }
 
   #setPolicy(generation: number, policy: unknown): void {
@@ -145,7 +163,7 @@ export class Cell {
       this.#recycle(program, instance);
       return { settled: settle(result, program), fuel };
     } catch (error) {
-      this.#instances.delete(program.generation);
+      this.#drop(program.generation);
       return {
         settled: { status: 'failed', error: failureOf({ kind: 'refused', error }, program) },
         fuel: 0,
@@ -160,13 +178,12 @@ export class Cell {
       this.#instances.get(generation) ?? Instance.restore(program.image, this.#parts.guestCode.polyfills);
     this.#instances.delete(generation);
     this.#instances.set(generation, instance);
-    if (this.#instances.size > MAX_INSTANCES) this.#instances.delete(this.#instances.keys().next().value!);
+    if (this.#instances.size > MAX_INSTANCES) this.#drop(this.#instances.keys().next().value!);
     return instance;
   }
 
   #recycle(program: Program, instance: Instance): void {
-    if (instance.memoryBytes > program.image.memoryBytes + KEEP_GROWTH_BYTES)
-      this.#instances.delete(program.generation);
+    if (instance.memoryBytes > program.image.memoryBytes + KEEP_GROWTH_BYTES) this.#drop(program.generation);
     else instance.reset();
   }
 
@@ -189,9 +206,12 @@ export class Cell {
         observed: session.finish(),
         bootMs: performance.now() - started,
       };
+      // What it touched; the cells that serve restore their own from the image.
+      this.#droppedBytes += instance.image.pages.byteLength;
       this.#tell({ type: 'booted', id, reply });
     } catch (error) {
       session.finish();
+      this.#droppedBytes += spec.limits.memoryMb * MB;
       this.#tell({ type: 'boot-failed', id, error: bootFailure(error, spec) });
     } finally {
       Atomics.store(slot, SLOT_ATTEMPT, 0);
@@ -231,6 +251,16 @@ function whyNotReply(reply: unknown): string | undefined {
     (action) => typeof action !== 'object' || action === null || Array.isArray(action),
   );
   return odd < 0 ? undefined : `\`actions[${odd}]\` is not an object`;
+}
+
+let collector: (() => void) | undefined;
+
+function collectGarbage(): void {
+  if (!collector) {
+    setFlagsFromString('--expose-gc');
+    collector = runInNewContext('gc') as () => void;
+  }
+  collector();
 }
 
 function bootBudget(startedMs: number): Budget {

@@ -22,6 +22,8 @@ export interface StoreOptions {
 export interface StoreProblem {
   readonly what: string;
   readonly reason: string;
+  /** Nothing can be committed any more: the process has to start anew. */
+  readonly fatal?: true;
 }
 
 export interface Store extends StoreReads, AsyncDisposable {
@@ -171,7 +173,7 @@ function connect(
     if (state === 'closed' || state === 'lost') return;
     state = 'lost';
     lostBecause = new NeiraError('NEIRA_STORE_FAILED', { reason });
-    report({ what: 'the writer of the store was lost', reason });
+    report({ what: 'the writer of the store was lost', reason, fatal: true });
     finish(lostBecause);
   }
 

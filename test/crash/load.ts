@@ -5,10 +5,10 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect } from 'vitest';
-import { databasePath } from '../../../host/store/database.ts';
-import { createKvReader } from '../../../host/store/reader.ts';
-import { verifyJournal } from '../../../host/store/verify-journal.ts';
-import { type SpawnedHost, spawnHost, type TestHost } from '../../kit/boot-host.ts';
+import { databasePath } from '../../host/store/database.ts';
+import { createKvReader } from '../../host/store/reader.ts';
+import { verifyJournal } from '../../host/store/verify-journal.ts';
+import { type SpawnedHost, spawnHost, type TestHost } from '../kit/boot-host.ts';
 
 export const GATES = ['runtime_scripting', 'ui_tools_registry', 'annotations_pencil'] as const;
 const KEYS = 5;

@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { FAULT_POINTS } from '../../../host/store/fault.ts';
-import { seededRandom } from '../../../host/store/test-store.ts';
-import { spawnHost } from '../../kit/boot-host.ts';
+import { FAULT_POINTS } from '../../host/store/fault.ts';
+import { seededRandom } from '../../host/store/test-store.ts';
+import { spawnHost } from '../kit/boot-host.ts';
 import { consoleLines, GATES, Load, loadUntilGone, prepareHome, verify, verifySends } from './load.ts';
 
 const TEST_MS = 60_000;

@@ -1,12 +1,12 @@
 import { afterEach, expect, test, vi } from 'vitest';
-import type { Store } from '../../../host/store/store.ts';
-import { bootHost, type TestHost } from '../../kit/boot-host.ts';
+import type { Store } from '../../host/store/store.ts';
+import { bootHost, type TestHost } from '../kit/boot-host.ts';
 import { GATES, installPlugins, Load, verify } from './load.ts';
 
 /** The store of the host under test: only there can a disk be made full without a disk of its own. */
 let store: Store | undefined;
 
-vi.mock(import('../../../host/store/store.ts'), async (original) => {
+vi.mock(import('../../host/store/store.ts'), async (original) => {
   const real = await original();
   return {
     ...real,

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { spawnHost } from '../../kit/boot-host.ts';
+import { spawnHost } from '../kit/boot-host.ts';
 import { consoleLines, Load, loadUntilGone, prepareHome, verify, verifySends } from './load.ts';
 
 const env = { NEIRA_CELLS: '2', NEIRA_DURABILITY: 'power' };
@@ -71,7 +71,7 @@ test('the lock of a process that was killed is free at once', async () => {
 });
 
 async function runMain(home: string): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  const main = path.join(import.meta.dirname, '../../../host/main.ts');
+  const main = path.join(import.meta.dirname, '../../host/main.ts');
   const child = spawn(process.execPath, [main], {
     env: { ...process.env, NEIRA_HOME: home, NEIRA_PORT: '0' },
     stdio: ['ignore', 'pipe', 'pipe'],
