@@ -2,7 +2,7 @@
  * Tokens: who calls, and with which scope. Only hashes are stored; comparing takes the same time whatever
  * was sent (contract, HTTP).
  */
-import { createHash, randomBytes, randomUUID, timingSafeEqual } from 'node:crypto';
+import { hash, randomBytes, randomUUID, timingSafeEqual } from 'node:crypto';
 import { chmodSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { SCOPES, type Scope } from '../../gates/gates.ts';
@@ -62,10 +62,10 @@ export class Tokens {
   }
 
   authenticate(token: string): Caller | undefined {
-    const hash = createHash('sha256').update(token).digest();
+    const digest = hash('sha256', token, 'buffer');
     let found: Known | undefined;
     // Every known token is compared, so that time tells nothing.
-    for (const each of [this.#admin, ...this.#known]) if (timingSafeEqual(each.hash, hash)) found = each;
+    for (const each of [this.#admin, ...this.#known]) if (timingSafeEqual(each.hash, digest)) found = each;
     return found && isValid(found.row) ? found.caller : undefined;
   }
 
@@ -141,7 +141,7 @@ function view(row: TokenRow): TokenView {
 }
 
 function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
+  return hash('sha256', text);
 }
 
 function newSecret(): string {

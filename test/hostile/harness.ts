@@ -80,7 +80,19 @@ export class Arena {
   readonly #traffic: Promise<void>;
 
   static async open(): Promise<Arena> {
-    const host = await spawnHost({ gates: SCRIPT_GATES, env: { NEIRA_CELLS: '1' } });
+    const host = await spawnHost({ env: { NEIRA_CELLS: '1' } });
+    try {
+      await host.open(...SCRIPT_GATES);
+      await Arena.#settleNeighbour(host);
+      return new Arena(host);
+    } catch (error) {
+      // A host that nobody holds on to would outlive the tests.
+      await host.kill();
+      throw error;
+    }
+  }
+
+  static async #settleNeighbour(host: SpawnedHost): Promise<void> {
     const registered = await host.script(
       {
         id: 'good.neighbour',
@@ -91,7 +103,6 @@ export class Arena {
       NEIGHBOUR,
     );
     expect(registered.status).toBe(201);
-    return new Arena(host);
   }
 
   private constructor(host: SpawnedHost) {

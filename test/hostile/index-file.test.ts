@@ -22,10 +22,14 @@ const file = () => path.join(home, 'plugins', 'index.json');
 
 beforeAll(async () => {
   home = mkdtempSync(path.join(tmpdir(), 'neira-hostile-'));
-  const host = await spawnHost({ home, gates: SCRIPT_GATES });
-  const ui = { buttons: [{ id: 'good', title: 'Good', event: 'good.event' }] };
-  expect(await host.script({ id: 'good', ui }, SOURCE)).toMatchObject({ status: 201 });
-  await host.close();
+  const host = await spawnHost({ home });
+  try {
+    await host.open(...SCRIPT_GATES);
+    const ui = { buttons: [{ id: 'good', title: 'Good', event: 'good.event' }] };
+    expect(await host.script({ id: 'good', ui }, SOURCE)).toMatchObject({ status: 201 });
+  } finally {
+    await host.close();
+  }
   right = readFileSync(file(), 'utf8');
 });
 afterAll(() => rmSync(home, { recursive: true, force: true }));

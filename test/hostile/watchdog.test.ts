@@ -29,16 +29,18 @@ beforeEach(async () => {
   // The one thing that differs from the product: the file that a cell thread starts with.
   const open = CellPool.open.bind(CellPool);
   const entry = new URL('./stuck-cell.ts', import.meta.url);
-  vi.spyOn(CellPool, 'open').mockImplementation((options, listener) => open({ ...options, entry }, listener));
-  host = await bootHost({ gates: SCRIPT_GATES, env: { NEIRA_CELLS: '1' } });
+  const spy = vi.spyOn(CellPool, 'open');
+  spy.mockImplementation((options, listener) => open({ ...options, entry }, listener));
+  try {
+    host = await bootHost({ gates: SCRIPT_GATES, env: { NEIRA_CELLS: '1' } });
+  } finally {
+    spy.mockRestore();
+  }
   await register('good', GOOD);
   await register('faulty', FAULTY);
 });
 
-afterEach(async () => {
-  await host.close();
-  vi.restoreAllMocks();
-});
+afterEach(() => host?.close());
 
 describe('a cell that had to be ended (HOST-06, X-26)', () => {
   test.each(['hang', 'exit', 'heap'])(

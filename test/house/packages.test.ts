@@ -16,7 +16,7 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
   '@ungap/structured-clone': ['host/sandbox/'],
   'queue-microtask': ['host/sandbox/'],
   'core-js': ['host/sandbox/'],
-  'fast-text-encoding': ['host/sandbox/'],
+  '@kayahr/text-encoding': ['host/sandbox/'],
   '@jridgewell/trace-mapping': ['host/sandbox/'],
   binaryen: ['host/sandbox/quickjs/build-engine.ts'],
   pino: ['host/log.ts'],
