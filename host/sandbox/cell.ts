@@ -21,8 +21,9 @@ import {
   type ToCell,
 } from './messages.ts';
 import type { GuestCode } from './quickjs/guest-code.ts';
-import { BootError, type Budget, type HostCalls, Instance, type RunResult } from './quickjs/instance.ts';
+import { Instance } from './quickjs/instance.ts';
 import { FUEL_PER_MS, MAX_MEMORY_MB, STACK_AND_DATA_MB } from './quickjs/layout.ts';
+import { BootError, type Budget, type HostCalls, type RunResult } from './quickjs/run-result.ts';
 
 export type Settled =
   /** JSON array of the reply's actions. */

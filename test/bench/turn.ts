@@ -4,7 +4,8 @@
  */
 import vm from 'node:vm';
 import { guestCode } from '../../host/sandbox/quickjs/guest-code.ts';
-import { type HostCalls, Instance } from '../../host/sandbox/quickjs/instance.ts';
+import { Instance } from '../../host/sandbox/quickjs/instance.ts';
+import type { HostCalls } from '../../host/sandbox/quickjs/run-result.ts';
 import { FUEL_PER_MS } from '../../host/sandbox/quickjs/layout.ts';
 import {
   atLeast,

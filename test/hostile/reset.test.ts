@@ -8,13 +8,9 @@ import { expect, test } from 'vitest';
 import { isCardPage } from '../../host/sandbox/quickjs/engine.ts';
 import { guestCode } from '../../host/sandbox/quickjs/guest-code.ts';
 import type { Image } from '../../host/sandbox/quickjs/image.ts';
-import {
-  type Budget,
-  type HostCalls,
-  Instance,
-  type RunResult,
-} from '../../host/sandbox/quickjs/instance.ts';
+import { Instance } from '../../host/sandbox/quickjs/instance.ts';
 import { PAGE_BYTES } from '../../host/sandbox/quickjs/layout.ts';
+import type { Budget, HostCalls, RunResult } from '../../host/sandbox/quickjs/run-result.ts';
 
 const TURNS = 250;
 const ENOUGH_MS = 25_000;

@@ -1,0 +1,71 @@
+/** What goes into a run of guest code, and the ways in which it can end. */
+
+/** What a running guest may ask for; the functions behind it decide and refuse. */
+export interface HostCalls {
+  /** Answers `V<json>`, `U` or `E<json of a refusal>`. Throwing ends the turn. */
+  call(op: string, args: readonly string[]): string;
+  randomBytes(count: number): Uint8Array;
+  nowMs(): number;
+}
+
+export interface Budget {
+  /** Above this the guest is interrupted, with a stack that shows where. */
+  readonly softFuel: number;
+  /** Above this it is ended in the middle of whatever it does. */
+  readonly hardFuel: number;
+  /** Moment of `performance.now()` at which it is ended however little fuel it used. */
+  readonly wallDeadlineMs: number;
+  readonly maxOutputBytes: number;
+}
+
+export interface ThrownReport {
+  readonly name: string;
+  readonly message: string;
+  readonly stack: string;
+  /** When a host function refused and the plugin let it through: what the host had said, JSON. */
+  readonly refusal: string;
+}
+
+export type RunResult =
+  | { readonly kind: 'value'; readonly json: string | undefined }
+  | { readonly kind: 'thrown'; readonly report: ThrownReport }
+  /** Out of soft fuel (`cpu`), at the place the stack names. */
+  | { readonly kind: 'interrupted'; readonly stack: string }
+  /** Ended by hard fuel (`cpu`) or by the clock (`turn`). */
+  | { readonly kind: 'aborted'; readonly why: 'cpu' | 'turn' }
+  /** The promise can no longer settle. */
+  | { readonly kind: 'pending' }
+  | { readonly kind: 'output-too-large' }
+  | { readonly kind: 'refused'; readonly error: unknown }
+  | { readonly kind: 'fault'; readonly message: string };
+
+export type Failure = Exclude<RunResult, { kind: 'value' }>;
+
+export interface Polyfill {
+  readonly name: string;
+  readonly globals: readonly string[];
+  readonly code: string;
+}
+
+export interface BootSource {
+  readonly prelude: string;
+  /** Modules named `neira:host/*`, evaluated before the plugin so that it can import them. */
+  readonly modules: readonly { readonly name: string; readonly code: string }[];
+  /** Loaded when a global of theirs is first touched. */
+  readonly polyfills: readonly Polyfill[];
+  /** The plugin's bundle, an ES module. */
+  readonly code: string;
+  readonly name: string;
+}
+
+/** A boot failed inside the guest; `result` says how. */
+export class BootError extends Error {
+  readonly result: Failure;
+  readonly during: 'load' | 'prepare';
+
+  constructor(during: 'load' | 'prepare', result: Failure) {
+    super(`boot failed during ${during}: ${result.kind}`);
+    this.during = during;
+    this.result = result;
+  }
+}
