@@ -32,7 +32,7 @@ export function isNeiraError(error: unknown): error is NeiraError {
     typeof error === 'object' &&
     error !== null &&
     typeof (error as { code?: unknown }).code === 'string' &&
-    (error as { code: string }).code in ERRORS
+    Object.hasOwn(ERRORS, (error as { code: string }).code)
   );
 }
 

@@ -112,7 +112,12 @@ export async function spawnHost(options: HostOptions = {}): Promise<SpawnedHost>
       await exited;
     },
   };
-  await spawned.open(...(options.gates ?? []));
+  try {
+    await spawned.open(...(options.gates ?? []));
+  } catch (error) {
+    await spawned.kill();
+    throw error;
+  }
   return spawned;
 }
 
