@@ -1,4 +1,5 @@
 import { Argument, type Command } from 'commander';
+import { NeiraError } from '../errors.ts';
 import type { Client } from './client.ts';
 import { run, type Session } from './command.ts';
 import { type Output, plain, tint, titleOf } from './output.ts';
@@ -12,6 +13,15 @@ interface Gate {
   readonly stage: Stage;
   readonly requires: readonly { readonly gate: string; readonly stage: Stage; readonly met: boolean }[];
   readonly opens: unknown;
+  readonly since: string;
+  readonly phrases: Readonly<Record<string, readonly string[]>>;
+  readonly signals: readonly {
+    readonly stage: Stage;
+    readonly name: string;
+    readonly value: number | null;
+    readonly target: string;
+    readonly met: boolean | null;
+  }[];
 }
 
 export function addGate(program: Command): void {
@@ -21,6 +31,11 @@ export function addGate(program: Command): void {
     .description('list gates, set one, or open one by a phrase')
     .action(run(openByPhrase));
   gate.command('list').description('every gate').action(run(list));
+  gate
+    .command('show')
+    .argument('<id>')
+    .description('one gate: what it needs and opens, the phrases for it, and what speaks for promoting it')
+    .action(run(show));
   gate
     .command('set')
     .argument('<id>')
@@ -40,6 +55,30 @@ async function list({ out, host }: Session): Promise<void> {
   );
 }
 
+async function show({ out, host }: Session, id: string): Promise<void> {
+  const { gates } = await (await host()).get<{ gates: (Gate & { aliases: readonly string[] })[] }>(
+    '/api/neira/gates',
+  );
+  const gate = gates.find((each) => each.id === id || each.aliases.includes(id));
+  if (!gate) throw new NeiraError('NEIRA_NOT_FOUND', { what: 'gate', id });
+  out.result(gate, () => {
+    out.line(`${gate.id} is ${toned(gate.stage)} since ${gate.since}.`);
+    out.line(titleOf(gate.opens));
+    if (gate.requires.length > 0) out.line(`Requires: ${requirements(gate)}`);
+    for (const phrases of Object.values(gate.phrases)) out.line(`Phrases: ${phrases.map(plain).join(' · ')}`);
+    out.table(
+      ['speaks for', 'signal', 'measured', 'wanted', 'met'],
+      gate.signals.map(({ stage, name, value, target, met }) => [
+        stage,
+        plain(name),
+        value === null ? '' : String(value),
+        plain(target),
+        met === null ? 'a person says' : met ? tint('good', 'yes') : 'not yet',
+      ]),
+    );
+  });
+}
+
 async function set(
   { out, host }: Session,
   id: string,
@@ -51,7 +90,7 @@ async function set(
 
 /** Says which gate it is, what it opens and what it needs; then opens it. What is open already stays as it is. */
 async function openByPhrase(session: Session, words: readonly string[]): Promise<void> {
-  if (words.length === 0) session.usage('give a phrase, or one of the commands `list` and `set`');
+  if (words.length === 0) session.usage('give a phrase, or one of the commands `list`, `show` and `set`');
   const phrase = words.join(' ');
   const { out } = session;
   const host = await session.host();

@@ -98,6 +98,12 @@ test('status, gates and mode, from the embryo on', async () => {
     'ui_tools_registry',
   );
   await refused('NEIRA_NOT_FOUND', 'gate', 'set', 'no_such_gate', 'experimental');
+  // HOST-47: what speaks for promoting it, as far as the host can measure; HOST-43: the phrases.
+  const shown = await done('gate', 'show', 'annotations_pencil');
+  for (const part of ['открой карандаш', 'open the pencil', 'turns', 'failures_percent', 'days']) {
+    expect(shown).toContain(part);
+  }
+  await refused('NEIRA_NOT_FOUND', 'gate', 'show', 'no_such_gate');
   expect(await done('gate', 'set', 'runtime_scripting', 'experimental')).toBe(
     'runtime_scripting is experimental.\n',
   );
