@@ -53,7 +53,7 @@ test(
       const doomed = await spawnHost({ home, env });
       const afterMs = 20 + random(350);
       expect(
-        await loadUntilGone(doomed, load, { signal: 'SIGKILL', afterMs }),
+        await loadUntilGone(doomed, load, { signal: 'SIGKILL', after: { ms: afterMs } }),
         `round ${round}, ${afterMs} ms`,
       ).toBe('SIGKILL');
       const host = await spawnHost({ home, env });

@@ -310,16 +310,27 @@ async function ndjson(host: TestHost, where: string): Promise<Line[]> {
     .map((line) => JSON.parse(line) as Line);
 }
 
+const LOOK_MS = 5;
+
 /** A host under load that ends by itself or by `signal`; answers how, once it is gone. */
 export async function loadUntilGone(
   host: SpawnedHost,
   load: Load,
-  end?: { readonly signal: NodeJS.Signals; readonly afterMs: number },
+  end?: {
+    readonly signal: NodeJS.Signals;
+    readonly after: { readonly ms?: number; readonly answers?: number };
+  },
 ): Promise<number | string> {
-  const timer = end && setTimeout(() => host.process.kill(end.signal), end.afterMs);
+  const { ms = 0, answers = 0 } = end?.after ?? {};
+  const begun = performance.now();
+  const timer = setInterval(() => {
+    if (!end || load.acknowledged < answers || performance.now() - begun < ms) return;
+    clearInterval(timer);
+    host.process.kill(end.signal);
+  }, LOOK_MS);
   await load.run(host, host.exited);
   const how = await host.exited;
-  clearTimeout(timer);
+  clearInterval(timer);
   load.logs.push(host.log());
   return how;
 }

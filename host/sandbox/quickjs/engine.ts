@@ -141,7 +141,8 @@ export class Guest {
   mark(offset: number, length: number): void {
     const first = Math.floor(offset / PAGE_BYTES);
     const last = Math.floor((offset + Math.max(length, 1) - 1) / PAGE_BYTES);
-    this.bytes.fill(1, CARD_TABLE + first, CARD_TABLE + last + 1);
+    const bytes = this.bytes;
+    for (let page = first; page <= last; page++) bytes[CARD_TABLE + page] = 1;
   }
 
   /** Writes `text` and a NUL at `offset`; answers the bytes written without the NUL, or -1 when it does not fit. */
