@@ -110,17 +110,24 @@ function saveRecord(
   return JSON.stringify(id);
 }
 
-/** Every string inside `value`, for full-text search. */
+/** Every string inside `value`, for full-text search; as much of it as search keeps. */
 function textsIn(value: unknown): string {
   const found: string[] = [];
   let length = 0;
-  JSON.stringify(value, (_key, part: unknown) => {
-    if (typeof part === 'string' && length < MAX_SEARCH_TEXT) {
+  const open: unknown[] = [value];
+  while (open.length > 0 && length < MAX_SEARCH_TEXT) {
+    const part = open.pop();
+    if (typeof part === 'string') {
       found.push(part);
-      length += part.length;
+      length += part.length + 1;
+    } else if (typeof part === 'object' && part !== null) {
+      const parts = Array.isArray(part) ? part : Object.values(part);
+      // What lies first is found first.
+      for (let index = parts.length - 1; index >= 0; index--) {
+        if (typeof parts[index] !== 'number') open.push(parts[index]);
+      }
     }
-    return part;
-  });
+  }
   return found.join(' ');
 }
 
