@@ -2,7 +2,7 @@
  * A UI event on its way in: checked, sealed, decided, and run – or recorded, while a gate is locked.
  * It is tried once: envelope, effects and reply are one commit (contract, "UI events").
  */
-import { createHash, randomUUID } from 'node:crypto';
+import { createHash, randomUUIDv7 } from 'node:crypto';
 import type { Decision, GateView } from '../../gates/decide.ts';
 import type { Mode } from '../../gates/gates.ts';
 import { DEFAULT_TENANT, sealEnvelope } from '../bus/envelope.ts';
@@ -73,7 +73,8 @@ export class UiEvents {
   }
 
   #seal(caller: Caller, body: UiEventBody, options: UiEventOptions, found: Found): IncomingEvent {
-    const eventId = randomUUID();
+    // Rises with time, so that the store appends to its index instead of writing all over it.
+    const eventId = randomUUIDv7();
     const nowMs = Date.now();
     const payload = { tool_id: body.tool_id, params: body.params, context: body.context };
     const payloadJson = JSON.stringify(payload);

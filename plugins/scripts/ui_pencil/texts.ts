@@ -61,6 +61,7 @@ function languageOf({ payload, headers }: Envelope): Language | undefined {
 
 /** The known language of the highest weight in `ru-RU,ru;q=0.9,en;q=0.8`. */
 function preferred(header: string): Language | undefined {
+  if (header === '') return undefined;
   let best: { language: Language; weight: number } | undefined;
   for (const part of header.split(',')) {
     const [tag = '', quality = ''] = part.split(';');
@@ -77,6 +78,8 @@ function known(tag: string): Language | undefined {
 }
 
 function fill(text: string, details: Record<string, number>): string {
+  // Most texts have no place to fill, and looking for one costs more than the rest.
+  if (!text.includes('{')) return text;
   return text.replace(/\{(\w+)\}/g, (whole, name: string) =>
     details[name] === undefined ? whole : String(details[name]),
   );
