@@ -5,9 +5,44 @@
  * number of deliveries; the places are given to plugins in turn, and a plugin whose turns are long gets
  * one place at a time, so that its neighbours never wait behind a queue of it.
  */
+import type { Question } from '../gates/decide.ts';
+import type { Mode, Scope } from '../gates/gates.ts';
 import { NeiraError } from './errors.ts';
-import type { IncomingEvent, Serving, TurnResult } from './turn.ts';
-import type { TurnDelivery } from './turn-context.ts';
+import type { TurnOutcome, TurnRecord } from './store/records.ts';
+import type { PluginPolicy, TurnDelivery } from './turn-context.ts';
+
+/** A plugin as turns need it. */
+export interface Serving {
+  readonly id: string;
+  readonly state: Extract<Question, { about: 'delivery' }>['plugin'];
+  readonly generation: number;
+  readonly policy: PluginPolicy;
+  /** Cells that its turns may be spread over. */
+  readonly concurrency: number;
+  /** Whether it was granted anything that changes or sends something. */
+  readonly writes: boolean;
+}
+
+export interface IncomingEvent {
+  readonly eventId: string;
+  readonly subject: string;
+  readonly correlationId: string;
+  readonly tenant: string;
+  readonly envelope: string;
+  /** Deliveries of one key run in order; undefined promises no order. */
+  readonly key: string | undefined;
+  readonly caller: Scope | 'host';
+  readonly mode: Mode;
+  readonly dryRun: boolean;
+  readonly deadlineAtMs: number;
+  readonly idempotency?: { readonly key: string; readonly digest: string };
+}
+
+export type TurnResult =
+  | { readonly kind: 'committed'; readonly outcome: TurnOutcome }
+  /** The client's idempotency key was used before: the stored reply, JSON. */
+  | { readonly kind: 'replayed'; readonly reply: string }
+  | { readonly kind: 'dry'; readonly record: TurnRecord };
 
 export interface Task {
   readonly serving: Serving;

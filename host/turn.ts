@@ -7,45 +7,13 @@
  * the writer committed, with a dry run that went nowhere, or with an error and nothing kept.
  */
 import { type Decision, decide, type Question } from '../gates/decide.ts';
-import type { Mode, Scope } from '../gates/gates.ts';
 import { type ErrorCode, fromShape, NeiraError } from './errors.ts';
 import type { LostCell, PoolListener } from './sandbox/pool.ts';
-import type { Ack, TurnOutcome, TurnRecord } from './store/records.ts';
-import type { PluginPolicy, TurnDelivery } from './turn-context.ts';
-import { type Task, TurnQueue } from './turn-queue.ts';
+import type { Ack, TurnRecord } from './store/records.ts';
+import type { TurnDelivery } from './turn-context.ts';
+import { type IncomingEvent, type Serving, type Task, TurnQueue, type TurnResult } from './turn-queue.ts';
 
-/** A plugin as turns need it. */
-export interface Serving {
-  readonly id: string;
-  readonly state: Extract<Question, { about: 'delivery' }>['plugin'];
-  readonly generation: number;
-  readonly policy: PluginPolicy;
-  /** Cells that its turns may be spread over. */
-  readonly concurrency: number;
-  /** Whether it was granted anything that changes or sends something. */
-  readonly writes: boolean;
-}
-
-export interface IncomingEvent {
-  readonly eventId: string;
-  readonly subject: string;
-  readonly correlationId: string;
-  readonly tenant: string;
-  readonly envelope: string;
-  /** Deliveries of one key run in order; undefined promises no order. */
-  readonly key: string | undefined;
-  readonly caller: Scope | 'host';
-  readonly mode: Mode;
-  readonly dryRun: boolean;
-  readonly deadlineAtMs: number;
-  readonly idempotency?: { readonly key: string; readonly digest: string };
-}
-
-export type TurnResult =
-  | { readonly kind: 'committed'; readonly outcome: TurnOutcome }
-  /** The client's idempotency key was used before: the stored reply, JSON. */
-  | { readonly kind: 'replayed'; readonly reply: string }
-  | { readonly kind: 'dry'; readonly record: TurnRecord };
+export type { IncomingEvent, Serving, TurnResult } from './turn-queue.ts';
 
 /** What turns need of sandbox and store; the composition root connects them. */
 export interface TurnParts {
