@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { logKey, type PluginPolicy, type StateEntry, type StateReader, TurnContext } from './turn-context.ts';
+import { logKey } from './store/kv.ts';
+import { type PluginPolicy, type StateEntry, type StateReader, TurnContext } from './turn-context.ts';
 import { TurnRandom } from './turn-random.ts';
 
 const LIMITS = {

@@ -9,6 +9,7 @@ import { decide, type GateView } from '../gates/decide.ts';
 import type { Mode, Scope } from '../gates/gates.ts';
 import { type ErrorCode, NeiraError } from './errors.ts';
 import type { Delivery } from './sandbox/messages.ts';
+import { logKey } from './store/kv.ts';
 import type { Effect, KeyRead, LogLine, RangeRead, Reads } from './store/records.ts';
 import type { TurnRandom } from './turn-random.ts';
 
@@ -82,7 +83,6 @@ export interface CellRoot {
 
 /** What one turn may stage at all, so that a plugin cannot fill the host's memory with what it will write. */
 const MAX_STAGED_BYTES = 8 * 1024 * 1024;
-const LOG_NUMBER_DIGITS = 16;
 /** The version of what the turn itself staged: the commit gives it another. */
 const STAGED_VERSION = 0;
 /** Beside their budget in bytes: empty lines cost rows all the same. */
@@ -329,10 +329,6 @@ export class TurnContext {
     }
     return last;
   }
-}
-
-export function logKey(log: string, number: number): string {
-  return `${log}/${String(number).padStart(LOG_NUMBER_DIGITS, '0')}`;
 }
 
 /** The number of an entry of `log`; undefined for any other key. */

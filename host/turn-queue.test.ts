@@ -22,7 +22,8 @@ class Bench {
   add(plugin: string, changes: Partial<IncomingEvent & Pick<Serving, 'generation' | 'concurrency'>> = {}) {
     const { generation = 1, concurrency = 4, ...event } = changes;
     const eventId = `e${++this.#events}`;
-    const serving = { id: plugin, generation, concurrency } as Serving;
+    const policy = { limits: { cpuMs: 1 } };
+    const serving = { id: plugin, generation, concurrency, policy } as Serving;
     return this.queue.add(serving, {
       eventId,
       envelope: eventId,

@@ -280,7 +280,7 @@ export class TurnQueue {
     if (!task) return false;
     if (task.alone ? lane.inFlight > 0 : this.#aloneIsRunning(lane)) return false;
     if (lane.averageMs > SLOW_MS && lane.inFlight > 0) return false;
-    if (lane.inFlight * (task.serving.policy?.limits.cpuMs ?? 0) >= MAX_INSIDE_CPU_MS) return false;
+    if (lane.inFlight * task.serving.policy.limits.cpuMs >= MAX_INSIDE_CPU_MS) return false;
     const cell = this.#cellOf(task);
     if (this.#cells[cell]!.inFlight >= CELL_WINDOW) return false;
     lane.ready.shift();
