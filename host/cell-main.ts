@@ -2,14 +2,24 @@
  * Composition root of a cell thread: joins the sandbox, the host functions and a reader of the store.
  */
 import { parentPort, workerData } from 'node:worker_threads';
+import { type Envelope, parseEnvelope } from './bus/envelope.ts';
 import { callHostFunction } from './functions/table.ts';
 import { type BootSession, Cell, type TurnSession } from './sandbox/cell.ts';
 import type { BootSpec, CellData, Delivery, Program, ToCell } from './sandbox/messages.ts';
 import { engineModule } from './sandbox/quickjs/engine.ts';
+import type { DeliveryRef } from './store/bus-records.ts';
 import { createKvReader } from './store/reader.ts';
 import type { TurnRecord } from './store/records.ts';
-import { type CellRoot, type PluginPolicy, TurnContext, type TurnDelivery } from './turn-context.ts';
+import {
+  type CellRoot,
+  type MailboxDelivery,
+  type PluginPolicy,
+  TurnContext,
+  type TurnDelivery,
+  type TurnOrigin,
+} from './turn-context.ts';
 import { TurnRandom } from './turn-random.ts';
+import { afterFailure } from './turn-retry.ts';
 
 /** Top-level code and `prepare()` see this moment: an image does not depend on when it was built. */
 const BOOT_TIME_MS = Date.UTC(2000, 0, 1);
@@ -22,10 +32,31 @@ const reader = createKvReader(databasePath);
 
 function openTurn(program: Program, delivery: Delivery): TurnSession {
   const policy = program.policy as PluginPolicy;
-  const { turnId, eventId, correlationId, tenant, caller, mode, ...rest } = delivery as TurnDelivery;
+  const { turnId, deliveryId, eventId, envelope, caller, mode, mailbox, ...rest } = delivery as TurnDelivery;
   const startedAtMs = Date.now();
-  const random = new TurnRandom(secret, turnId);
-  const origin = { turnId, eventId, correlationId, tenant, caller, mode, dryRun: rest.dryRun, startedAtMs };
+  const random = new TurnRandom(secret, deliveryId);
+  // Read only when the turn publishes: most that matters of an event is known without it.
+  let cause: Envelope | undefined;
+  const parsed = () => {
+    cause ??= parseEnvelope(envelope);
+    return cause;
+  };
+  const origin: TurnOrigin = {
+    turnId,
+    eventId,
+    get correlationId() {
+      return parsed().correlation_id;
+    },
+    get tenant() {
+      return parsed().tenant;
+    },
+    caller,
+    mode,
+    dryRun: rest.dryRun,
+    startedAtMs,
+    attempts: mailbox?.attempts ?? 0,
+    subscriptions: mailbox?.subscriptions ?? '[]',
+  };
   const turn = new TurnContext(policy, origin, reader, random);
   return {
     call: (op, args) => callHostFunction(turn, op, args),
@@ -40,10 +71,12 @@ function openTurn(program: Program, delivery: Delivery): TurnSession {
         version: policy.version,
         gate: policy.gate.id,
         eventId,
-        envelope: rest.envelope,
+        ...(!mailbox && { envelope }),
         subject: rest.subject,
+        caller,
+        ...(mailbox && { delivery: refOf(policy, mailbox) }),
         startedAtMs,
-        deadlineAtMs: rest.deadlineAtMs,
+        ...(rest.deadlineAtMs !== undefined && { deadlineAtMs: rest.deadlineAtMs }),
         reads: turn.reads,
         effects: settled.status === 'ok' ? turn.effects : [],
         outcome: settled,
@@ -58,6 +91,11 @@ function openTurn(program: Program, delivery: Delivery): TurnSession {
   };
 }
 
+function refOf(policy: PluginPolicy, mailbox: MailboxDelivery): DeliveryRef {
+  const { id, attempts } = mailbox;
+  return { id, attempts, afterFailure: afterFailure(policy.retry, mailbox) };
+}
+
 function openBoot(spec: BootSpec): BootSession {
   const policy = spec.policy as PluginPolicy;
   const random = new TurnRandom(secret, `boot:${policy.version}`);
@@ -70,6 +108,8 @@ function openBoot(spec: BootSpec): BootSession {
     mode: 'normal',
     dryRun: false,
     startedAtMs: BOOT_TIME_MS,
+    attempts: 0,
+    subscriptions: '[]',
   } as const;
   const turn = new TurnContext(policy, origin, reader, random);
   return {

@@ -241,11 +241,36 @@ export const ERRORS = {
     message: 'Plugin `{plugin}` would hold more than its {storageMb} MB of storage.',
     remedy: 'Delete what is not needed, or raise `limits.storage_mb` in the manifest.',
   },
+  NEIRA_TOO_MANY: {
+    status: 429,
+    blame: 'plugin',
+    message: 'The plugin `{plugin}` has as many {what} as it may: {max}.',
+    remedy: 'Take back those that are not needed any more.',
+  },
+  NEIRA_DELIVERY_EXPIRED: {
+    status: 504,
+    blame: 'host',
+    message: 'The delivery waited longer for `{plugin}` than its mailbox keeps it ({maxAgeMs} ms).',
+    remedy: 'See why the plugin does not run, then retry the dead letter.',
+  },
   NEIRA_UNKNOWN_EVENT: {
     status: 422,
     blame: 'plugin',
     message: 'The event `{event}` is not one that plugin `{plugin}` declares under `publishes`.',
     remedy: 'Name it under `publishes` in the manifest.',
+  },
+  NEIRA_EVENT_UNREGISTERED: {
+    status: 422,
+    blame: 'caller',
+    message: 'The event `{event}` is not in the event registry of this host.',
+    remedy:
+      'Lay its schema into `events/` of the plugin that introduces it; `neira events topics` lists what there is.',
+  },
+  NEIRA_EVENT_RESERVED: {
+    status: 403,
+    blame: 'caller',
+    message: 'The event `{event}` is of the namespace `{namespace}`, in which only the host publishes.',
+    remedy: 'Publish an event of another namespace.',
   },
   NEIRA_IMPORT_REFUSED: {
     status: 500,
@@ -266,6 +291,12 @@ export const ERRORS = {
     blame: 'host',
     message: 'The event was not done within {deadlineMs} ms; nothing of it was kept.',
     remedy: 'Send it again, with the same Idempotency-Key if it carried one.',
+  },
+  NEIRA_MAILBOX_FULL: {
+    status: 503,
+    blame: 'host',
+    message: 'The mailbox of `{plugin}` is full: {max} deliveries wait in it.',
+    remedy: 'Try again when it has caught up; `mailbox` in its manifest says how much it takes.',
   },
   NEIRA_BUSY: {
     status: 503,

@@ -10,9 +10,13 @@ import path from 'node:path';
 import { createHostApi } from './app/host-api.ts';
 import { HostMode } from './app/mode.ts';
 import { adminToken, Tokens } from './app/tokens.ts';
+import { Clock } from './app/clock.ts';
+import { EventGateway } from './app/event-gateway.ts';
 import { UiEvents } from './app/ui-events.ts';
+import { EventRegistry } from './bus/event-registry.ts';
 import type { Config } from './config.ts';
 import { NeiraError } from './errors.ts';
+import { Mailboxes } from './mailboxes.ts';
 import { createServer } from './http/server.ts';
 import type { Logger } from './log.ts';
 import { consolePort } from './ports/console.ts';
@@ -89,7 +93,34 @@ export async function openHost(config: Config, log: Logger): Promise<Host> {
 
   const gates = new GateService(loadGates(), store);
   const reader = createKvReader(store.databasePath);
-  const registry = new Registry({ home: store.home, store, reader, pool, turns, gates, log });
+  const events = EventRegistry.load();
+  const registry = new Registry({
+    home: store.home,
+    store,
+    reader,
+    pool,
+    turns,
+    gates,
+    events,
+    changed: (plugin) => {
+      mailboxes.wake(plugin);
+      store.listen(registry.running());
+    },
+    log,
+  });
+  const mailboxes = new Mailboxes({
+    store,
+    turns,
+    serving: (plugin) => registry.servingOf(plugin),
+    mayRun: (serving, entry) => registry.mayRun(serving, { ...entry, mode: mode.current }),
+    mode: () => mode.current,
+    committed: (plugin) => registry.noteCommit(plugin),
+    tick: async () => void requireAck(await store.submit({ kind: 'tick' })),
+    observer: { settled: () => {}, shed: () => {}, expired: () => {} },
+    log,
+  });
+  const gateway = new EventGateway({ events, submit: (record) => store.submit(record) });
+  const clock = new Clock(gateway, log);
   const plugins = new PluginAdmin(registry, {
     home: store.home,
     versionsKept: config.versionsKept,
@@ -97,6 +128,7 @@ export async function openHost(config: Config, log: Logger): Promise<Host> {
     mode: () => mode.current,
   });
   mode.onChange(() => plugins.releaseSaves());
+  mode.onChange(() => mailboxes.wakeAll());
   gates.onChange(() => plugins.releaseSaves());
   const ui = new UiEvents({
     registry,
@@ -114,6 +146,7 @@ export async function openHost(config: Config, log: Logger): Promise<Host> {
     plugins,
     tokens,
     ui,
+    gateway,
     mode,
     catalogFolder: path.join(CHECKOUT, 'plugins'),
     stopping: () => stopping,
@@ -125,6 +158,9 @@ export async function openHost(config: Config, log: Logger): Promise<Host> {
   });
 
   await registry.start();
+  store.onNews((news) => mailboxes.arrived(news));
+  mailboxes.start();
+  clock.start();
   ports.perform(store.pendingSends(Number.MAX_SAFE_INTEGER), true);
   const url = await server.listen();
   // Saves made while the host was down are taken over in the background: what is stored serves already.
@@ -134,8 +170,10 @@ export async function openHost(config: Config, log: Logger): Promise<Host> {
   const close = async () => {
     stopping = true;
     await server.close();
+    clock.stop();
     await plugins.close();
     registry.close();
+    mailboxes.stop();
     await turns.drain();
     ports.close();
     await pool.close();

@@ -6,9 +6,12 @@
  * together or not at all (design §4).
  */
 import { decide, type GateView } from '../gates/decide.ts';
-import type { Mode, Scope } from '../gates/gates.ts';
+import type { Mode } from '../gates/gates.ts';
+import type { EventDefinition } from './bus/event-registry.ts';
+import type { RetryPolicy } from './bus/retry.ts';
 import { type ErrorCode, NeiraError } from './errors.ts';
 import type { Delivery } from './sandbox/messages.ts';
+import type { EventCaller } from './store/bus-records.ts';
 import { logKey } from './store/kv.ts';
 import type { Effect, KeyRead, LogLine, RangeRead, Reads } from './store/records.ts';
 import type { TurnRandom } from './turn-random.ts';
@@ -34,7 +37,10 @@ export interface PluginPolicy {
   readonly granted: readonly string[];
   /** `name@version` of the events that the manifest names under `publishes`. */
   readonly publishes: readonly string[];
+  /** Those of them that the event registry has, by the same names. */
+  readonly events: Readonly<Record<string, EventDefinition>>;
   readonly limits: TurnLimits;
+  readonly retry: RetryPolicy;
   /** JSON of the settings, defaults filled in. */
   readonly settings: string;
 }
@@ -60,19 +66,39 @@ export interface TurnOrigin {
   readonly eventId: string;
   readonly correlationId: string;
   readonly tenant: string;
-  readonly caller: Scope | 'host';
+  readonly caller: EventCaller;
   readonly mode: Mode;
   /** Staged effects are shown and dropped. */
   readonly dryRun: boolean;
   readonly startedAtMs: number;
+  /** Attempts before this one, and the subscriptions (JSON array) that brought the event. */
+  readonly attempts: number;
+  readonly subscriptions: string;
 }
 
 /** What rides along with a delivery into a cell, for the host functions and the record. */
-export interface TurnDelivery extends Delivery, Omit<TurnOrigin, 'startedAtMs' | 'dryRun'> {
+export interface TurnDelivery extends Delivery {
+  readonly turnId: string;
+  /** `<event id>:<plugin>`, the same for every attempt: what the turn draws at random follows from it. */
+  readonly deliveryId: string;
+  readonly eventId: string;
   readonly subject: string;
+  readonly caller: EventCaller;
+  readonly mode: Mode;
   /** After this moment the writer refuses the commit. */
-  readonly deadlineAtMs: number;
+  readonly deadlineAtMs?: number;
   readonly idempotency?: { readonly key: string; readonly digest: string };
+  readonly mailbox?: MailboxDelivery;
+}
+
+/** A delivery that lies in a mailbox until its turn commits. */
+export interface MailboxDelivery {
+  readonly id: number;
+  /** Attempts before this one, and how many of them were made before its tries were counted anew. */
+  readonly attempts: number;
+  readonly triesLeftFrom: number;
+  /** JSON array: names of the subscriptions that it matched. */
+  readonly subscriptions: string;
 }
 
 /** What a cell's composition root is given beside the sandbox's own parts. */
@@ -229,7 +255,12 @@ export class TurnContext {
   publish(effect: Extract<Effect, { op: 'publish' }>): void {
     const max = this.policy.limits.publishes;
     if (++this.#publishes > max) throw this.refusal('NEIRA_PUBLISHES_EXCEEDED', { max });
-    this.#stage(effect, effect.envelope.length);
+    this.#stage(effect, effect.event.envelope.length);
+  }
+
+  /** Stages what changes the plugin's own place on the bus. */
+  arrange(effect: Extract<Effect, { op: 'cancel' | 'subscribe' | 'unsubscribe' }>): void {
+    this.#stage(effect, JSON.stringify(effect).length);
   }
 
   send(effect: Extract<Effect, { op: 'send' }>): void {

@@ -1,79 +1,30 @@
 /**
  * Which delivery goes into which cell when: order within a key, fairness between plugins, bounded waiting.
  *
- * A key's next delivery leaves only after the one before it was acknowledged. A cell holds a bounded
- * number of deliveries; the places are given to plugins in turn, and a plugin whose turns are long gets
- * one place at a time, so that its neighbours never wait behind a queue of it.
+ * A key's deliveries leave together, as a batch, or one after the other was acknowledged. A cell holds a
+ * bounded number of deliveries; the places are given to plugins in turn, and a plugin whose turns are long
+ * gets one place at a time, so that its neighbours never wait behind a queue of it.
  */
-import type { Question } from '../gates/decide.ts';
-import type { Mode, Scope } from '../gates/gates.ts';
 import { NeiraError } from './errors.ts';
-import type { TurnOutcome, TurnRecord } from './store/records.ts';
-import type { PluginPolicy, TurnDelivery } from './turn-context.ts';
-
-/** A plugin as turns need it. */
-export interface Serving {
-  readonly id: string;
-  readonly state: Extract<Question, { about: 'delivery' }>['plugin'];
-  readonly generation: number;
-  readonly policy: PluginPolicy;
-  /** Cells that its turns may be spread over. */
-  readonly concurrency: number;
-  /** Whether it was granted anything that changes or sends something. */
-  readonly writes: boolean;
-}
-
-export interface IncomingEvent {
-  readonly eventId: string;
-  readonly subject: string;
-  readonly correlationId: string;
-  readonly tenant: string;
-  readonly envelope: string;
-  /** Deliveries of one key run in order; undefined promises no order. */
-  readonly key: string | undefined;
-  readonly caller: Scope | 'host';
-  readonly mode: Mode;
-  readonly dryRun: boolean;
-  readonly deadlineAtMs: number;
-  readonly idempotency?: { readonly key: string; readonly digest: string };
-}
-
-export type TurnResult =
-  | { readonly kind: 'committed'; readonly outcome: TurnOutcome }
-  /** The client's idempotency key was used before: the stored reply, JSON. */
-  | { readonly kind: 'replayed'; readonly reply: string }
-  | { readonly kind: 'dry'; readonly record: TurnRecord };
-
-export interface Task {
-  readonly serving: Serving;
-  readonly event: IncomingEvent;
-  readonly lane: Lane;
-  delivery: TurnDelivery;
-  cell: number;
-  conflicts: number;
-  readonly arrivedAtMs: number;
-  sentAtMs: number;
-  /** Runs only while nothing else of its plugin is in flight. */
-  alone: boolean;
-  resolve(result: TurnResult): void;
-  reject(error: unknown): void;
-}
-
-/** One plugin's deliveries. */
-interface Lane {
-  readonly plugin: string;
-  /** Deliveries whose key is free, in order of arrival. */
-  readonly ready: Task[];
-  /** Deliveries that wait for the one before them with the same key. */
-  readonly keys: Map<string, Task[]>;
-  waiting: number;
-  inFlight: number;
-  /** Moving average of how long a delivery stays in flight. */
-  averageMs: number;
-}
+import type { TurnDelivery } from './turn-context.ts';
+import {
+  deliveryOf,
+  type IncomingEvent,
+  insertInOrder,
+  isFromMailbox,
+  type Lane,
+  type Line,
+  mayFollow,
+  orderKey,
+  type Serving,
+  type Task,
+  type TurnResult,
+} from './turn-task.ts';
 
 /** Deliveries inside one cell at a time. */
-const CELL_WINDOW = 32;
+const CELL_WINDOW = 64;
+/** Deliveries of one key in one hop (design §4). */
+const MAX_BATCH = 32;
 /** Deliveries that may wait for one plugin; beyond this the host says that it is busy. */
 const MAX_WAITING = 4096;
 /** A plugin whose deliveries take longer than this is fed one at a time. */
@@ -81,7 +32,7 @@ const SLOW_MS = 10;
 const AVERAGE_WEIGHT = 0.2;
 /** What one plugin has inside a cell may take this long by its own limit: so long do its neighbours wait at most. */
 const MAX_INSIDE_CPU_MS = 2000;
-const SWEEP_PERIOD_MS = 50;
+const SWEEP_PERIOD_MS = 25;
 
 export class TurnQueue {
   readonly #cells: readonly { inFlight: number }[];
@@ -90,8 +41,11 @@ export class TurnQueue {
   readonly #byTurn = new Map<string, Task>();
   readonly #byAttempt = new Map<number, Task>();
   readonly #tasks = new Set<Task>();
+  /** Lines whose first delivery waits for its time. */
+  readonly #held = new Set<Line>();
   #waiters: { readonly generation: number | undefined; readonly done: () => void }[] = [];
   #attempts = 0;
+  #sequence = 0;
   #pumping = false;
   #rotation = 0;
   readonly #sweeper: NodeJS.Timeout;
@@ -122,14 +76,16 @@ export class TurnQueue {
       return Promise.reject(new NeiraError('NEIRA_BUSY', { what, waiting: lane.waiting }));
     }
     return new Promise((resolve, reject) => {
-      const delivery = deliveryOf(serving, event);
       const task: Task = {
+        sequence: ++this.#sequence,
         serving,
         event,
         lane,
-        delivery,
+        line: this.#lineOf(lane, orderKey(event)),
+        delivery: deliveryOf(serving, event),
         cell: -1,
         conflicts: 0,
+        failures: 0,
         arrivedAtMs: Date.now(),
         sentAtMs: 0,
         alone: false,
@@ -137,25 +93,51 @@ export class TurnQueue {
         reject,
       };
       this.#tasks.add(task);
-      lane.waiting++;
-      const key = orderKey(task);
-      const behind = key === undefined ? undefined : lane.keys.get(key);
-      if (behind) behind.push(task);
-      else {
-        if (key !== undefined) lane.keys.set(key, []);
-        lane.ready.push(task);
-      }
-      this.#pump();
+      this.#wait(task);
+      if (event.notBeforeMs !== undefined && event.notBeforeMs > task.arrivedAtMs) this.#hold(task);
+      this.#offer(task.line);
     });
   }
 
-  /** Puts a delivery that did nothing back to the head of its lane. */
+  /** Puts a delivery that did nothing back into its place. */
   rerun(task: Task, alone: boolean): void {
     this.#leaveCell(task);
     task.alone ||= alone;
-    task.lane.waiting++;
-    task.lane.ready.unshift(task);
+    this.#wait(task);
+    this.#offer(task.line, 'first');
+  }
+
+  /** Keeps a delivery that failed for another attempt at `dueMs`. */
+  retry(task: Task, dueMs: number): void {
+    task.failures++;
+    task.event.mailbox?.failing();
+    this.hold(task, dueMs);
+  }
+
+  /** At the head of its line it holds up the others; behind another its time comes with its turn. */
+  #hold({ line, event, sequence }: Task): void {
+    if (line.running > 0 || line.waiting[0]?.sequence !== sequence) return;
+    line.heldUntilMs = event.notBeforeMs ?? 0;
+    this.#held.add(line);
+  }
+
+  /** Keeps a delivery until `dueMs`; those of the same key wait behind it. */
+  hold(task: Task, dueMs: number): void {
+    this.#leaveCell(task);
+    task.delivery = deliveryOf(task.serving, task.event, task.failures);
+    this.#wait(task);
+    task.line.heldUntilMs = dueMs;
+    this.#held.add(task.line);
+    this.#tellWaiters();
     this.#pump();
+  }
+
+  /** The same for one that found no room: nothing was tried, and the plugin's other deliveries wait with it. */
+  park(task: Task, dueMs: number): void {
+    this.#leaveCell(task);
+    this.#wait(task);
+    task.lane.pausedUntilMs = Math.max(task.lane.pausedUntilMs, dueMs);
+    this.#offer(task.line, 'first');
   }
 
   resolve(task: Task, result: TurnResult): void {
@@ -168,28 +150,20 @@ export class TurnQueue {
     task.reject(error);
   }
 
-  /** Gives up everything of a plugin that is not inside a cell. */
-  rejectWaiting(plugin: string, error: () => NeiraError): void {
-    for (const task of this.#tasks) {
-      if (task.lane.plugin === plugin && task.cell < 0) this.#giveUp(task, error());
-    }
-  }
-
-  #giveUp(task: Task, error: NeiraError): void {
-    const place = task.lane.ready.indexOf(task);
-    if (place >= 0) task.lane.ready.splice(place, 1);
-    this.reject(task, error);
+  /** Gives up what is not inside a cell: everything of a plugin, or all that came from mailboxes. */
+  rejectWaiting(which: (task: Task) => boolean, error: () => NeiraError): void {
+    for (const task of [...this.#tasks]) if (task.cell < 0 && which(task)) this.reject(task, error());
   }
 
   drained(): Promise<void> {
-    return this.#wait(undefined);
+    return this.#waitFor(undefined);
   }
 
   idle(generation: number): Promise<void> {
-    return this.#wait(generation);
+    return this.#waitFor(generation);
   }
 
-  #wait(generation: number | undefined): Promise<void> {
+  #waitFor(generation: number | undefined): Promise<void> {
     return new Promise((done) => {
       this.#waiters.push({ generation, done });
       this.#tellWaiters();
@@ -198,23 +172,70 @@ export class TurnQueue {
 
   #tellWaiters(): void {
     if (this.#waiters.length === 0) return;
-    const busy = new Set([...this.#tasks].map((task) => task.serving.generation));
+    const busy = new Set<number>();
+    for (const task of this.#tasks)
+      // What waits in a mailbox takes whatever serves when its turn comes.
+      if (task.cell >= 0 || !isFromMailbox(task)) busy.add(task.serving.generation);
     const over = (generation: number | undefined) =>
-      generation === undefined ? busy.size === 0 : !busy.has(generation);
+      generation === undefined ? this.#tasks.size === 0 : !busy.has(generation);
     const [done, waiting] = partition(this.#waiters, ({ generation }) => over(generation));
     this.#waiters = waiting;
     for (const waiter of done) waiter.done();
   }
 
+  // --- lines
+
+  #laneOf(plugin: string): Lane {
+    let lane = this.#lanes.get(plugin);
+    if (!lane) {
+      lane = { plugin, ready: [], lines: new Map(), waiting: 0, inFlight: 0, averageMs: 0, pausedUntilMs: 0 };
+      this.#lanes.set(plugin, lane);
+    }
+    return lane;
+  }
+
+  #lineOf(lane: Lane, key: string | undefined): Line {
+    const known = key === undefined ? undefined : lane.lines.get(key);
+    if (known) return known;
+    const line: Line = { lane, key, waiting: [], running: 0, offered: false, heldUntilMs: 0 };
+    if (key !== undefined) lane.lines.set(key, line);
+    return line;
+  }
+
+  #wait(task: Task): void {
+    insertInOrder(task.line.waiting, task);
+    task.lane.waiting++;
+  }
+
+  /** A line whose first delivery may go stands among those that are ready, once. */
+  #offer(line: Line, place: 'last' | 'first' = 'last'): void {
+    if (line.running > 0 || line.waiting.length === 0 || this.#held.has(line)) return;
+    if (!line.offered) {
+      line.offered = true;
+      if (place === 'first') line.lane.ready.unshift(line);
+      else line.lane.ready.push(line);
+    }
+    this.#pump();
+  }
+
   #finish(task: Task): void {
-    const { lane } = task;
+    const { lane, line } = task;
     if (task.cell >= 0) {
       const tookMs = performance.now() - task.sentAtMs;
       lane.averageMs += (tookMs / Math.max(lane.inFlight, 1) - lane.averageMs) * AVERAGE_WEIGHT;
       this.#leaveCell(task);
-    } else lane.waiting--;
+    } else {
+      const place = line.waiting.indexOf(task);
+      if (place >= 0) {
+        line.waiting.splice(place, 1);
+        lane.waiting--;
+        // Whoever held the line up is gone from it.
+        if (place === 0 && this.#held.delete(line)) line.heldUntilMs = 0;
+      }
+    }
     this.#tasks.delete(task);
-    this.#freeKey(task);
+    if (line.waiting.length > 0) this.#offer(line);
+    else if (line.running === 0 && line.key !== undefined) lane.lines.delete(line.key);
     this.#tellWaiters();
     this.#pump();
   }
@@ -223,34 +244,13 @@ export class TurnQueue {
     if (task.cell < 0) return;
     this.#cells[task.cell]!.inFlight--;
     task.lane.inFlight--;
+    task.line.running--;
     task.cell = -1;
     this.#byTurn.delete(task.delivery.turnId);
     this.#byAttempt.delete(task.delivery.attempt);
   }
 
-  #freeKey(task: Task): void {
-    const key = orderKey(task);
-    if (key === undefined) return;
-    const { lane } = task;
-    const behind = lane.keys.get(key);
-    // A delivery that gave up while it waited leaves its place to those behind it.
-    const place = behind?.indexOf(task) ?? -1;
-    if (place >= 0) behind!.splice(place, 1);
-    else {
-      const next = behind?.shift();
-      if (next) lane.ready.push(next);
-      else lane.keys.delete(key);
-    }
-  }
-
-  #laneOf(plugin: string): Lane {
-    let lane = this.#lanes.get(plugin);
-    if (!lane) {
-      lane = { plugin, ready: [], keys: new Map(), waiting: 0, inFlight: 0, averageMs: 0 };
-      this.#lanes.set(plugin, lane);
-    }
-    return lane;
-  }
+  // --- cells
 
   /** Fills the cells once a tick, so that what arrives together leaves in one message. */
   #pump(): void {
@@ -265,7 +265,7 @@ export class TurnQueue {
   #dispatch(): void {
     const groups = this.#cells.map((): TurnDelivery[] => []);
     let lanes = [...this.#lanes.values()].filter((lane) => lane.ready.length > 0);
-    // Another plugin begins each time; one delivery each per round.
+    // Another plugin begins each time; one line each per round.
     const first = this.#rotation++ % Math.max(lanes.length, 1);
     lanes = [...lanes.slice(first), ...lanes.slice(0, first)];
     while (lanes.length > 0) lanes = lanes.filter((lane) => this.#takeOne(lane, groups));
@@ -274,31 +274,86 @@ export class TurnQueue {
     });
   }
 
-  /** Moves the lane's next delivery into a cell; false when it has none that may go now. */
+  /** Moves the lane's next delivery, and those that may follow it, into a cell; false when none may go now. */
   #takeOne(lane: Lane, groups: TurnDelivery[][]): boolean {
-    const task = lane.ready[0];
-    if (!task) return false;
+    const line = this.#nextLine(lane);
+    const task = line?.waiting[0];
+    if (!line || !task) return false;
     if (task.alone ? lane.inFlight > 0 : this.#aloneIsRunning(lane)) return false;
     if (lane.averageMs > SLOW_MS && lane.inFlight > 0) return false;
-    if (lane.inFlight * task.serving.policy.limits.cpuMs >= MAX_INSIDE_CPU_MS) return false;
+    if (!this.#mayEnter(lane, task)) return false;
     const cell = this.#cellOf(task);
     if (this.#cells[cell]!.inFlight >= CELL_WINDOW) return false;
-    lane.ready.shift();
+    lane.ready.splice(lane.ready.indexOf(line), 1);
+    line.offered = false;
+    if (!this.#enter(task, cell, groups, undefined)) return lane.ready.length > 0;
+    for (let count = 1; count < MAX_BATCH && this.#follows(task, line.waiting[0], cell); count++)
+      if (!this.#enter(line.waiting[0]!, cell, groups, task.delivery.attempt)) break;
+    return lane.ready.length > 0;
+  }
+
+  /** While a full mailbox pauses the plugin, only what somebody waits for goes on. */
+  #nextLine(lane: Lane): Line | undefined {
+    if (lane.pausedUntilMs === 0) return lane.ready[0];
+    return lane.ready.find(({ waiting }) => waiting[0] && !isFromMailbox(waiting[0]));
+  }
+
+  #follows(head: Task, next: Task | undefined, cell: number): boolean {
+    const { lane } = head;
+    return (
+      next !== undefined &&
+      mayFollow(head, next) &&
+      lane.averageMs <= SLOW_MS &&
+      this.#mayEnter(lane, next) &&
+      this.#cells[cell]!.inFlight < CELL_WINDOW
+    );
+  }
+
+  #mayEnter(lane: Lane, { serving }: Task): boolean {
+    return lane.inFlight * serving.policy.limits.cpuMs < MAX_INSIDE_CPU_MS;
+  }
+
+  /** False when the plugin does not serve any more: the delivery goes back to its mailbox. */
+  #enter(task: Task, cell: number, groups: TurnDelivery[][], batch: number | undefined): boolean {
+    const { lane, line } = task;
+    if (isFromMailbox(task)) {
+      const current = task.event.mailbox.serving();
+      if (!current) {
+        this.#giveBack(lane);
+        return false;
+      }
+      task.serving = current;
+    }
+    line.waiting.shift();
+    line.running++;
     lane.waiting--;
     lane.inFlight++;
     this.#cells[cell]!.inFlight++;
     task.cell = cell;
     task.sentAtMs = performance.now();
-    task.delivery = { ...task.delivery, attempt: ++this.#attempts };
+    const attempt = ++this.#attempts;
+    const { generation } = task.serving;
+    task.delivery = { ...task.delivery, attempt, generation, ...(batch !== undefined && { batch }) };
+    if (batch === undefined) delete (task.delivery as { batch?: number }).batch;
     this.#byTurn.set(task.delivery.turnId, task);
-    this.#byAttempt.set(task.delivery.attempt, task);
+    this.#byAttempt.set(attempt, task);
     groups[cell]!.push(task.delivery);
     return true;
   }
 
+  /** All of them at once: what came later must not overtake what came first. */
+  #giveBack(lane: Lane): void {
+    const { plugin } = lane;
+    const reason = 'it does not run now';
+    this.rejectWaiting(
+      (task) => task.lane === lane && isFromMailbox(task),
+      () => new NeiraError('NEIRA_PLUGIN_INACTIVE', { plugin, reason }),
+    );
+  }
+
   #aloneIsRunning(lane: Lane): boolean {
     if (lane.inFlight !== 1) return false;
-    for (const task of this.#tasks) if (task.alone && task.lane === lane && task.cell >= 0) return true;
+    for (const task of this.#byAttempt.values()) if (task.alone && task.lane === lane) return true;
     return false;
   }
 
@@ -309,39 +364,28 @@ export class TurnQueue {
     return (home + (spread > 1 ? hash(event.key ?? delivery.turnId) % spread : 0)) % this.#cells.length;
   }
 
-  /** What waited past its deadline gives up; what is in a cell is settled by the writer or the watchdog. */
+  // --- time
+
   #sweep(): void {
     const now = Date.now();
+    for (const line of this.#held) {
+      if (now < line.heldUntilMs) continue;
+      this.#held.delete(line);
+      line.heldUntilMs = 0;
+      this.#offer(line);
+    }
+    for (const lane of this.#lanes.values()) {
+      if (lane.pausedUntilMs === 0 || now < lane.pausedUntilMs) continue;
+      lane.pausedUntilMs = 0;
+      this.#pump();
+    }
+    // What waited past its deadline gives up; what is in a cell is settled by the writer or the watchdog.
     for (const task of this.#tasks) {
-      if (task.cell >= 0 || now < task.event.deadlineAtMs) continue;
-      const deadlineMs = task.event.deadlineAtMs - task.arrivedAtMs;
-      this.#giveUp(task, new NeiraError('NEIRA_DEADLINE', { deadlineMs }));
+      const { deadlineAtMs } = task.event;
+      if (task.cell >= 0 || deadlineAtMs === undefined || now < deadlineAtMs) continue;
+      this.reject(task, new NeiraError('NEIRA_DEADLINE', { deadlineMs: deadlineAtMs - task.arrivedAtMs }));
     }
   }
-}
-
-function deliveryOf(serving: Serving, event: IncomingEvent): TurnDelivery {
-  const { eventId, subject, correlationId, tenant, envelope, caller, mode, dryRun, deadlineAtMs } = event;
-  return {
-    attempt: 0,
-    generation: serving.generation,
-    turnId: `${eventId}:${serving.id}`,
-    eventId,
-    subject,
-    correlationId,
-    tenant,
-    envelope,
-    caller,
-    mode,
-    dryRun,
-    deadlineAtMs,
-    ...(event.idempotency && { idempotency: event.idempotency }),
-  };
-}
-
-/** A dry run takes no place in the order: nothing comes of it. */
-function orderKey({ event }: Task): string | undefined {
-  return event.dryRun ? undefined : event.key;
 }
 
 function hash(text: string): number {

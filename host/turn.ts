@@ -11,9 +11,11 @@ import { type ErrorCode, fromShape, NeiraError } from './errors.ts';
 import type { LostCell, PoolListener } from './sandbox/pool.ts';
 import type { Ack, TurnRecord } from './store/records.ts';
 import type { TurnDelivery } from './turn-context.ts';
-import { type IncomingEvent, type Serving, type Task, TurnQueue, type TurnResult } from './turn-queue.ts';
+import { TurnQueue } from './turn-queue.ts';
+import { afterFailure } from './turn-retry.ts';
+import { type IncomingEvent, isFromMailbox, type Serving, type Task, type TurnResult } from './turn-task.ts';
 
-export type { IncomingEvent, Serving, TurnResult } from './turn-queue.ts';
+export type { IncomingEvent, MailboxPlace, Serving, TurnResult } from './turn-task.ts';
 
 /** What turns need of sandbox and store; the composition root connects them. */
 export interface TurnParts {
@@ -32,6 +34,12 @@ export interface TurnParts {
 const QUARANTINE_KILLS = 3;
 const QUARANTINE_WINDOW_MS = 5 * 60_000;
 const MAX_CONFLICTS = 3;
+/** A turn that publishes to a full mailbox is tried again for so long, at first soon and then more rarely. */
+const MAX_PARKED_MS = 30_000;
+const PARK_MS = 10;
+const MAX_PARK_MS = 500;
+/** How long a delivery from a mailbox rests when the host could not keep it. */
+const HOST_TROUBLE_MS = 1000;
 
 export class Turns implements PoolListener {
   readonly #parts: TurnParts;
@@ -59,8 +67,9 @@ export class Turns implements PoolListener {
     return stopped ? Promise.reject(stopped) : this.#queue.add(serving, event);
   }
 
-  /** Waits until every turn that was accepted has settled. */
+  /** Waits until every turn that was accepted has settled; what came from mailboxes goes back into them. */
   drain(): Promise<void> {
+    this.#queue.rejectWaiting(isFromMailbox, () => new NeiraError('NEIRA_STOPPING'));
     return this.#queue.drained();
   }
 
@@ -78,15 +87,46 @@ export class Turns implements PoolListener {
     if (ack.ok) {
       if (ack.sends?.length) this.#parts.perform(ack.sends);
       if (ack.outcome?.status === 'ok') this.#kills.delete(task.serving.id);
-      this.#queue.resolve(task, resultOf(ack));
+      this.#settled(task, ack);
     } else if (ack.conflict) this.#conflict(task);
-    else this.#queue.reject(task, fromShape(ack.error));
+    else if (ack.gone) this.#queue.resolve(task, { kind: 'gone' });
+    else if (ack.cut) this.#rerun(task, false);
+    else this.#refused(task, fromShape(ack.error));
+  }
+
+  #settled(task: Task, ack: Extract<Ack, { ok: true }>): void {
+    const { settlement } = ack;
+    if (settlement?.state === 'retry') this.#queue.retry(task, settlement.dueMs ?? Date.now());
+    else this.#queue.resolve(task, resultOf(ack));
   }
 
   #conflict(task: Task): void {
     task.conflicts++;
     if (task.conflicts <= MAX_CONFLICTS) this.#rerun(task, task.conflicts === MAX_CONFLICTS);
-    else this.#queue.reject(task, new NeiraError('NEIRA_STORE_CONFLICT', { attempts: task.conflicts }));
+    else this.#refused(task, new NeiraError('NEIRA_STORE_CONFLICT', { attempts: task.conflicts }));
+  }
+
+  /** The writer kept nothing, and not because of what the plugin did: a delivery from a mailbox comes again. */
+  #refused(task: Task, error: NeiraError): void {
+    if (!isFromMailbox(task)) this.#queue.reject(task, error);
+    else if (error.code === 'NEIRA_MAILBOX_FULL') this.#park(task, error);
+    else {
+      task.conflicts = 0;
+      this.#queue.hold(task, Date.now() + HOST_TROUBLE_MS);
+    }
+  }
+
+  /** A full mailbox slows down who publishes to it; a circle of full ones ends in their dead letters. */
+  #park(task: Task, error: NeiraError): void {
+    const now = Date.now();
+    task.blockedSinceMs ??= now;
+    const blockedMs = now - task.blockedSinceMs;
+    if (blockedMs < MAX_PARKED_MS)
+      this.#queue.park(task, now + Math.min(Math.max(PARK_MS, blockedMs), MAX_PARK_MS));
+    else {
+      delete task.blockedSinceMs;
+      void this.#fail(task, error, 0).catch((reason: unknown) => this.#queue.reject(task, reason));
+    }
   }
 
   // --- from the cells
@@ -111,7 +151,9 @@ export class Turns implements PoolListener {
     const guilty = this.#queue.byAttempt(blamed);
     if (guilty) {
       this.#countKill(guilty.serving);
-      await this.#blame(guilty, reason);
+      const { id: plugin, policy } = guilty.serving;
+      const { turnMs } = policy.limits;
+      await this.#fail(guilty, new NeiraError('NEIRA_CELL_LOST', { plugin, turnMs, reason }), turnMs);
     }
     for (const attempt of attempts) {
       const task = this.#queue.byAttempt(attempt);
@@ -125,10 +167,10 @@ export class Turns implements PoolListener {
     else this.#queue.rerun(task, alone);
   }
 
-  async #blame(task: Task, reason: string): Promise<void> {
+  /** Ends an attempt with a failure that no cell reports. */
+  async #fail(task: Task, error: NeiraError, runMs: number): Promise<void> {
     const { serving, delivery } = task;
-    const { turnMs } = serving.policy.limits;
-    const error = new NeiraError('NEIRA_CELL_LOST', { plugin: serving.id, turnMs, reason });
+    const { mailbox } = delivery;
     if (delivery.dryRun) {
       this.#queue.reject(task, error);
       return;
@@ -141,8 +183,17 @@ export class Turns implements PoolListener {
       version: serving.policy.version,
       gate: serving.policy.gate.id,
       eventId: delivery.eventId,
-      envelope: delivery.envelope,
+      ...(!mailbox && { envelope: delivery.envelope }),
       subject: delivery.subject,
+      caller: delivery.caller,
+      ...(mailbox && {
+        delivery: {
+          id: mailbox.id,
+          attempts: mailbox.attempts,
+          afterFailure: afterFailure(serving.policy.retry, mailbox),
+          ...(error.code === 'NEIRA_CELL_LOST' && { killed: true }),
+        },
+      }),
       startedAtMs: now,
       reads: { keys: [], ranges: [] },
       effects: [],
@@ -151,13 +202,14 @@ export class Turns implements PoolListener {
         error: { code: error.code, details: error.details, message: error.message },
       },
       fuel: 0,
-      runMs: turnMs,
+      runMs,
       storageMb: serving.policy.limits.storageMb,
       ...(delivery.idempotency && { idempotency: delivery.idempotency }),
       logs: [{ level: 'error', message: error.message, atMs: now }],
     });
-    if (ack.ok) this.#queue.resolve(task, resultOf(ack));
-    else this.#queue.reject(task, ack.conflict ? error : fromShape(ack.error));
+    if (ack.ok) this.#settled(task, ack);
+    else if (!ack.conflict && ack.gone) this.#queue.resolve(task, { kind: 'gone' });
+    else this.#refused(task, ack.conflict || ack.cut ? error : fromShape(ack.error));
   }
 
   #whyStopped({ id, generation }: Serving): NeiraError | undefined {
@@ -175,15 +227,18 @@ export class Turns implements PoolListener {
     // What it has waiting, and what comes before the registry knows, would each end a cell more. When the
     // plugin is mended or enabled again it serves as another generation.
     this.#stopped.set(generation, reason);
-    this.#queue.rejectWaiting(plugin, () => new NeiraError('NEIRA_QUARANTINED', { plugin, reason }));
+    this.#queue.rejectWaiting(
+      ({ lane }) => lane.plugin === plugin,
+      () => new NeiraError('NEIRA_QUARANTINED', { plugin, reason }),
+    );
     this.#parts.quarantine(plugin, reason);
   }
 }
 
-function resultOf({ replay, outcome }: Extract<Ack, { ok: true }>): TurnResult {
+function resultOf({ replay, outcome, settlement }: Extract<Ack, { ok: true }>): TurnResult {
   return replay !== undefined
     ? { kind: 'replayed', reply: replay }
-    : { kind: 'committed', outcome: outcome! };
+    : { kind: 'committed', outcome: outcome!, ...(settlement && { settlement }) };
 }
 
 /** The decision for one delivery, made here so that every way in asks the same question. */
@@ -191,10 +246,11 @@ export function decideDelivery(
   serving: Serving,
   gates: Extract<Question, { about: 'delivery' }>['gates'],
   event: Pick<IncomingEvent, 'caller' | 'mode' | 'dryRun'>,
+  source: 'ui' | 'bus' = 'ui',
 ): Decision {
   return decide({
     about: 'delivery',
-    source: event.caller === 'host' ? 'host' : 'ui',
+    source,
     gates,
     ...(serving.state && { plugin: serving.state }),
     writes: serving.writes,

@@ -76,14 +76,33 @@ declare module 'neira:host/io' {
 
 /** The message bus. */
 declare module 'neira:host/bus' {
-  import type { Json } from 'neira:host/types';
+  import type { DeliveryInfo, Json, PublishOptions, Subscription } from 'neira:host/types';
 
   /**
-   * Stages an event `namespace.noun.past` for the bus and answers the id that it will have.
-   * The event and its version must be named under `publishes` in the manifest, else
-   * NEIRA_UNKNOWN_EVENT. Without a version it is version 1.
+   * Stages an event `namespace.noun.past` for the bus and answers the id that it will have. It goes to its
+   * subscribers when the turn commits, or at `options.at`. The event and its version must be named under
+   * `publishes` in the manifest and be registered, else NEIRA_UNKNOWN_EVENT; the payload must fit its
+   * schema, else NEIRA_EVENT_INVALID. A command goes to one plugin that handles it.
    */
-  export function publish(event: string, payload: Json, version?: number): string;
+  export function publish(event: string, payload: Json, options?: PublishOptions): string;
+
+  /**
+   * Stages that an event with `options.at` is taken back. One that was published already, or that
+   * another plugin published, is left as it is.
+   */
+  export function cancel(id: string): void;
+
+  /**
+   * Stages a durable subscription, in force from the commit on; one of the same name is replaced.
+   * Its event must lie within the patterns of `permissions.bus.subscribe`, asked and granted.
+   */
+  export function subscribe(subscription: Subscription): void;
+
+  /** Stages the end of a subscription of this plugin; what it brought already still comes. */
+  export function unsubscribe(name: string): void;
+
+  /** How this event came here. */
+  export function delivery(): DeliveryInfo;
 }
 
 /** Shapes shared by the three families of host functions. */
@@ -121,6 +140,40 @@ declare module 'neira:host/types' {
     readonly role: string;
     readonly text: string;
     readonly data?: Json;
+  }
+
+  export interface PublishOptions {
+    /** Major version of the event; 1 without it. */
+    readonly version?: number;
+    /** RFC 3339, minutes to years ahead: the event is published then, and can be cancelled until then. */
+    readonly at?: string;
+    /** Another event of this plugin with the same name and key is dropped for a day. */
+    readonly idempotencyKey?: string;
+    /** An object of texts; they lie in the envelope's headers. */
+    readonly headers?: Json;
+    /** To every subscriber, also to each of a queue group. */
+    readonly broadcast?: boolean;
+  }
+
+  /** What a plugin wants to hear. Subjects are dotted: `*` stands for one part, `>` at the end for the rest. */
+  export interface Subscription {
+    readonly name: string;
+    /** `nlp.intent.>`, `ui.notify@1`: without a version every one. */
+    readonly event: string;
+    /** CEL over `event`, the envelope: `event.payload.city == "Berlin"`. */
+    readonly filter?: string;
+    /** RFC 9535 singular path into the envelope: deliveries of one key come in order. */
+    readonly key?: string;
+    /** Of all subscriptions with the same group one gets the event. */
+    readonly group?: string;
+  }
+
+  /** How an event came to this turn. */
+  export interface DeliveryInfo {
+    /** 1 for the first. */
+    readonly attempt: number;
+    /** Names of the subscriptions that it matched; those of the manifest are named like their event. */
+    readonly subscriptions: string[];
   }
 
   export type Level = 'debug' | 'info' | 'warn' | 'error';
@@ -173,6 +226,7 @@ declare module 'neira:host/types' {
     | 'NEIRA_CONFLICT'
     | 'NEIRA_CPU_EXCEEDED'
     | 'NEIRA_DEADLINE'
+    | 'NEIRA_DELIVERY_EXPIRED'
     | 'NEIRA_DISK_FULL'
     | 'NEIRA_FORBIDDEN'
     | 'NEIRA_GATE_LOCKED'
@@ -184,6 +238,7 @@ declare module 'neira:host/types' {
     | 'NEIRA_IMPORT_REFUSED'
     | 'NEIRA_INTERNAL'
     | 'NEIRA_INVALID'
+    | 'NEIRA_MAILBOX_FULL'
     | 'NEIRA_MANIFEST_INVALID'
     | 'NEIRA_MEMORY_EXCEEDED'
     | 'NEIRA_NEVER_SETTLED'
@@ -206,6 +261,7 @@ declare module 'neira:host/types' {
     | 'NEIRA_STORAGE_FULL'
     | 'NEIRA_STORE_CONFLICT'
     | 'NEIRA_STORE_FAILED'
+    | 'NEIRA_TOO_MANY'
     | 'NEIRA_TURN_TIMEOUT'
     | 'NEIRA_UNAUTHENTICATED'
     | 'NEIRA_UNKNOWN_EVENT'

@@ -39,6 +39,40 @@ export interface Message {
   readonly data?: JsonText;
 }
 
+export interface PublishOptions {
+  /** Major version of the event; 1 without it. */
+  readonly version?: number;
+  /** RFC 3339, minutes to years ahead: the event is published then, and can be cancelled until then. */
+  readonly at?: string;
+  /** Another event of this plugin with the same name and key is dropped for a day. */
+  readonly idempotencyKey?: string;
+  /** An object of texts; they lie in the envelope's headers. */
+  readonly headers?: JsonText;
+  /** To every subscriber, also to each of a queue group. */
+  readonly broadcast?: boolean;
+}
+
+/** What a plugin wants to hear. Subjects are dotted: `*` stands for one part, `>` at the end for the rest. */
+export interface Subscription {
+  readonly name: string;
+  /** `nlp.intent.>`, `ui.notify@1`: without a version every one. */
+  readonly event: string;
+  /** CEL over `event`, the envelope: `event.payload.city == "Berlin"`. */
+  readonly filter?: string;
+  /** RFC 9535 singular path into the envelope: deliveries of one key come in order. */
+  readonly key?: string;
+  /** Of all subscriptions with the same group one gets the event. */
+  readonly group?: string;
+}
+
+/** How an event came to this turn. */
+export interface DeliveryInfo {
+  /** 1 for the first. */
+  readonly attempt: number;
+  /** Names of the subscriptions that it matched; those of the manifest are named like their event. */
+  readonly subscriptions: string[];
+}
+
 export type Level = 'debug' | 'info' | 'warn' | 'error';
 
 /**
@@ -113,11 +147,30 @@ export interface IoFunctions {
 /** The message bus. */
 export interface BusFunctions {
   /**
-   * Stages an event `namespace.noun.past` for the bus and answers the id that it will have.
-   * The event and its version must be named under `publishes` in the manifest, else
-   * NEIRA_UNKNOWN_EVENT. Without a version it is version 1.
+   * Stages an event `namespace.noun.past` for the bus and answers the id that it will have. It goes to its
+   * subscribers when the turn commits, or at `options.at`. The event and its version must be named under
+   * `publishes` in the manifest and be registered, else NEIRA_UNKNOWN_EVENT; the payload must fit its
+   * schema, else NEIRA_EVENT_INVALID. A command goes to one plugin that handles it.
    */
-  publish(event: string, payload: JsonText, version?: number): string;
+  publish(event: string, payload: JsonText, options?: PublishOptions): string;
+
+  /**
+   * Stages that an event with `options.at` is taken back. One that was published already, or that
+   * another plugin published, is left as it is.
+   */
+  cancel(id: string): void;
+
+  /**
+   * Stages a durable subscription, in force from the commit on; one of the same name is replaced.
+   * Its event must lie within the patterns of `permissions.bus.subscribe`, asked and granted.
+   */
+  subscribe(subscription: Subscription): void;
+
+  /** Stages the end of a subscription of this plugin; what it brought already still comes. */
+  unsubscribe(name: string): void;
+
+  /** How this event came here. */
+  delivery(): DeliveryInfo;
 }
 
 /** Every host function by the name that calls carry. */
@@ -133,6 +186,10 @@ export interface HostOps {
   'io.log': IoFunctions['log'];
   'io.send': IoFunctions['send'];
   'bus.publish': BusFunctions['publish'];
+  'bus.cancel': BusFunctions['cancel'];
+  'bus.subscribe': BusFunctions['subscribe'];
+  'bus.unsubscribe': BusFunctions['unsubscribe'];
+  'bus.delivery': BusFunctions['delivery'];
 }
 
 export type HostOp = keyof HostOps;

@@ -93,8 +93,6 @@ export class UiEvents {
     return {
       eventId,
       subject: body.event,
-      correlationId: eventId,
-      tenant: DEFAULT_TENANT,
       envelope,
       key: found?.tool.keyOf({ payload, event_name: body.event, source: `ui:${caller.actor}` }),
       caller: caller.scope,
@@ -113,7 +111,8 @@ export class UiEvents {
   async #run(serving: Serving, event: IncomingEvent): Promise<UiEventReply> {
     const result = await this.#parts.turns.deliver(serving, event);
     if (result.kind === 'replayed') return JSON.parse(result.reply) as UiEventReply;
-    if (result.kind === 'dry') throw new NeiraError('NEIRA_INTERNAL', { reason: 'a turn came back dry' });
+    if (result.kind !== 'committed')
+      throw new NeiraError('NEIRA_INTERNAL', { reason: `a turn came back ${result.kind}` });
     this.#parts.registry.noteCommit(serving.id);
     const { outcome } = result;
     if (outcome.status === 'failed') throw failed(outcome.error, event.eventId);

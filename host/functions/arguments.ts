@@ -18,11 +18,24 @@ export function localId(value: unknown, what: string): string {
 
 /** `value` as JSON text, well-formed and within `maxBytes`. A component could pass anything. */
 export function jsonText(value: string | undefined, what: string, maxBytes: number): string {
+  return parsedJson(value, what, maxBytes).text;
+}
+
+/** The same, with what it says. */
+export function parsedJson(
+  value: string | undefined,
+  what: string,
+  maxBytes: number,
+): { readonly text: string; readonly value: unknown } {
   const text = value ?? '';
   const bytes = Buffer.byteLength(text);
   if (bytes > maxBytes) throw new NeiraError('NEIRA_VALUE_TOO_LARGE', { what, bytes, maxBytes });
-  parseJson(text, what);
-  return text;
+  return { text, value: parseJson(text, what) };
+}
+
+/** An absent option arrives as an empty text. */
+export function isPresent(value: string | undefined): value is string {
+  return value !== undefined && value !== '';
 }
 
 export function parseObject(
@@ -39,7 +52,7 @@ export function parseObject(
 
 /** A whole number passed as text; undefined when the option is absent. */
 export function optionalCount(value: string | undefined): number | undefined {
-  if (value === undefined || value === '') return undefined;
+  if (!isPresent(value)) return undefined;
   const number = Number(value);
   if (Number.isSafeInteger(number) && number >= 0) return number;
   throw new NeiraError('NEIRA_VALUE_INVALID', {

@@ -5,6 +5,7 @@
  * version goes on (design §3, "the one path of a save").
  */
 import { createHash } from 'node:crypto';
+import { readPluginEvents } from '../bus/event-registry.ts';
 import { NeiraError } from '../errors.ts';
 import type { BootReply } from '../sandbox/messages.ts';
 import type { CellPool } from '../sandbox/pool.ts';
@@ -44,7 +45,8 @@ export async function buildVersion(
 ): Promise<Version> {
   for (let attempt = 1; ; attempt++) {
     const tree = await sourceFromFolder(folder);
-    const manifest = parseManifest(manifestOf(tree).text, { files: tree.files.keys() });
+    const parsed = parseManifest(manifestOf(tree).text, { files: tree.files.keys() });
+    const manifest = { ...parsed, events: readPluginEvents(parsed.id, eventFiles(tree)) };
     if (manifest.kind !== 'script') {
       throw new NeiraError('NEIRA_SOURCE_REFUSED', {
         reason: 'this version of the host runs no components yet',
@@ -63,6 +65,12 @@ export async function buildVersion(
       });
     }
   }
+}
+
+/** The schemas of events that a plugin brings. */
+function eventFiles({ files }: SourceTree): ReadonlyMap<string, string> {
+  const texts = [...files].filter(([path]) => path.startsWith('events/'));
+  return new Map(texts.map(([path, bytes]) => [path, bytes.toString()]));
 }
 
 /** Boots a version in the spare cell. @throws NEIRA_BOOT_FAILED, NEIRA_NO_HANDLER */

@@ -221,6 +221,7 @@ export class GateService {
 /** An administrative change either committed or nothing happened. @throws what the writer said */
 export function requireAck(ack: Ack): Extract<Ack, { ok: true }> {
   if (ack.ok) return ack;
-  if (ack.conflict) throw new NeiraError('NEIRA_STORE_FAILED', { reason: 'conflict' });
+  if (ack.conflict || ack.gone || ack.cut)
+    throw new NeiraError('NEIRA_STORE_FAILED', { reason: 'the answer is not one of an administrative change' });
   throw new NeiraError(ack.error.code, ack.error.details);
 }

@@ -1,11 +1,12 @@
 /** A registered plugin as it lives in memory, and the pure questions about it. */
 import type { GateView } from '../../gates/decide.ts';
 import { isOpen } from '../../gates/gates.ts';
+import { keyOf } from '../bus/key.ts';
 import type { ErrorShape } from '../errors.ts';
 import { compilePluginSchema, type Validator } from '../schema.ts';
 import type { PluginRow, Reads, VersionRow } from '../store/records.ts';
 import type { Serving } from '../turn.ts';
-import { type Button, keyOf, type Manifest } from './manifest.ts';
+import { type Button, DEFAULT_MAILBOX, DEFAULT_RETRY, type Manifest } from './manifest.ts';
 import { type Permissions, writesAnything } from './permissions.ts';
 import { filledSettings } from './policy.ts';
 
@@ -50,7 +51,7 @@ export function toolsOf(manifest: Manifest): ReadonlyMap<string, Tool> {
 }
 
 export function parseRow(row: PluginRow, version: VersionRow): LivePlugin {
-  const manifest = JSON.parse(version.manifest) as Manifest;
+  const manifest = storedManifest(version.manifest);
   return {
     row,
     version,
@@ -59,6 +60,17 @@ export function parseRow(row: PluginRow, version: VersionRow): LivePlugin {
     settings: filledSettings(manifest, givenSettings(row)),
     tools: toolsOf(manifest),
     ...folderError(row),
+  };
+}
+
+/** A version that an older host stored says nothing of what came later: it gets the defaults. */
+export function storedManifest(text: string): Manifest {
+  const stored = JSON.parse(text) as Partial<Manifest> & Omit<Manifest, 'events' | 'mailbox' | 'retry'>;
+  return {
+    ...stored,
+    events: stored.events ?? [],
+    mailbox: stored.mailbox ?? DEFAULT_MAILBOX,
+    retry: { ...DEFAULT_RETRY, ...stored.retry },
   };
 }
 

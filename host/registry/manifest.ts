@@ -1,15 +1,18 @@
 import manifestSchema from '../../abi/manifest/v1/schema.json' with { type: 'json' };
 import type { GateRequirement, LocalText } from '../../gates/gates.ts';
+import type { EventDefinition } from '../bus/event-registry.ts';
+import { compileFilter } from '../bus/filter.ts';
+import { parseSingularPath } from '../bus/key.ts';
+import type { RetryPolicy } from '../bus/retry.ts';
+import { parseSubscriptionEvent } from '../bus/subject.ts';
 import { isNeiraError, NeiraError } from '../errors.ts';
 import { PORT_NAMES } from '../ports/ports.ts';
 import { compilePluginSchema, compileSchema, isRecord, type Problem, parseYaml, summary } from '../schema.ts';
 import { normaliseEntry } from './entry.ts';
 import { describesObject, expandParamsSchema } from './params-schema.ts';
 import { normalisePermissions, type Permissions, type PermissionsInput } from './permissions.ts';
-import { parseSingularPath } from './subscription-key.ts';
 
 export type { Permissions } from './permissions.ts';
-export { keyOf } from './subscription-key.ts';
 
 export type PluginKind = 'script' | 'wasm';
 
@@ -27,10 +30,21 @@ export interface Limits {
 }
 
 export interface Subscription {
-  /** `ui.pencil.draw@1` */
+  /** `ui.pencil.draw@1`; a pattern may be without a version and then hears all of them. */
   readonly event: string;
-  /** RFC 9535 singular path; see {@link keyOf}. */
+  /** RFC 9535 singular path; see bus/key.ts. */
   readonly key?: string;
+  /** CEL over `event`, the envelope. */
+  readonly filter?: string;
+  /** Queue group. */
+  readonly group?: string;
+}
+
+/** Bounds of what waits for the plugin. */
+export interface MailboxBounds {
+  readonly max: number;
+  readonly overflow: 'slow' | 'drop_newest' | 'drop_oldest';
+  readonly maxAgeH: number;
 }
 
 export interface Button {
@@ -68,11 +82,14 @@ export interface Manifest {
   /** `annotation.saved@1` */
   readonly publishes: readonly string[];
   readonly limits: Limits;
-  readonly retry: { readonly max: number; readonly backoff: 'exponential' };
+  readonly retry: RetryPolicy & { readonly backoff: 'exponential' };
+  readonly mailbox: MailboxBounds;
   /** JSON Schema of the settings, or null. */
   readonly settings: Readonly<Record<string, unknown>> | null;
   readonly buttons: readonly Button[];
   readonly gates: readonly OwnGate[];
+  /** Events that lie in the plugin's folder; the manifest itself does not name them. */
+  readonly events: readonly EventDefinition[];
 }
 
 export interface ManifestProblem extends Problem {
@@ -82,6 +99,21 @@ export interface ManifestProblem extends Problem {
 export const ENGINE_GATES: Readonly<Record<PluginKind, string>> = {
   script: 'runtime_scripting',
   wasm: 'runtime_wasm_plugins',
+};
+
+const { retry: RETRY, mailbox: MAILBOX } = manifestSchema.properties;
+
+export const DEFAULT_RETRY: Manifest['retry'] = {
+  max: RETRY.properties.max.default,
+  backoff: 'exponential',
+  baseMs: RETRY.properties.base_ms.default,
+  maxMs: RETRY.properties.max_ms.default,
+};
+
+export const DEFAULT_MAILBOX: MailboxBounds = {
+  max: MAILBOX.properties.max.default,
+  overflow: 'slow',
+  maxAgeH: MAILBOX.properties.max_age_h.default,
 };
 
 /**
@@ -94,14 +126,6 @@ export const NOT_YET: readonly { readonly path: readonly string[]; readonly reas
   { path: ['web'], reason: 'this version serves no web files of plugins' },
   { path: ['permissions', 'io', 'http'], reason: 'this version makes no HTTP requests for plugins' },
   { path: ['permissions', 'secrets'], reason: 'this version keeps no secrets for plugins' },
-  {
-    path: ['permissions', 'bus', 'subscribe'],
-    reason: 'this version grants no subscriptions by pattern; name events under `subscribes`',
-  },
-  {
-    path: ['subscribes', '*', 'filter'],
-    reason: 'this version filters no deliveries; check the event in handle()',
-  },
 ];
 
 const HOST_NAMESPACES = ['system', 'plugin', 'gate', 'timer'];
@@ -141,10 +165,15 @@ interface ManifestInput {
   readonly title?: TextInput;
   readonly description?: TextInput;
   readonly permissions?: PermissionsInput;
-  readonly subscribes?: readonly { readonly event: string; readonly key?: string }[];
+  readonly subscribes?: readonly Subscription[];
   readonly publishes?: readonly string[];
   readonly limits?: Readonly<Record<string, number>>;
-  readonly retry?: { readonly max?: number; readonly backoff?: 'exponential' };
+  readonly retry?: { readonly max?: number; readonly base_ms?: number; readonly max_ms?: number };
+  readonly mailbox?: {
+    readonly max?: number;
+    readonly overflow?: MailboxBounds['overflow'];
+    readonly max_age_h?: number;
+  };
   readonly settings?: Record<string, unknown>;
   readonly ui?: { readonly buttons?: readonly ButtonInput[] };
   readonly gates?: readonly GateInput[];
@@ -198,6 +227,8 @@ function normalise(input: ManifestInput, problems: Problem[], options: ManifestO
   if (input.settings !== undefined) checkSchema(input.settings, 'settings', problems);
   const buttons = buttonsOf(input, problems);
   const title = textOf(input.title ?? input.id);
+  const subscribes = subscriptionsOf(input, buttons, problems);
+  const own = new Set(buttons.map(({ event }) => event));
   return {
     id: input.id,
     version: input.version,
@@ -209,14 +240,32 @@ function normalise(input: ManifestInput, problems: Problem[], options: ManifestO
     permissions: normalisePermissions(
       asked,
       publishes.map((event) => event.split('@')[0]!),
+      // What its own buttons send comes to it by the tool.
+      subscribes.map(({ event }) => event.split('@')[0]!).filter((event) => !own.has(event)),
     ),
-    subscribes: subscriptionsOf(input, buttons, problems),
+    subscribes,
     publishes,
     limits: limitsOf(input.limits ?? {}),
-    retry: { max: input.retry?.max ?? 3, backoff: 'exponential' },
+    retry: retryOf(input.retry ?? {}),
+    mailbox: {
+      max: input.mailbox?.max ?? DEFAULT_MAILBOX.max,
+      overflow: input.mailbox?.overflow ?? DEFAULT_MAILBOX.overflow,
+      maxAgeH: input.mailbox?.max_age_h ?? DEFAULT_MAILBOX.maxAgeH,
+    },
     settings: input.settings ?? null,
     buttons,
     gates: gatesOf(input, problems),
+    events: [],
+  };
+}
+
+function retryOf(given: NonNullable<ManifestInput['retry']>): Manifest['retry'] {
+  const baseMs = given.base_ms ?? DEFAULT_RETRY.baseMs;
+  return {
+    max: given.max ?? DEFAULT_RETRY.max,
+    backoff: 'exponential',
+    baseMs,
+    maxMs: Math.max(given.max_ms ?? DEFAULT_RETRY.maxMs, baseMs),
   };
 }
 
@@ -255,24 +304,30 @@ function subscriptionsOf(
   problems: Problem[],
 ): Subscription[] {
   const subscriptions = new Map<string, Subscription>();
-  for (const [index, { event, key }] of (input.subscribes ?? []).entries()) {
-    const name = withVersion(event);
-    if (subscriptions.has(name))
-      problems.push({ path: `subscribes[${index}].event`, message: 'is there twice' });
-    if (key !== undefined) {
-      try {
-        parseSingularPath(key);
-      } catch (error) {
-        problems.push({ path: `subscribes[${index}].key`, message: (error as Error).message });
-      }
-    }
-    subscriptions.set(name, key === undefined ? { event: name } : { event: name, key });
+  for (const [index, { event, ...rest }] of (input.subscribes ?? []).entries()) {
+    const name = /[*>]/.test(event) ? event : withVersion(event);
+    const path = `subscribes[${index}]`;
+    if (subscriptions.has(name)) problems.push({ path: `${path}.event`, message: 'is there twice' });
+    check(() => parseSubscriptionEvent(name), `${path}.event`, problems);
+    if (rest.key !== undefined) check(() => parseSingularPath(rest.key!), `${path}.key`, problems);
+    if (rest.filter !== undefined) check(() => compileFilter(rest.filter!), `${path}.filter`, problems);
+    subscriptions.set(name, { event: name, ...rest });
   }
   for (const { event } of buttons) {
     const name = withVersion(event);
     if (!subscriptions.has(name)) subscriptions.set(name, { event: name });
   }
   return [...subscriptions.values()];
+}
+
+/** What a part of the bus would refuse later, refused here, with its place. */
+function check(parse: () => unknown, path: string, problems: Problem[]): void {
+  try {
+    parse();
+  } catch (error) {
+    const message = isNeiraError(error) ? String(error.details['reason']) : (error as Error).message;
+    problems.push({ path, message });
+  }
 }
 
 function gatesOf(input: ManifestInput, problems: Problem[]): OwnGate[] {

@@ -32,14 +32,15 @@ export interface PermissionsInput {
 export function normalisePermissions(
   input: PermissionsInput,
   publishes: readonly string[] = [],
+  subscribes: readonly string[] = [],
 ): Permissions {
   const unique = <Item>(items: readonly Item[]): Item[] => [...new Set(items)];
   return {
     storage: unique(input.storage ?? input.scopes ?? []),
     bus: {
-      // Declaring an event under `publishes` asks for the permission to publish it.
+      // Declaring an event under `publishes` or `subscribes` asks for the permission.
       publish: unique([...(input.bus?.publish ?? []), ...publishes]),
-      subscribe: unique(input.bus?.subscribe ?? []),
+      subscribe: unique([...(input.bus?.subscribe ?? []), ...subscribes]),
     },
     io: { ports: unique(input.io?.ports ?? []), http: input.io?.http ?? [] },
     secrets: unique(input.secrets ?? []),

@@ -13,6 +13,7 @@ export function policyOf(
   gate: GateView,
   granted: Permissions,
   settings: unknown,
+  events: PluginPolicy['events'] = {},
 ): PluginPolicy {
   return {
     plugin: manifest.id,
@@ -21,6 +22,8 @@ export function policyOf(
     asked: permissionNames(manifest.permissions),
     granted: permissionNames(granted),
     publishes: manifest.publishes,
+    events,
+    retry: manifest.retry,
     limits: limitsOf(manifest),
     settings: JSON.stringify(settings),
   };

@@ -5,10 +5,13 @@
  * the cells run. Who may change it, and in which steps, is in plugin-admin.ts and reload.ts.
  */
 import { randomUUID } from 'node:crypto';
+import type { Mode } from '../../gates/gates.ts';
 import { DEFAULT_TENANT, sealEnvelope } from '../bus/envelope.ts';
+import type { EventRegistry } from '../bus/event-registry.ts';
 import { describe, NeiraError, toShape } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { CellPool } from '../sandbox/pool.ts';
+import type { EventCaller, EventDraft } from '../store/bus-records.ts';
 import type {
   Ack,
   AdminOp,
@@ -18,8 +21,8 @@ import type {
   Reads,
   VersionRow,
 } from '../store/records.ts';
-import type { Serving, Turns } from '../turn.ts';
-import type { StateReader } from '../turn-context.ts';
+import { decideDelivery, type Serving, type Turns } from '../turn.ts';
+import type { PluginPolicy, StateReader } from '../turn-context.ts';
 import { type Booted, bootVersion } from './candidate.ts';
 import { type GateService, requireAck } from './gate-service.ts';
 import { IndexFile } from './index-file.ts';
@@ -33,7 +36,7 @@ import {
   writes,
 } from './live-plugin.ts';
 import { Locks } from './locks.ts';
-import { ENGINE_GATES } from './manifest.ts';
+import { ENGINE_GATES, type Manifest } from './manifest.ts';
 import { policyOf } from './policy.ts';
 
 export interface RegistryStore {
@@ -50,6 +53,10 @@ export interface RegistryParts {
   readonly pool: CellPool;
   readonly turns: Turns;
   readonly gates: GateService;
+  /** Events of the host; those of plugins join and leave with them. */
+  readonly events: EventRegistry;
+  /** What a plugin may do or what serves it changed. */
+  changed(plugin: string): void;
   readonly log: Logger;
 }
 
@@ -77,7 +84,9 @@ export class Registry {
         const version = parts.store.versions(row.id).find(({ digest }) => digest === row.digest);
         if (!version)
           throw new NeiraError('NEIRA_STORE_FAILED', { reason: `version ${row.digest} is missing` });
-        this.#live.set(row.id, parseRow(row, version));
+        const plugin = parseRow(row, version);
+        parts.events.join(row.id, plugin.manifest.events);
+        this.#live.set(row.id, plugin);
       } catch (err) {
         parts.log.error({ plugin: row.id, err }, 'a registered plugin cannot be read and is left out');
       }
@@ -147,6 +156,25 @@ export class Registry {
     );
   }
 
+  /** What serves a plugin, when it may run. */
+  servingOf(id: string): Serving | undefined {
+    const plugin = this.#live.get(id);
+    return plugin?.serving && this.whyInactive(plugin) === undefined ? plugin.serving : undefined;
+  }
+
+  /** Plugins that could run now. */
+  running(): readonly string[] {
+    return [...this.#live.keys()].filter((id) => this.servingOf(id) !== undefined);
+  }
+
+  /** Whether a delivery from the mailbox may run now; a dry run would not consume it (design §4). */
+  mayRun(serving: Serving, { caller, mode }: { readonly caller: EventCaller; readonly mode: Mode }): boolean {
+    const { manifest } = this.get(serving.id);
+    const { gates } = this.parts;
+    const inTheWay = [gates.view(ENGINE_GATES[manifest.kind]), gates.view(manifest.gate)];
+    return decideDelivery(serving, inTheWay, { caller, mode, dryRun: false }, 'bus').verdict === 'run';
+  }
+
   // --- changes
 
   /** Commits a change with its journal entries, then writes the index. @throws what the writer said */
@@ -157,14 +185,34 @@ export class Registry {
 
   /** Takes over what was committed. */
   put(plugin: LivePlugin): void {
-    this.#live.set(plugin.row.id, plugin);
+    const { id } = plugin.row;
+    const before = this.#live.get(id)?.manifest.events ?? [];
+    this.#live.set(id, plugin);
+    this.#eventsMoved(id, before, plugin.manifest.events);
     void this.#saveIndex();
+    this.parts.changed(id);
   }
 
   drop(id: string): void {
-    this.#unload(this.#live.get(id)?.serving);
+    const plugin = this.#live.get(id);
+    this.#unload(plugin?.serving);
     this.#live.delete(id);
+    this.#eventsMoved(id, plugin?.manifest.events ?? [], []);
     void this.#saveIndex();
+    this.parts.changed(id);
+  }
+
+  /** Who publishes an event that came, went or changed gets its schema with the policy. */
+  #eventsMoved(id: string, before: Manifest['events'], after: Manifest['events']): void {
+    const { events } = this.parts;
+    if (after.length === 0) events.leave(id);
+    else events.join(id, after);
+    const known = new Set(before.map(({ digest }) => digest));
+    const moved = [...before, ...after].filter(({ digest }) => !known.has(digest) || before.length !== after.length);
+    const names = new Set(moved.map(({ name, version }) => `${name}@${version}`));
+    if (names.size === 0) return;
+    for (const { row, manifest } of this.#live.values())
+      if (manifest.publishes.some((event) => names.has(event))) this.refreshPolicy(row.id);
   }
 
   /** Whether both gates in front of a plugin are open, so that its code may boot. */
@@ -175,7 +223,26 @@ export class Registry {
 
   policy(plugin: Pick<LivePlugin, 'manifest' | 'grants' | 'settings'>, digest: string) {
     const { manifest, grants, settings } = plugin;
-    return policyOf(manifest, digest, this.parts.gates.view(manifest.gate), grants, settings);
+    return policyOf(
+      manifest,
+      digest,
+      this.parts.gates.view(manifest.gate),
+      grants,
+      settings,
+      this.#schemasFor(manifest),
+    );
+  }
+
+  /** Schemas of what a plugin publishes, its own among them also before it joined. */
+  #schemasFor({ publishes, events: own }: Manifest): PluginPolicy['events'] {
+    const found = publishes.flatMap((fqdn) => {
+      const [name = '', version] = fqdn.split('@');
+      const definition =
+        own.find((each) => `${each.name}@${each.version}` === fqdn) ??
+        this.parts.events.find(name, Number(version));
+      return definition ? [[fqdn, definition] as const] : [];
+    });
+    return Object.fromEntries(found);
   }
 
   /** Puts a booted version in front: turns that have begun finish on the old one. */
@@ -215,6 +282,7 @@ export class Registry {
     const { serving, dependencies: _gone, ...rest } = plugin;
     this.#live.set(id, rest);
     this.#unload(serving);
+    this.parts.changed(id);
   }
 
   /** Keeps what went wrong where everybody sees it: API and log. */
@@ -276,6 +344,7 @@ export class Registry {
     const policy = this.policy(plugin, plugin.version.digest);
     this.#live.set(id, { ...plugin, serving: { ...plugin.serving, policy, writes: writes(plugin) } });
     this.parts.pool.setPolicy(plugin.serving.generation, policy);
+    this.parts.changed(id);
   }
 
   /** A turn of the plugin committed: what `prepare()` read may have changed with it. */
@@ -365,7 +434,7 @@ export class Registry {
 }
 
 /** What the journal says about a plugin is also an event (contract: `plugin.` events come from the host). */
-function hostEvent(draft: JournalDraft) {
+function hostEvent(draft: JournalDraft): EventDraft {
   const id = randomUUID();
   const payload = {
     id: draft.target,
@@ -386,5 +455,5 @@ function hostEvent(draft: JournalDraft) {
     headers: {},
     payloadJson: JSON.stringify(payload),
   });
-  return { eventId: id, subject: draft.action.replaceAll('-', '_'), envelope };
+  return { id, subject: draft.action.replaceAll('-', '_'), version: 1, envelope, mode: 'event', caller: 'host' };
 }

@@ -223,6 +223,7 @@ async function trial(
  */
 function requirePlace(registry: Registry, manifest: Manifest): readonly GateRow[] {
   requireFreeTools(registry, manifest);
+  registry.parts.events.requireFree(manifest.id, manifest.events);
   const planned = registry.parts.gates.plan(manifest.id, manifest.gates);
   requireGate(registry, manifest, planned);
   return planned;

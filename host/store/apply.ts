@@ -1,23 +1,27 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { describe, isNeiraError, type NeiraError } from '../errors.ts';
+import { describe, isNeiraError, NeiraError } from '../errors.ts';
 import { AdminWriter } from './admin.ts';
 import { BoundedTable } from './bounded.ts';
+import type { BusNews, DeadLetterRecord, EventDraft, EventRouter, PublishRecord } from './bus-records.ts';
 import { RecordWriter } from './chat-records.ts';
 import { JournalWriter } from './journal.ts';
-import { KvWriter } from './kv.ts';
+import { type KvChange, KvWriter } from './kv.ts';
+import { MailboxWriter, type PublishOrigin } from './mailboxes.ts';
 import type { LineWriter } from './projection.ts';
 import type {
   Ack,
   AdminRecord,
+  Effect,
   EventRecord,
   JournalDraft,
   PortSend,
-  Published,
+  TurnFailure,
   TurnOutcome,
   TurnRecord,
   WriteRecord,
 } from './records.ts';
 import { StatisticsWriter } from './statistics.ts';
+import { SubscriptionWriter } from './subscriptions.ts';
 
 const IDEMPOTENCY_MS = 24 * 60 * 60 * 1000;
 /** Newest rows kept per plugin. */
@@ -27,11 +31,17 @@ export const KEPT_FAILURES = 500;
 const MAX_KEPT_READS = 64 * 1024;
 
 /** Refusals of the writer that are the plugin's fault: they turn the outcome into a failure. */
-const PLUGIN_FAULTS = new Set(['NEIRA_STORAGE_FULL', 'NEIRA_VALUE_INVALID', 'NEIRA_STORE_FAILED']);
+const PLUGIN_FAULTS = new Set([
+  'NEIRA_STORAGE_FULL',
+  'NEIRA_VALUE_INVALID',
+  'NEIRA_STORE_FAILED',
+  'NEIRA_TOO_MANY',
+]);
 
 interface Mark {
   readonly lines: number;
   readonly words: number;
+  readonly mailboxes: ReturnType<MailboxWriter['mark']>;
 }
 
 /** What one record does, inside the transaction and the savepoint `record` that group.ts holds. */
@@ -41,11 +51,13 @@ export class Applier {
   readonly #journal: JournalWriter;
   readonly #admin: AdminWriter;
   readonly #statistics: StatisticsWriter;
+  readonly #mailboxes: MailboxWriter;
+  readonly #subscriptions: SubscriptionWriter;
   readonly #logs: BoundedTable;
   readonly #failures: BoundedTable;
   readonly #turn: StatementSync;
   readonly #insertTurn: StatementSync;
-  readonly #insertEvent: StatementSync;
+  readonly #eventText: StatementSync;
   readonly #idempotency: StatementSync;
   readonly #insertIdempotency: StatementSync;
   readonly #insertSend: StatementSync;
@@ -55,8 +67,10 @@ export class Applier {
   readonly #undo: StatementSync;
   readonly #lines: LineWriter;
 
-  constructor(db: DatabaseSync, lines: LineWriter) {
+  constructor(db: DatabaseSync, lines: LineWriter, router: EventRouter) {
     this.#lines = lines;
+    this.#mailboxes = new MailboxWriter(db, router);
+    this.#subscriptions = new SubscriptionWriter(db, this.#mailboxes.policies);
     this.#statistics = new StatisticsWriter(db);
     this.#kv = new KvWriter(db);
     this.#records = new RecordWriter(db, lines);
@@ -69,8 +83,8 @@ export class Applier {
       `insert into turn(turn_id, plugin, digest, gate, event_id, status, outcome, started_at_ms, run_ms, fuel)
        values(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     );
-    this.#insertEvent = db.prepare(
-      'insert into event(event_id, subject, disposition, at_ms, turn_id, envelope) values(?, ?, ?, ?, ?, ?)',
+    this.#eventText = db.prepare(
+      'select envelope from event where seq = (select event_seq from delivery where id = ?)',
     );
     this.#idempotency = db.prepare(
       'select digest, reply from idempotency where key = ? and expires_at_ms > ?',
@@ -104,6 +118,14 @@ export class Applier {
       case 'sent':
         for (const id of record.ids) this.#deleteSend.run(id);
         return { ok: true };
+      case 'publish':
+        return this.#applyPublish(record, nowMs);
+      case 'tick':
+        this.#mailboxes.publishDue(nowMs);
+        this.#mailboxes.expire(nowMs);
+        return { ok: true };
+      case 'dead-letters':
+        return this.#applyDeadLetters(record, nowMs);
       default:
         throw new TypeError(`no such record: ${(record as { kind: string }).kind}`);
     }
@@ -113,8 +135,10 @@ export class Applier {
 
   #applyTurn(turn: TurnRecord, nowMs: number): Ack {
     const { turnId, plugin } = turn;
-    const first = this.#turn.get(turnId);
-    if (first) return { ok: true, turnId, outcome: JSON.parse(first['outcome'] as string), repeated: true };
+    if (turn.delivery === undefined) {
+      const first = this.#turn.get(turnId);
+      if (first) return { ok: true, turnId, outcome: JSON.parse(first['outcome'] as string), repeated: true };
+    } else if (this.#mailboxes.find(turn.delivery) === undefined) return { ok: false, turnId, gone: true };
     const used = turn.idempotency && this.#lookUpKey(turn.idempotency, nowMs);
     if (used) return { ...used, turnId };
     if (turn.deadlineAtMs !== undefined && nowMs > turn.deadlineAtMs) {
@@ -123,68 +147,51 @@ export class Applier {
     }
     // Also of a turn that failed or staged nothing: it may have done so because of what is no longer true.
     if (!this.#kv.holds(plugin, turn.reads)) return { ok: false, turnId, conflict: true };
-    const outcome = turn.outcome.status === 'ok' ? this.#applyEffects(turn, nowMs) : turn.outcome;
-    this.#recordTurn(turn, outcome, nowMs);
-    if (outcome.status === 'failed') return { ok: true, turnId, outcome };
+    const { outcome, settlement } = this.#applyOutcome(turn, nowMs);
+    if (outcome.status === 'failed')
+      return { ok: true, turnId, outcome, ...(settlement && { settlement }) };
     if (turn.idempotency) {
       const { key, digest, reply = uiReply(turn.eventId, outcome.actions) } = turn.idempotency;
       this.#insertIdempotency.run(key, digest, reply, nowMs + IDEMPOTENCY_MS);
     }
     const sends: PortSend[] = [];
-    const published: Published[] = [];
     for (const effect of turn.effects) {
       if (effect.op === 'send')
         sends.push({ id: effect.id, port: effect.port, target: effect.target, payload: effect.payload });
-      else if (effect.op === 'publish')
-        published.push({ id: effect.id, event: effect.event, envelope: effect.envelope });
     }
     return {
       ok: true,
       turnId,
       outcome,
+      ...(settlement && { settlement }),
       ...(sends.length > 0 && { sends }),
-      ...(published.length > 0 && { published }),
     };
   }
 
-  /** All effects of the turn, or none and the failure that the turn ends with. */
-  #applyEffects(turn: TurnRecord, nowMs: number): TurnOutcome {
-    if (turn.effects.length === 0) return turn.outcome;
+  /**
+   * All effects of the turn and the end of its delivery, or none and the failure that the turn ends with.
+   * The delivery goes first: what it frees in the mailbox, the turn may use.
+   */
+  #applyOutcome(turn: TurnRecord, nowMs: number) {
+    const delivery = turn.delivery && this.#mailboxes.find(turn.delivery);
     const mark = this.mark();
+    let { outcome } = turn;
+    let settlement = outcome.status === 'ok' && delivery ? this.#mailboxes.done(delivery) : undefined;
+    if (outcome.status === 'ok') outcome = this.#applyEffects(turn, mark, nowMs);
+    if (outcome.status === 'failed' && delivery) {
+      this.#keepFailure(turn, outcome.error, nowMs);
+      settlement = this.#mailboxes.failed(delivery, turn.delivery!, outcome.error, nowMs);
+    }
+    this.#recordTurn(turn, outcome, nowMs);
+    return { outcome, settlement };
+  }
+
+  /** All effects of the turn, or none and the failure that the turn ends with. */
+  #applyEffects(turn: TurnRecord, mark: Mark, nowMs: number): TurnOutcome {
+    if (turn.effects.length === 0) return turn.outcome;
     try {
       const change = this.#kv.change(turn.plugin);
-      for (const effect of turn.effects) {
-        switch (effect.op) {
-          case 'set':
-            change.set(effect.key, effect.value);
-            break;
-          case 'delete':
-            change.delete(effect.key);
-            break;
-          case 'append':
-            change.append(effect.key, effect.value);
-            break;
-          case 'record':
-            change.hold(this.#records.save(turn.plugin, effect, nowMs));
-            break;
-          case 'publish':
-            this.#insertEvent.run(effect.id, effect.event, 'published', nowMs, turn.turnId, effect.envelope);
-            break;
-          case 'send':
-            this.#insertSend.run(
-              effect.id,
-              turn.turnId,
-              turn.plugin,
-              effect.port,
-              effect.target,
-              effect.payload,
-              nowMs,
-            );
-            break;
-          default:
-            throw new TypeError(`no such effect: ${(effect as { op: string }).op}`);
-        }
-      }
+      for (const effect of turn.effects) this.#applyEffect(effect, turn, change, nowMs);
       change.finish(turn.storageMb);
       return turn.outcome;
     } catch (error) {
@@ -196,34 +203,94 @@ export class Applier {
     }
   }
 
+  #applyEffect(effect: Effect, turn: TurnRecord, change: KvChange, nowMs: number): void {
+    const { plugin, turnId } = turn;
+    switch (effect.op) {
+      case 'set':
+        change.set(effect.key, effect.value);
+        return;
+      case 'delete':
+        change.delete(effect.key);
+        return;
+      case 'append':
+        change.append(effect.key, effect.value);
+        return;
+      case 'record':
+        change.hold(this.#records.save(plugin, effect, nowMs));
+        return;
+      case 'publish':
+        this.#mailboxes.publish(
+          effect.event,
+          { turnId, plugin, disposition: 'published', whenFull: 'refuse' },
+          nowMs,
+        );
+        return;
+      case 'cancel':
+        this.#mailboxes.cancel(effect.id, plugin);
+        return;
+      case 'subscribe':
+        this.#subscriptions.put(plugin, effect.subscription);
+        return;
+      case 'unsubscribe':
+        this.#subscriptions.delete(plugin, effect.name);
+        return;
+      case 'send': {
+        const { id, port, target, payload } = effect;
+        this.#insertSend.run(id, turnId, plugin, port, target, payload, nowMs);
+        return;
+      }
+      default:
+        throw new TypeError(`no such effect: ${(effect as { op: string }).op}`);
+    }
+  }
+
+  /**
+   * What stays of a turn. One from a mailbox leaves a row only when it failed: its event is recorded already,
+   * and that it ran once is known by the delivery that is gone.
+   */
   #recordTurn(turn: TurnRecord, outcome: TurnOutcome, nowMs: number): void {
-    const { turnId, plugin, version, gate, eventId, envelope } = turn;
+    const { turnId, plugin, version, gate, eventId } = turn;
     const failed = outcome.status === 'failed';
-    this.#insertEvent.run(eventId, turn.subject, failed ? 'failed' : 'executed', nowMs, turnId, envelope);
     const fuel = Math.round(turn.fuel);
-    this.#insertTurn.run(
-      turnId,
-      plugin,
-      version,
-      gate,
-      eventId,
-      outcome.status,
-      JSON.stringify(outcome),
-      turn.startedAtMs,
-      turn.runMs,
-      fuel,
-    );
+    if (turn.delivery === undefined) {
+      this.#recordEvent(turn, failed ? 'failed' : 'executed', nowMs);
+      this.#insertTurn.run(
+        turnId,
+        plugin,
+        version,
+        gate,
+        eventId,
+        outcome.status,
+        JSON.stringify(outcome),
+        turn.startedAtMs,
+        turn.runMs,
+        fuel,
+      );
+      if (failed) this.#keepFailure(turn, outcome.error, nowMs);
+    }
     for (const { level, message, atMs } of turn.logs)
       this.#insertLog.run(plugin, turnId, level, message, atMs);
     if (turn.logs.length > 0) this.#logs.added(plugin, turn.logs.length);
-    if (failed) {
-      const reads = JSON.stringify(turn.reads);
-      const kept = reads.length > MAX_KEPT_READS ? null : reads;
-      const error = JSON.stringify(outcome.error);
-      this.#insertFailure.run(plugin, turnId, version, eventId, nowMs, error, envelope, kept);
-      this.#failures.added(plugin);
-    }
     this.#statistics.turn(plugin, gate, nowMs, failed, fuel, turn.runMs);
+  }
+
+  /** An event that was handled as it came in; others who subscribed to it get it now. */
+  #recordEvent(turn: TurnRecord, disposition: string, nowMs: number): void {
+    const { turnId, plugin, eventId: id, subject, envelope = '', caller } = turn;
+    const event: EventDraft = { id, subject, version: 1, envelope, mode: 'event', caller };
+    const origin: PublishOrigin = { turnId, plugin, disposition, except: plugin, whenFull: 'shed' };
+    const seq = this.#mailboxes.record(event, origin, nowMs);
+    if (disposition === 'executed') this.#mailboxes.route(event, seq, origin, nowMs);
+  }
+
+  #keepFailure(turn: TurnRecord, failure: TurnFailure, nowMs: number): void {
+    const { turnId, plugin, version, eventId, delivery } = turn;
+    const reads = JSON.stringify(turn.reads);
+    const kept = reads.length > MAX_KEPT_READS ? null : reads;
+    const envelope = turn.envelope ?? (this.#eventText.get(delivery!.id)!['envelope'] as string);
+    const error = JSON.stringify(failure);
+    this.#insertFailure.run(plugin, turnId, version, eventId, nowMs, error, envelope, kept);
+    this.#failures.added(plugin);
   }
 
   // --- events and administration
@@ -231,7 +298,12 @@ export class Applier {
   #applyEvent(record: EventRecord, nowMs: number): Ack {
     const used = record.idempotency && this.#lookUpKey(record.idempotency, nowMs);
     if (used) return used;
-    this.#insertEvent.run(record.eventId, record.subject, record.disposition, nowMs, null, record.envelope);
+    const { eventId: id, subject, envelope, disposition } = record;
+    this.#mailboxes.record(
+      { id, subject, version: 1, envelope, mode: 'event', caller: 'host' },
+      { turnId: null, plugin: null, disposition, whenFull: 'shed' },
+      nowMs,
+    );
     if (record.idempotency) {
       const { key, digest, reply } = record.idempotency;
       this.#insertIdempotency.run(key, digest, reply, nowMs + IDEMPOTENCY_MS);
@@ -244,10 +316,28 @@ export class Applier {
 
   #applyAdmin(record: AdminRecord, nowMs: number): Ack {
     this.#admin.apply(record);
-    for (const { eventId, subject, envelope } of record.events ?? []) {
-      this.#insertEvent.run(eventId, subject, 'published', nowMs, null, envelope);
-    }
+    for (const plugin of pluginsOf(record)) this.#mailboxes.policies.refresh(plugin);
+    for (const event of record.events ?? []) this.#mailboxes.publish(event, FROM_HOST, nowMs);
     return { ok: true, ...this.#journalAll(record.journal, nowMs) };
+  }
+
+  #applyPublish({ events, dedupeWindowMs, journal }: PublishRecord, nowMs: number): Ack {
+    const origin: PublishOrigin = {
+      ...FROM_OUTSIDE,
+      ...(dedupeWindowMs !== undefined && { dedupeWindowMs }),
+    };
+    let duplicateOf: string | undefined;
+    for (const event of events) duplicateOf = this.#mailboxes.publish(event, origin, nowMs) ?? duplicateOf;
+    const meta = this.#journalAll(journal ?? [], nowMs);
+    return { ok: true, ...meta, ...(duplicateOf !== undefined && { duplicateOf }) };
+  }
+
+  #applyDeadLetters({ op, ids, journal }: DeadLetterRecord, nowMs: number): Ack {
+    for (const id of ids) {
+      if (op === 'retry') this.#mailboxes.retryDead(id, nowMs);
+      else this.#mailboxes.dropDead(id);
+    }
+    return { ok: true, ...this.#journalAll(journal, nowMs) };
   }
 
   #journalAll(drafts: readonly JournalDraft[], nowMs: number): { meta?: readonly string[] } {
@@ -265,13 +355,18 @@ export class Applier {
 
   /** Where the group is now, for {@link rewind}. */
   mark(): Mark {
-    return { lines: this.#lines.mark(), words: this.#records.mark() };
+    return {
+      lines: this.#lines.mark(),
+      words: this.#records.mark(),
+      mailboxes: this.#mailboxes.mark(),
+    };
   }
 
   /** Forgets what was staged since `mark`: its rows are rolled back. */
   rewind(mark: Mark): void {
     this.#lines.rewind(mark.lines);
     this.#records.rewind(mark.words);
+    this.#mailboxes.rewind(mark.mailboxes);
   }
 
   /** Writes what the records of the group add up to, as the last part of its transaction. */
@@ -280,16 +375,45 @@ export class Applier {
     this.#statistics.write();
   }
 
+  /** The group committed: what main has to know of the bus. */
+  takeNews(): BusNews {
+    return this.#mailboxes.take();
+  }
+
   /** The group did not commit. */
   forget(): void {
-    this.rewind({ lines: 0, words: 0 });
+    this.#lines.rewind(0);
+    this.#records.rewind(0);
     this.#statistics.forget();
   }
 
+  /** The rows are what they were before the group: what memory holds of them is read again. */
+  reload(): void {
+    this.#mailboxes.forget();
+  }
+
+  /** Plugins that could run now; of a queue group they get the work. */
+  listen(plugins: readonly string[]): void {
+    this.#mailboxes.policies.listen(plugins);
+  }
+
   /** Housekeeping at boot. */
-  sweep(): void {
+  boot(): void {
+    this.#mailboxes.forget();
     this.#admin.sweepBlobs();
   }
+}
+
+const FROM_HOST: PublishOrigin = { turnId: null, plugin: null, disposition: 'published', whenFull: 'shed' };
+const FROM_OUTSIDE: PublishOrigin = { ...FROM_HOST, whenFull: 'refuse' };
+
+/** Plugins whose subscriptions or grants a record may have changed. */
+function pluginsOf({ ops }: AdminRecord): ReadonlySet<string> {
+  return new Set(
+    ops.flatMap((op) =>
+      op.op === 'plugin.put' ? [op.row.id] : op.op === 'plugin.delete' ? [op.id] : [],
+    ),
+  );
 }
 
 function uiReply(eventId: string, actions: string): string {

@@ -1,6 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { isNeiraError, toShape } from '../errors.ts';
 import { Applier } from './apply.ts';
+import type { BusNews, EventRouter } from './bus-records.ts';
 import { isDiskFull } from './database.ts';
 import { fault } from './fault.ts';
 import { LineWriter, type Watermark } from './projection.ts';
@@ -39,12 +40,17 @@ export class GroupCommit {
   /** Files that could not be mended lately; reported once, tried again. */
   readonly #reported = new Set<number>();
 
-  constructor(db: DatabaseSync, home: string, problem: (what: string, reason: string) => void) {
+  constructor(
+    db: DatabaseSync,
+    home: string,
+    router: EventRouter,
+    problem: (what: string, reason: string) => void,
+  ) {
     this.#db = db;
     this.#problem = problem;
     this.#lines = new LineWriter(db, home);
     this.#repairer = new Repairer(db, home);
-    this.#applier = new Applier(db, this.#lines);
+    this.#applier = new Applier(db, this.#lines, router);
     this.#begin = db.prepare('begin immediate');
     this.#commit = db.prepare('commit');
     this.#rollback = db.prepare('rollback');
@@ -110,6 +116,7 @@ export class GroupCommit {
       this.#applier.forget();
       // SQLite ends the transaction by itself for some errors.
       if (this.#db.isTransaction) this.#rollback.run();
+      this.#applier.reload();
       throw error instanceof GroupLost ? error : new GroupLost(error);
     }
   }
@@ -141,12 +148,22 @@ export class GroupCommit {
       this.#watermark.run(synced, mtimeMs, file);
   }
 
+  /** What the last commit did on the bus, once. */
+  takeNews(): BusNews {
+    return this.#applier.takeNews();
+  }
+
+  /** Plugins that could run now. */
+  listen(plugins: readonly string[]): void {
+    this.#applier.listen(plugins);
+  }
+
   // --- files
 
   /** Compares every file with its rows and mends it; deletes what an earlier process left half done. */
   boot(): void {
     try {
-      this.#applier.sweep();
+      this.#applier.boot();
     } catch (error) {
       // A full disk must not keep the host from starting: reading still works.
       this.#problem('blobs that nothing names could not be deleted', (error as Error).message);

@@ -1,5 +1,6 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { ErrorShape } from '../errors.ts';
+import type { BusNews } from './bus-records.ts';
 import type { Durability } from './database.ts';
 import type { Ack, WriteRecord } from './records.ts';
 
@@ -22,6 +23,8 @@ export type ToWriter =
   | { readonly op: 'fence' | 'retire'; readonly cell: number; readonly request: number }
   | { readonly op: 'max-pages'; readonly count: number; readonly request: number }
   | { readonly op: 'backup'; readonly path: string; readonly request: number }
+  /** Plugins that could run now. */
+  | { readonly op: 'listening'; readonly plugins: readonly string[] }
   | { readonly op: 'close' };
 
 /** The text that the writer posts after each group. */
@@ -30,6 +33,8 @@ export interface AckBatch {
   readonly submitted: readonly (readonly [number, Ack])[];
   /** Answers to turns that cells posted. */
   readonly turns: readonly Ack[];
+  /** What the bus did in the group. */
+  readonly news: BusNews;
 }
 
 export type FromWriter =

@@ -109,6 +109,37 @@ export const MIGRATIONS: readonly string[] = [
   create trigger journal_no_delete before delete on journal
     begin select raise(abort, 'the journal is append-only'); end;
   `,
+  `
+  alter table event add column version integer not null default 1;
+  -- Whose doing it is, along everything that it caused.
+  alter table event add column caller text not null default 'host';
+  create index event_at on event(at_ms);
+
+  -- What a plugin subscribed to while it ran; what its manifest says is in its version.
+  create table subscription(
+    plugin text not null, name text not null, draft text not null, primary key(plugin, name)
+  ) without rowid;
+  -- A mailbox: what waits for a plugin. tries_from: attempts when its tries were last counted anew.
+  create table delivery(
+    id integer primary key autoincrement, event_seq integer not null, plugin text not null, key text,
+    subscriptions text not null, attempts integer not null, tries_from integer not null,
+    kills integer not null default 0, due_ms integer not null, at_ms integer not null
+  );
+  create index delivery_plugin on delivery(plugin, id);
+  create index delivery_event on delivery(event_seq);
+  create table dead_letter(
+    id integer primary key autoincrement, plugin text not null, event_seq integer not null, event_id text not null,
+    subject text not null, version integer not null, caller text not null, key text, subscriptions text not null,
+    attempts integer not null, error text not null, published_at_ms integer not null, at_ms integer not null,
+    envelope text not null
+  );
+  create index dead_letter_plugin on dead_letter(plugin, id);
+  create table delayed(
+    id text primary key, due_ms integer not null, plugin text, turn_id text, draft text not null
+  ) without rowid;
+  create index delayed_due on delayed(due_ms, id);
+  create index delayed_plugin on delayed(plugin);
+  `,
 ];
 
 /**

@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { JournalEntry } from './journal.ts';
+import { createMailboxReads } from './mailbox-reads.ts';
 import type {
   GateRow,
   LogLine,
@@ -203,6 +204,7 @@ export function createReads(db: DatabaseSync) {
     usageBytes: (id: string) => Number(usage.get(id)?.['bytes'] ?? 0),
     /** Port sends that nobody has confirmed with a `sent` record. */
     pendingSends: (limit = 1000) => sends.all(limit) as unknown as readonly PortSend[],
+    ...createMailboxReads(db),
     search,
     exportLines,
   };

@@ -1,4 +1,14 @@
 import type { ErrorShape } from '../errors.ts';
+import type {
+  DeadLetterRecord,
+  DeliveryRef,
+  EventCaller,
+  EventDraft,
+  PublishRecord,
+  Settlement,
+  SubscriptionDraft,
+  TickRecord,
+} from './bus-records.ts';
 
 /**
  * What the writer thread is asked to do, and what it answers. Every change of the store is one of
@@ -42,8 +52,11 @@ export type Effect =
       /** What full-text search looks at. */
       readonly text: string;
     }
-  /** `envelope` is the whole sealed envelope as JSON. */
-  | { readonly op: 'publish'; readonly id: string; readonly event: string; readonly envelope: string }
+  | { readonly op: 'publish'; readonly event: EventDraft }
+  /** Takes back a delayed event of this plugin. */
+  | { readonly op: 'cancel'; readonly id: string }
+  | { readonly op: 'subscribe'; readonly subscription: SubscriptionDraft }
+  | { readonly op: 'unsubscribe'; readonly name: string }
   | {
       readonly op: 'send';
       readonly id: string;
@@ -65,16 +78,22 @@ export type TurnOutcome =
 /** One finished turn. All of it commits, or none. */
 export interface TurnRecord {
   readonly kind: 'turn';
-  /** `<event id>:<plugin>`; a second record with the same id changes nothing and gets the first answer. */
+  /**
+   * `<event id>:<plugin>`, and `#<n>` behind it for the n-th attempt of a delivery from a mailbox. Without a
+   * delivery a second record with the same id changes nothing and gets the first answer.
+   */
   readonly turnId: string;
   readonly plugin: string;
   /** Content digest of the version that ran. */
   readonly version: string;
   readonly gate: string;
-  /** The event as it came in; recorded with the outcome. */
   readonly eventId: string;
-  readonly envelope: string;
+  /** The event as it came in, recorded with the outcome; one from a mailbox is recorded already. */
+  readonly envelope?: string;
   readonly subject: string;
+  readonly caller: EventCaller;
+  /** The delivery that this turn settles: its end and the effects of the turn are one commit. */
+  readonly delivery?: DeliveryRef;
   readonly startedAtMs: number;
   /** After this moment (epoch ms) the writer refuses the commit with NEIRA_DEADLINE. */
   readonly deadlineAtMs?: number;
@@ -116,16 +135,12 @@ export interface EventRecord {
   readonly journal?: readonly JournalDraft[];
 }
 
-/** A change that somebody made to the host; committed with its journal entries. */
+/** A change that somebody made to the host; committed with its journal entries and what it announces. */
 export interface AdminRecord {
   readonly kind: 'admin';
   readonly ops: readonly AdminOp[];
   readonly journal: readonly JournalDraft[];
-  readonly events?: readonly {
-    readonly eventId: string;
-    readonly subject: string;
-    readonly envelope: string;
-  }[];
+  readonly events?: readonly EventDraft[];
 }
 
 export interface JournalDraft {
@@ -218,19 +233,20 @@ export interface SentRecord {
   readonly ids: readonly string[];
 }
 
-export type WriteRecord = TurnRecord | EventRecord | AdminRecord | SentRecord;
+export type WriteRecord =
+  | TurnRecord
+  | EventRecord
+  | AdminRecord
+  | SentRecord
+  | PublishRecord
+  | TickRecord
+  | DeadLetterRecord;
 
 export interface PortSend {
   readonly id: string;
   readonly port: string;
   readonly target: string;
   readonly payload: string;
-}
-
-export interface Published {
-  readonly id: string;
-  readonly event: string;
-  readonly envelope: string;
 }
 
 /** The writer's answer to one record. */
@@ -243,12 +259,31 @@ export type Ack =
       readonly meta?: readonly string[];
       /** Port sends to perform now. */
       readonly sends?: readonly PortSend[];
-      /** Envelopes that the commit published, to be delivered now. */
-      readonly published?: readonly Published[];
-      /** The turn was recorded before: `outcome` is the first one, and nothing is left to send or deliver. */
+      /** What became of the delivery that the turn settled. */
+      readonly settlement?: Settlement;
+      /** The event that the idempotency key of a publish had brought before; nothing was done. */
+      readonly duplicateOf?: string;
+      /** The turn was recorded before: `outcome` is the first one, and nothing is left to send. */
       readonly repeated?: true;
       /** A stored reply for the idempotency key; nothing was done. */
       readonly replay?: string;
     }
   | { readonly ok: false; readonly turnId?: string; readonly conflict: true }
-  | { readonly ok: false; readonly turnId?: string; readonly conflict?: false; readonly error: ErrorShape };
+  /** The delivery was settled, dropped or tried meanwhile; nothing was done. */
+  | { readonly ok: false; readonly turnId?: string; readonly conflict?: false; readonly gone: true }
+  /** It ran on what a turn before it in the batch had staged, and that did not commit. */
+  | {
+      readonly ok: false;
+      readonly turnId?: string;
+      readonly conflict?: false;
+      readonly gone?: false;
+      readonly cut: true;
+    }
+  | {
+      readonly ok: false;
+      readonly turnId?: string;
+      readonly conflict?: false;
+      readonly gone?: false;
+      readonly cut?: false;
+      readonly error: ErrorShape;
+    };

@@ -1,6 +1,7 @@
 import { mkdirSync, realpathSync } from 'node:fs';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { type ErrorShape, fromShape, NeiraError } from '../errors.ts';
+import type { BusNews } from './bus-records.ts';
 import { type Durability, databasePath, openForReading } from './database.ts';
 import { lockHome } from './lock.ts';
 import type { AckBatch, FromWriter, ToWriter, WriterOptions } from './messages.ts';
@@ -39,6 +40,13 @@ export interface Store extends StoreReads, AsyncDisposable {
   connectCell(): { readonly cell: number; readonly port: MessagePort };
   /** Every ack carries its turnId. Answers a function that stops listening. */
   onTurnAck(listener: (acks: readonly Ack[]) => void): () => void;
+  /**
+   * What the bus did in each group, after its acks. To the first listener goes when the next delayed event is
+   * due; what waits in mailboxes until then is there to be read.
+   */
+  onNews(listener: (news: BusNews) => void): () => void;
+  /** Says which plugins could run now: of a queue group they get the work. */
+  listen(plugins: readonly string[]): void;
   onProblem(listener: (problem: StoreProblem) => void): () => void;
   /**
    * For after a cell thread has been terminated: when this resolves, all that the cell had posted is
@@ -73,21 +81,22 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     durability: options.durability,
     maxPageCount: options.testing?.maxPageCount,
   };
-  const worker = new Worker(new URL('./writer.ts', import.meta.url), {
+  const worker = new Worker(new URL('../writer-main.ts', import.meta.url), {
     workerData,
     name: 'store',
     execArgv: [],
   });
   const problems: StoreProblem[] = [];
+  let news: BusNews[];
   try {
-    await ready(worker, problems);
+    news = await ready(worker, problems);
   } catch (error) {
     await worker.terminate();
     lock[Symbol.dispose]();
     throw error;
   }
   const db = openForReading(databasePath(home));
-  const store = connect(home, worker, createReads(db), problems, () => {
+  const store = connect(home, worker, createReads(db), { problems, news }, () => {
     db.close();
     lock[Symbol.dispose]();
   });
@@ -95,9 +104,15 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   return store;
 }
 
-function ready(worker: Worker, problems: StoreProblem[]): Promise<void> {
+/** Resolves with what the writer had to say about the bus before anybody could listen. */
+function ready(worker: Worker, problems: StoreProblem[]): Promise<BusNews[]> {
+  const news: BusNews[] = [];
   return new Promise((resolve, reject) => {
-    worker.on('message', function listen(message: FromWriter) {
+    worker.on('message', function listen(message: FromWriter | string) {
+      if (typeof message === 'string') {
+        news.push((JSON.parse(message) as AckBatch).news);
+        return;
+      }
       if (message.op === 'problem') {
         problems.push({ what: message.what, reason: message.reason });
         return;
@@ -107,7 +122,7 @@ function ready(worker: Worker, problems: StoreProblem[]): Promise<void> {
       if (message.op === 'failed') {
         worker.on('error', () => {});
         reject(fromShape(message.error));
-      } else resolve();
+      } else resolve(news);
     });
     worker.on('error', reject);
   });
@@ -117,14 +132,16 @@ function connect(
   home: string,
   worker: Worker,
   reads: StoreReads,
-  earlyProblems: readonly StoreProblem[],
+  early: { readonly problems: readonly StoreProblem[]; readonly news: readonly BusNews[] },
   release: () => void,
 ): Store {
   const answers = new Map<number, Deferred<Ack>>();
   const requests = new Map<number, Deferred<void>>();
   const ackListeners = new Set<(acks: readonly Ack[]) => void>();
   const problemListeners = new Set<(problem: StoreProblem) => void>();
-  let unreported = [...earlyProblems];
+  const newsListeners = new Set<(news: BusNews) => void>();
+  let unreported = [...early.problems];
+  let untold = early.news.findLast(({ dueMs }) => dueMs !== undefined);
   let outbox: string[] = [];
   let lastNumber = 0;
   let lastCell = 0;
@@ -142,12 +159,14 @@ function connect(
     if (state !== 'closed') lose('the writer thread ended');
   });
 
-  function settle({ submitted, turns }: AckBatch): void {
+  function settle({ submitted, turns, news }: AckBatch): void {
     for (const [number, ack] of submitted) {
       answers.get(number)?.resolve(ack);
       answers.delete(number);
     }
     if (turns.length > 0) for (const listener of ackListeners) listener(turns);
+    if (newsListeners.size === 0 && news.dueMs !== undefined) untold = news;
+    for (const listener of newsListeners) listener(news);
   }
 
   function control(message: FromWriter): void {
@@ -248,6 +267,12 @@ function connect(
       return { cell, port: port2 };
     },
     onTurnAck: (listener) => listen(ackListeners, listener),
+    onNews(listener) {
+      if (untold) listener({ ...untold, deliveries: [] });
+      untold = undefined;
+      return listen(newsListeners, listener);
+    },
+    listen: (plugins) => post({ op: 'listening', plugins }),
     onProblem(listener) {
       for (const problem of unreported) listener(problem);
       unreported = [];

@@ -1,5 +1,7 @@
+import type { DatabaseSync } from 'node:sqlite';
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { NeiraError, toShape } from '../errors.ts';
+import type { EventRouter } from './bus-records.ts';
 import { databasePath, openForWriting } from './database.ts';
 import { GroupCommit } from './group.ts';
 import type { AckBatch, FromWriter, Submission, ToWriter, WriterOptions } from './messages.ts';
@@ -27,21 +29,31 @@ const cells = new Map<number, MessagePort>();
 const queue: Waiting[] = [];
 let queued = 0;
 
-const { db, group } = start();
-const timer = setInterval(keepFiles, SYNC_FILES_MS);
-main.on('message', (message: string | ToWriter) => {
-  take(message, undefined);
-  drain();
-});
-tell({ op: 'ready' });
+let db: DatabaseSync;
+let group: GroupCommit;
+let timer: NodeJS.Timeout;
 
-function start() {
+/** Runs the writer in this thread; the composition root (host/writer-main.ts) says who hears what. */
+export function startWriter(router: EventRouter): void {
+  ({ db, group } = open(router));
+  timer = setInterval(keepFiles, SYNC_FILES_MS);
+  main.on('message', (message: string | ToWriter) => {
+    take(message, undefined);
+    drain();
+  });
+  // What the boot found due, and nothing else yet.
+  answer([], []);
+  tell({ op: 'ready' });
+}
+
+function open(router: EventRouter) {
   try {
     const path = databasePath(options.home);
     const db = openForWriting(path, options.durability);
     migrate(db, path);
     if (options.maxPageCount !== undefined) limitPages(db, options.maxPageCount);
-    const group = new GroupCommit(db, options.home, (what, reason) => tell({ op: 'problem', what, reason }));
+    const problem = (what: string, reason: string) => tell({ op: 'problem', what, reason });
+    const group = new GroupCommit(db, options.home, router, problem);
     group.boot();
     return { db, group };
   } catch (error) {
@@ -108,7 +120,7 @@ function answer(waiting: readonly Waiting[], acks: readonly Ack[]): void {
     if (number === undefined) turns.push(acks[index]!);
     else submitted.push([number, acks[index]!]);
   });
-  main.postMessage(JSON.stringify({ submitted, turns } satisfies AckBatch));
+  main.postMessage(JSON.stringify({ submitted, turns, news: group.takeNews() } satisfies AckBatch));
 }
 
 function control(message: ToWriter): void {
@@ -130,6 +142,9 @@ function control(message: ToWriter): void {
         cells.delete(message.cell);
       }
       tell({ op: 'done', request: message.request });
+      return;
+    case 'listening':
+      group.listen(message.plugins);
       return;
     case 'max-pages':
       limitPages(db, message.count);
@@ -183,7 +198,7 @@ function keepFiles(): void {
   });
 }
 
-function limitPages(database: typeof db, count: number): void {
+function limitPages(database: DatabaseSync, count: number): void {
   database.exec(`pragma max_page_count = ${Math.trunc(count)}`);
 }
 

@@ -1,0 +1,156 @@
+import type { Scope } from '../../gates/gates.ts';
+import type { JournalDraft, TurnFailure } from './records.ts';
+
+/**
+ * What the bus asks of the store, and what it is told. An event and its place in every mailbox are one
+ * commit; so are the effects of a turn and the end of the delivery that caused it.
+ */
+
+/** Whose doing an event is, carried along everything that it causes (safe mode asks, X-26). */
+export type EventCaller = Scope | 'host';
+
+/** `event`: to every subscriber, one of each queue group. `broadcast`: to each of a group. `command`: to one. */
+export type EventMode = 'event' | 'command' | 'broadcast';
+
+/** An event that is to be recorded and put into the mailboxes of its subscribers. */
+export interface EventDraft {
+  readonly id: string;
+  readonly subject: string;
+  readonly version: number;
+  /** The whole sealed envelope as JSON. */
+  readonly envelope: string;
+  readonly mode: EventMode;
+  readonly caller: EventCaller;
+  /** Scoped idempotency key: another event with it within the window is dropped. */
+  readonly dedupe?: string;
+  /** Not before this moment; until then it can be taken back. */
+  readonly atMs?: number;
+}
+
+/** Events from outside a turn. All of them are accepted, or none. */
+export interface PublishRecord {
+  readonly kind: 'publish';
+  readonly events: readonly EventDraft[];
+  readonly dedupeWindowMs?: number;
+  readonly journal?: readonly JournalDraft[];
+}
+
+/** Time has passed: delayed events whose moment came are published, what waited too long is a dead letter. */
+export interface TickRecord {
+  readonly kind: 'tick';
+}
+
+/** An administrator decides about dead letters. */
+export interface DeadLetterRecord {
+  readonly kind: 'dead-letters';
+  readonly op: 'retry' | 'drop';
+  readonly ids: readonly number[];
+  readonly journal: readonly JournalDraft[];
+}
+
+/** Of a dynamic subscription; `<plugin>/<name>` is its id. */
+export interface SubscriptionDraft {
+  readonly name: string;
+  readonly pattern: string;
+  readonly version: number | null;
+  readonly filter?: string;
+  readonly key?: string;
+  readonly group?: string;
+}
+
+/** How many times, and how far apart, is decided where the turn ran. */
+export type AfterFailure = { readonly retryInMs: number } | 'dead';
+
+/** The delivery that a turn settles. */
+export interface DeliveryRef {
+  readonly id: number;
+  /** Attempts that were made before this one. */
+  readonly attempts: number;
+  readonly afterFailure: AfterFailure;
+  /** The attempt ended its cell: a delivery that did so twice is a dead letter. */
+  readonly killed?: true;
+}
+
+/** What became of a delivery with the commit of its turn. */
+export interface Settlement {
+  readonly state: 'done' | 'retry' | 'dead';
+  /** When it comes again. */
+  readonly dueMs?: number;
+}
+
+/** A delivery that waits in a mailbox. */
+export interface MailboxEntry {
+  /** Rises in the order in which events were committed. */
+  readonly id: number;
+  readonly plugin: string;
+  /** Deliveries of one key go one at a time, in order. */
+  readonly key: string | null;
+  readonly attempts: number;
+  /** Attempts after the last time that somebody asked for it anew. */
+  readonly triesLeftFrom: number;
+  /** Not before this moment. */
+  readonly dueMs: number;
+  readonly eventId: string;
+  readonly subject: string;
+  readonly caller: EventCaller;
+  readonly envelope: string;
+  /** JSON array: names of the subscriptions that it matched. */
+  readonly subscriptions: string;
+}
+
+export interface DeadLetter {
+  readonly id: number;
+  readonly plugin: string;
+  readonly eventId: string;
+  readonly subject: string;
+  readonly version: number;
+  readonly key: string | null;
+  readonly subscriptions: readonly string[];
+  readonly attempts: number;
+  readonly error: TurnFailure;
+  /** When the event was published, and when it was given up. */
+  readonly publishedAtMs: number;
+  readonly atMs: number;
+  readonly envelope: string;
+}
+
+/** What the bus of this host did in one group, for main. */
+export interface BusNews {
+  /** New in mailboxes, in order. */
+  readonly deliveries: readonly MailboxEntry[];
+  /** When the next delayed event is due. */
+  readonly dueMs?: number;
+  /** Deliveries that a full mailbox did not take, by plugin. */
+  readonly shed?: Readonly<Record<string, number>>;
+  /** Plugins of which deliveries became dead letters other than by a turn's own failure. */
+  readonly expired?: Readonly<Record<string, number>>;
+}
+
+/** A subscription as the router knows it; `listening`: its plugin could run now. */
+export interface RoutedSubscription extends SubscriptionDraft {
+  readonly id: string;
+  readonly plugin: string;
+  readonly listening: boolean;
+}
+
+/** Who gets an event; the bus layer answers (bus/router.ts), the composition root of the writer joins them. */
+export interface EventRouter {
+  put(subscription: RoutedSubscription): void;
+  remove(id: string): void;
+  removePlugin(plugin: string): void;
+  route(event: {
+    readonly subject: string;
+    readonly version: number;
+    readonly envelope: string;
+    readonly mode: EventMode;
+  }): readonly RouteTarget[];
+  /** Whether every subject that `inner` matches is matched by `outer`. */
+  covers(outer: string, inner: string): boolean;
+  parseEvent(text: string): { readonly pattern: string; readonly version: number | null };
+}
+
+export interface RouteTarget {
+  readonly plugin: string;
+  readonly key: string | undefined;
+  readonly subscriptions: readonly string[];
+}
