@@ -1,15 +1,15 @@
 import manifestSchema from '../../abi/manifest/v1/schema.json' with { type: 'json' };
 import type { GateRequirement, LocalText } from '../../gates/gates.ts';
+import { parseSingularPath } from '../bus/key.ts';
 import { isNeiraError, NeiraError } from '../errors.ts';
 import { PORT_NAMES } from '../ports/ports.ts';
 import { compilePluginSchema, compileSchema, isRecord, type Problem, parseYaml, summary } from '../schema.ts';
 import { normaliseEntry } from './entry.ts';
 import { describesObject, expandParamsSchema } from './params-schema.ts';
 import { normalisePermissions, type Permissions, type PermissionsInput } from './permissions.ts';
-import { parseSingularPath } from './subscription-key.ts';
 
+export { keyOf } from '../bus/key.ts';
 export type { Permissions } from './permissions.ts';
-export { keyOf } from './subscription-key.ts';
 
 export type PluginKind = 'script' | 'wasm';
 
