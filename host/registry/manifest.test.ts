@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { keyOf, type ManifestProblem, NOT_YET, parseManifest } from './manifest.ts';
+import { type ManifestProblem, NOT_YET, parseManifest } from './manifest.ts';
 import { NO_PERMISSIONS, pendingConsent, permissionNames, writesAnything } from './permissions.ts';
 
 const examples = join(import.meta.dirname, '../../abi/manifest/v1/examples');
@@ -181,27 +181,6 @@ test('the short form knows lists, any and required', () => {
 });
 
 describe('keys', () => {
-  test.each([
-    ['$.payload.chat', 'c1'],
-    ["$['payload']['chat']", 'c1'],
-    ['$.payload.list[-1]', '2'],
-    ['$.payload.deep', undefined],
-    ['$.payload.missing.x', undefined],
-    ['$.payload.constructor', undefined],
-    ['$.payload.nothing', undefined],
-    ['$.payload.long', expect.stringMatching(/^sha256:[0-9a-f]{64}$/)],
-  ])('%s of an envelope is %s', (key, expected) => {
-    expect(
-      keyOf({ key })({
-        payload: { chat: 'c1', list: [1, 2], deep: {}, nothing: null, long: 'x'.repeat(1000) },
-      }),
-    ).toEqual(expected);
-  });
-
-  test('without a path there is no key', () => {
-    expect(keyOf({})({ payload: {} })).toBeUndefined();
-  });
-
   test.each(['$.*', '$[0:2]', '$["a","b"]', '$[?@.a]', '$..a', '@.a', '', '$.a b'])(
     '%s is refused',
     (key) => {

@@ -12,6 +12,7 @@ import { normaliseEntry } from './entry.ts';
 import { describesObject, expandParamsSchema } from './params-schema.ts';
 import { normalisePermissions, type Permissions, type PermissionsInput } from './permissions.ts';
 
+export { keyOf } from '../bus/key.ts';
 export type { Permissions } from './permissions.ts';
 
 export type PluginKind = 'script' | 'wasm';

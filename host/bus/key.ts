@@ -3,13 +3,17 @@ import parseJsonPath from 'jsonpath-rfc9535/parser';
 
 type Step = string | number;
 
-const MAX_KEY_CHARS = 256;
+/** A longer key becomes its digest. */
+export const MAX_KEY_CHARS = 256;
+const MAX_PATH_CHARS = 256;
+const MAX_COMPILED = 1000;
 
 /**
  * The steps of an RFC 9535 singular path: names and indexes only, so that it selects one value at most.
  * @throws Error with a readable message.
  */
 export function parseSingularPath(path: string): readonly Step[] {
+  if (path.length > MAX_PATH_CHARS) throw new Error(`is not a path of at most ${MAX_PATH_CHARS} characters`);
   const query = (() => {
     try {
       return parseJsonPath(path);
@@ -35,7 +39,7 @@ const compiled = new Map<string, (envelope: unknown) => string | undefined>();
 /**
  * The key of an envelope for a subscription: deliveries of one key run one at a time, in order. Without
  * `key`, or where the path finds no text, number or boolean, there is none, and order is not promised.
- * Long keys become their digest.
+ * Long keys become their digest. Reads own fields only, so a path never reaches what JavaScript adds to objects.
  */
 export function keyOf(subscription: { readonly key?: string }): (envelope: unknown) => string | undefined {
   const path = subscription.key;
@@ -57,7 +61,7 @@ export function keyOf(subscription: { readonly key?: string }): (envelope: unkno
     const key = String(value);
     return key.length <= MAX_KEY_CHARS ? key : `sha256:${createHash('sha256').update(key).digest('hex')}`;
   };
-  if (compiled.size >= 1000) compiled.clear();
+  if (compiled.size >= MAX_COMPILED) compiled.clear();
   compiled.set(path, read);
   return read;
 }
