@@ -27,7 +27,12 @@ export const KEPT_FAILURES = 500;
 const MAX_KEPT_READS = 64 * 1024;
 
 /** Refusals of the writer that are the plugin's fault: they turn the outcome into a failure. */
-const PLUGIN_FAULTS = new Set(['NEIRA_STORAGE_FULL', 'NEIRA_VALUE_INVALID', 'NEIRA_STORE_FAILED']);
+const PLUGIN_FAULTS = new Set([
+  'NEIRA_STORAGE_FULL',
+  'NEIRA_VALUE_INVALID',
+  'NEIRA_ADD_REFUSED',
+  'NEIRA_STORE_FAILED',
+]);
 
 interface Mark {
   readonly lines: number;
@@ -160,6 +165,9 @@ export class Applier {
             break;
           case 'delete':
             change.delete(effect.key);
+            break;
+          case 'add':
+            change.add(effect.key, effect.amount);
             break;
           case 'append':
             change.append(effect.key, effect.value);
