@@ -135,7 +135,7 @@ describe('the types that authors see', () => {
 });
 
 const SAMPLE = `
-import { append, delete as remove, get, list, saveAnnotation, saveMessage, set, settings } from 'neira:host/storage';
+import { add, append, delete as remove, get, list, saveAnnotation, saveMessage, set, settings } from 'neira:host/storage';
 import { log, send } from 'neira:host/io';
 import { publish } from 'neira:host/bus';
 import { type Action, type Entry, type Envelope, NeiraError, type Reply } from 'neira:host/types';
@@ -152,7 +152,8 @@ export async function handle(event: Envelope<{ note: Note }>): Promise<Reply> {
   set('note', event.payload.note, found?.version ?? 0);
   set('numbers', [1, 2, null, { deep: true }]);
   remove('old');
-  const keys: string[] = list('note/', undefined, 10).map((entry) => entry.key);
+  const keys: string[] = list('note/', { limit: 10, reverse: true }).map((entry) => entry.key);
+  add('count', -0.5);
   append('log', { at: event.ts, keys });
   const id: string = saveAnnotation({ chatId: 'c', sessionId: 's', kind: 'stroke', data: { points: [[0, 1]] } });
   saveMessage({ chatId: 'c', sessionId: 's', role: 'user', text });
@@ -179,6 +180,12 @@ export function wrong(event: Envelope) {
   get('note').value;
   // @ts-expect-error a function is no JSON
   set('note', () => 1);
+  // @ts-expect-error a text is nothing to add
+  add('count', '1');
+  // @ts-expect-error options have names
+  list('note/', 'note/1');
+  // @ts-expect-error not an option
+  list('note/', { descending: true });
   // @ts-expect-error a missing value
   set('note');
   // @ts-expect-error ids are required

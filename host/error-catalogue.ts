@@ -235,6 +235,12 @@ export const ERRORS = {
     message: 'The key `{key}` is at version {actual}, not {expected}.',
     remedy: 'Read the value again and decide anew.',
   },
+  NEIRA_ADD_REFUSED: {
+    status: 500,
+    blame: 'plugin',
+    message: 'Nothing was added under the key `{key}`: {reason}.',
+    remedy: 'Set a number under the key first, or count under a key of its own.',
+  },
   NEIRA_STORAGE_FULL: {
     status: 507,
     blame: 'plugin',

@@ -12,8 +12,10 @@ import type { RetryPolicy } from './bus/retry.ts';
 import { type ErrorCode, NeiraError } from './errors.ts';
 import type { Delivery } from './sandbox/messages.ts';
 import type { EventCaller } from './store/bus-records.ts';
-import { logKey } from './store/kv.ts';
+import { addTo, logKey } from './store/kv.ts';
+import { compareKeys, type KeyRange } from './store/ranges.ts';
 import type { Effect, KeyRead, LogLine, RangeRead, Reads } from './store/records.ts';
+import { type Changes, type PageSize, readPage, STAGED_VERSION, settle, stageAddition } from './turn-page.ts';
 import type { TurnRandom } from './turn-random.ts';
 
 export interface TurnLimits {
@@ -50,7 +52,8 @@ export interface StateReader {
   begin(): void;
   end(): void;
   get(plugin: string, key: string): { readonly value: string; readonly version: number } | undefined;
-  list(plugin: string, prefix: string, after: string | undefined, limit: number): readonly StateEntry[];
+  /** Reads entry by entry: what is not asked for is not loaded. One walk at a time. */
+  scan(plugin: string, range: KeyRange): Iterable<StateEntry>;
   /** The number of the newest entry of the log `key`; 0 when it has none. */
   lastOf(plugin: string, key: string): number;
 }
@@ -109,8 +112,8 @@ export interface CellRoot {
 
 /** What one turn may stage at all, so that a plugin cannot fill the host's memory with what it will write. */
 const MAX_STAGED_BYTES = 8 * 1024 * 1024;
-/** The version of what the turn itself staged: the commit gives it another. */
-const STAGED_VERSION = 0;
+/** About what a number takes in the record of the turn. */
+const NUMBER_BYTES = 24;
 /** Beside their budget in bytes: empty lines cost rows all the same. */
 const MAX_LOG_LINES = 1000;
 
@@ -129,10 +132,11 @@ export class TurnContext {
   readonly #reader: StateReader;
   readonly #keysRead = new Map<string, KeyRead>();
   readonly #rangesRead: RangeRead[] = [];
-  /** Staged values by key; undefined is a staged removal. */
-  readonly #staged = new Map<string, string | undefined>();
-  /** Logs with staged appends; reading one gives them numbers. */
-  readonly #appended = new Set<string>();
+  readonly #staged: Changes = new Map();
+  /** Logs with staged appends, and how many effects there were when reading one last gave them numbers. */
+  readonly #appended = new Map<string, number>();
+  /** The committed number of the newest entry of a log. */
+  readonly #lastNumbers = new Map<string, number>();
 
   constructor(policy: PluginPolicy, origin: TurnOrigin, reader: StateReader, random: TurnRandom) {
     this.policy = policy;
@@ -198,54 +202,40 @@ export class TurnContext {
     this.#numberAppends(key);
     const committed = this.#readKey(key);
     if (!this.#staged.has(key)) return committed;
-    const value = this.#staged.get(key);
+    const value = settle(this.#staged, key, committed?.value);
     return value === undefined ? undefined : { key, value, version: STAGED_VERSION };
   }
 
-  list(prefix: string, after: string | undefined, limit: number, maxBytes: number): readonly StateEntry[] {
-    this.#numberAppends(prefix);
-    const staged = [...this.#staged].filter(
-      ([key]) => key.startsWith(prefix) && (after === undefined || compareKeys(key, after) > 0),
-    );
+  list(range: KeyRange, size: PageSize): readonly StateEntry[] {
+    this.#numberAppends(range.prefix);
     this.#beginReading();
-    const wanted = limit + staged.length;
-    const committed = this.#reader.list(this.policy.plugin, prefix, after, wanted);
-    const last = committed.at(-1);
-    this.#rangesRead.push({
-      prefix,
-      ...(after !== undefined && { after }),
-      ...(committed.length === wanted && last && { until: last.key }),
-      count: committed.length,
-      highest: committed.reduce((highest, { version }) => Math.max(highest, version), 0),
-    });
-    const merged = new Map(committed.map((entry) => [entry.key, entry]));
-    for (const [key, value] of staged) {
-      if (value === undefined) merged.delete(key);
-      else merged.set(key, { key, value, version: STAGED_VERSION });
-    }
-    const horizon = committed.length === wanted ? last?.key : undefined;
-    const ordered = [...merged.values()]
-      .filter(({ key }) => horizon === undefined || compareKeys(key, horizon) <= 0)
-      .sort((a, b) => compareKeys(a.key, b.key))
-      .slice(0, limit);
-    return withinBytes(ordered, maxBytes);
+    const committed = this.#reader.scan(this.policy.plugin, range);
+    return readPage(committed, this.#staged, range, size, (read) => this.#rangesRead.push(read));
   }
 
   // --- effects
 
   set(key: string, value: string): void {
     this.#stage({ op: 'set', key, value }, key.length + value.length);
-    this.#staged.set(key, value);
+    this.#staged.set(key, { value });
   }
 
   delete(key: string): void {
     this.#stage({ op: 'delete', key }, key.length);
-    this.#staged.set(key, undefined);
+    this.#staged.set(key, { value: undefined });
+  }
+
+  /** @throws NEIRA_ADD_REFUSED when the turn knows the value already; nothing is staged then. */
+  add(key: string, amount: number): void {
+    const before = this.#staged.get(key);
+    if (before && 'value' in before) addTo(key, before.value, amount);
+    this.#stage({ op: 'add', key, amount }, key.length + NUMBER_BYTES);
+    stageAddition(this.#staged, key, amount);
   }
 
   append(key: string, value: string): void {
     this.#stage({ op: 'append', key, value }, key.length + value.length);
-    this.#appended.add(key);
+    if (!this.#appended.has(key)) this.#appended.set(key, 0);
   }
 
   record(effect: Extract<Effect, { op: 'record' }>): void {
@@ -311,73 +301,84 @@ export class TurnContext {
    * range read makes sure of.
    */
   #numberAppends(touched: string): void {
-    for (const log of this.#appended) {
+    for (const [log, numbered] of this.#appended) {
       const prefix = `${log}/`;
       if (!touched.startsWith(prefix) && !prefix.startsWith(touched)) continue;
+      if (numbered === this.effects.length) continue;
       const committed = this.#readLastOf(log, prefix);
-      const staged = new Map<string, string | undefined>();
-      let last = committed;
+      const staged: Changes = new Map();
+      // Unknown after the turn set or removed entries itself, until an append needs it.
+      let last: number | undefined = committed;
       for (const effect of this.effects) {
-        if (effect.op === 'append' && effect.key === log) staged.set(logKey(log, ++last), effect.value);
-        else if ((effect.op === 'set' || effect.op === 'delete') && effect.key.startsWith(prefix)) {
-          staged.set(effect.key, effect.op === 'set' ? effect.value : undefined);
-          last = this.#lastWith(log, committed, staged);
+        if (effect.op === 'append' && effect.key === log) {
+          last = (last ?? this.#lastWith(log, committed, staged)) + 1;
+          staged.set(logKey(log, last), { value: effect.value });
+        } else if ('key' in effect && effect.op !== 'append' && isEntryOf(log, effect.key)) {
+          if (effect.op === 'add') stageAddition(staged, effect.key, effect.amount);
+          else staged.set(effect.key, { value: effect.op === 'set' ? effect.value : undefined });
+          last = undefined;
         }
       }
-      for (const [key, value] of staged) this.#staged.set(key, value);
+      for (const [key, change] of staged) this.#staged.set(key, change);
+      this.#appended.set(log, this.effects.length);
     }
   }
 
   /** The committed number of the newest entry, read so that an append of another turn is a conflict. */
   #readLastOf(log: string, prefix: string): number {
+    const known = this.#lastNumbers.get(log);
+    if (known !== undefined) return known;
     this.#beginReading();
     const { plugin } = this.policy;
     const last = this.#reader.lastOf(plugin, log);
-    const after = last > 0 ? logKey(log, last) : undefined;
-    const tail = this.#reader.list(plugin, prefix, after, 1)[0];
-    this.#rangesRead.push({
-      prefix,
-      ...(after !== undefined && { after }),
-      ...(tail && { until: tail.key }),
-      count: tail ? 1 : 0,
-      highest: tail?.version ?? 0,
-    });
+    this.#lastNumbers.set(log, last);
+    if (last > 0) this.#readKey(logKey(log, last));
+    const range = { prefix, ...(last > 0 && { after: logKey(log, last) }) };
+    // Any higher number, whoever sets it.
+    const until = `${prefix}${'9'.repeat(16)}`;
+    let [count, highest] = [0, 0];
+    for (const { key, version } of this.#reader.scan(plugin, range)) {
+      if (compareKeys(key, until) > 0) break;
+      count++;
+      highest = Math.max(highest, version);
+    }
+    this.#rangesRead.push({ ...range, until, count, highest });
     return last;
   }
 
   /** The newest number when the turn itself set or removed entries of the log. */
-  #lastWith(log: string, committed: number, staged: ReadonlyMap<string, string | undefined>): number {
-    let last = committed;
-    while (last > 0) {
-      const key = logKey(log, last);
-      const there = staged.has(key) ? staged.get(key) !== undefined : this.#readKey(key) !== undefined;
-      if (there) break;
-      last--;
+  #lastWith(log: string, committed: number, staged: Changes): number {
+    const { plugin } = this.policy;
+    let last = 0;
+    for (const [key, change] of staged) {
+      if (!('value' in change) || change.value !== undefined) last = Math.max(last, logNumber(log, key) ?? 0);
     }
-    for (const [key, value] of staged) {
-      const number = value === undefined ? undefined : logNumber(log, key);
-      if (number !== undefined) last = Math.max(last, number);
+    if (committed <= last) return last;
+    const range = { prefix: `${log}/`, after: logKey(log, committed + 1), reverse: true };
+    let [count, highest] = [0, 0];
+    let until: string | undefined;
+    for (const { key, version } of this.#reader.scan(plugin, range)) {
+      count++;
+      highest = Math.max(highest, version);
+      const number = logNumber(log, key) ?? 0;
+      if (number <= last && number > 0) until = key;
+      else if (number > last && !staged.has(key)) {
+        last = number;
+        until = key;
+      }
+      if (until !== undefined) break;
     }
+    this.#rangesRead.push({ ...range, ...(until !== undefined && { until }), count, highest });
     return last;
   }
+}
+
+function isEntryOf(log: string, key: string): boolean {
+  return logNumber(log, key) !== undefined;
 }
 
 /** The number of an entry of `log`; undefined for any other key. */
 function logNumber(log: string, key: string): number | undefined {
   const digits = key.slice(log.length + 1);
   return key.startsWith(`${log}/`) && /^\d{16}$/.test(digits) ? Number(digits) : undefined;
-}
-
-/** SQLite orders text by its UTF-8 bytes. */
-function compareKeys(a: string, b: string): number {
-  return Buffer.compare(Buffer.from(a), Buffer.from(b));
-}
-
-function withinBytes(entries: readonly StateEntry[], maxBytes: number): readonly StateEntry[] {
-  let bytes = 0;
-  const end = entries.findIndex((entry, index) => {
-    bytes += entry.key.length + entry.value.length;
-    return index > 0 && bytes > maxBytes;
-  });
-  return end < 0 ? entries : entries.slice(0, end);
 }

@@ -7,7 +7,7 @@
  * Writes are staged; they become visible to others when the turn commits, or not at all.
  */
 declare module 'neira:host/storage' {
-  import type { Annotation, Entry, Json, Message } from 'neira:host/types';
+  import type { Annotation, Entry, Json, ListOptions, Message } from 'neira:host/types';
 
   /**
    * The value under `key`: committed state plus what this turn staged.
@@ -27,11 +27,20 @@ declare module 'neira:host/storage' {
   export { delete_ as delete };
 
   /**
-   * Up to `limit` entries (at most 1000, default 100) whose key starts with `prefix`, ordered by key,
-   * beginning after the key `after`. A page holds at most 1 MB, so it may be shorter than `limit`; an empty
-   * one is the end. Needs `storage: [read]`.
+   * Stages the addition of `n`, a finite number, to the number under `key`; a key that is not there counts as 0.
+   * Blind: additions of two turns do not conflict, however many are in flight. A value that is not a number,
+   * or a sum beyond 2^53 - 1 either way, is NEIRA_ADD_REFUSED: at the call where the turn knows the value
+   * already, else when it reads it or commits. Needs `storage: [write]`.
    */
-  export function list<T = Json>(prefix: string, after?: string, limit?: number): Entry<T>[];
+  export function add(key: string, n: number): void;
+
+  /**
+   * A page of the entries whose key starts with `prefix`, ordered by the bytes of the key. It holds at most 1 MB
+   * of keys and values, so it may be shorter than `limit`; an empty one is the end. The next page is the one
+   * `after` its last key. The turn depends on the part of the range that it saw, and on nothing beyond.
+   * Needs `storage: [read]`.
+   */
+  export function list<T = Json>(prefix: string, options?: ListOptions): Entry<T>[];
 
   /**
    * Stages `value` as the next entry of the log `key`: it gets the key `<key>/<n>`, with n of 16 digits
@@ -121,6 +130,16 @@ declare module 'neira:host/types' {
     readonly key: string;
     readonly value: T;
     readonly version: number;
+  }
+
+  /** Which page of a listing is wanted. */
+  export interface ListOptions {
+    /** Begin behind this key: above it, in reverse below it. */
+    readonly after?: string;
+    /** How many entries at most: up to 1000, 100 without it. */
+    readonly limit?: number;
+    /** From the highest key down. */
+    readonly reverse?: boolean;
   }
 
   /** A stroke or another mark that belongs to one session of one chat. */
@@ -215,6 +234,7 @@ declare module 'neira:host/types' {
 
   /** The codes of the error catalogue, abi/errors.md. */
   export type ErrorCode =
+    | 'NEIRA_ADD_REFUSED'
     | 'NEIRA_ARCHIVE_REFUSED'
     | 'NEIRA_BAD_REQUEST'
     | 'NEIRA_BODY_TOO_LARGE'
@@ -228,6 +248,8 @@ declare module 'neira:host/types' {
     | 'NEIRA_DEADLINE'
     | 'NEIRA_DELIVERY_EXPIRED'
     | 'NEIRA_DISK_FULL'
+    | 'NEIRA_EVENT_RESERVED'
+    | 'NEIRA_EVENT_UNREGISTERED'
     | 'NEIRA_FORBIDDEN'
     | 'NEIRA_GATE_LOCKED'
     | 'NEIRA_GATE_REQUIRES'

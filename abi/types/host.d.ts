@@ -20,6 +20,16 @@ export interface Entry {
   readonly version: number;
 }
 
+/** Which page of a listing is wanted. */
+export interface ListOptions {
+  /** Begin behind this key: above it, in reverse below it. */
+  readonly after?: string;
+  /** How many entries at most: up to 1000, 100 without it. */
+  readonly limit?: number;
+  /** From the highest key down. */
+  readonly reverse?: boolean;
+}
+
 /** A stroke or another mark that belongs to one session of one chat. */
 export interface Annotation {
   /** Ids match `[\p{L}\p{N}_.-]{1,128}` and are not only dots. */
@@ -99,11 +109,20 @@ export interface StorageFunctions {
   delete(key: string): void;
 
   /**
-   * Up to `limit` entries (at most 1000, default 100) whose key starts with `prefix`, ordered by key,
-   * beginning after the key `after`. A page holds at most 1 MB, so it may be shorter than `limit`; an empty
-   * one is the end. Needs `storage: [read]`.
+   * Stages the addition of `n`, a finite number, to the number under `key`; a key that is not there counts as 0.
+   * Blind: additions of two turns do not conflict, however many are in flight. A value that is not a number,
+   * or a sum beyond 2^53 - 1 either way, is NEIRA_ADD_REFUSED: at the call where the turn knows the value
+   * already, else when it reads it or commits. Needs `storage: [write]`.
    */
-  list(prefix: string, after?: string, limit?: number): Entry[];
+  add(key: string, n: number): void;
+
+  /**
+   * A page of the entries whose key starts with `prefix`, ordered by the bytes of the key. It holds at most 1 MB
+   * of keys and values, so it may be shorter than `limit`; an empty one is the end. The next page is the one
+   * `after` its last key. The turn depends on the part of the range that it saw, and on nothing beyond.
+   * Needs `storage: [read]`.
+   */
+  list(prefix: string, options?: ListOptions): Entry[];
 
   /**
    * Stages `value` as the next entry of the log `key`: it gets the key `<key>/<n>`, with n of 16 digits
@@ -178,6 +197,7 @@ export interface HostOps {
   'storage.get': StorageFunctions['get'];
   'storage.set': StorageFunctions['set'];
   'storage.delete': StorageFunctions['delete'];
+  'storage.add': StorageFunctions['add'];
   'storage.list': StorageFunctions['list'];
   'storage.append': StorageFunctions['append'];
   'storage.save-annotation': StorageFunctions['saveAnnotation'];

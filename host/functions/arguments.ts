@@ -61,6 +61,13 @@ export function optionalCount(value: string | undefined): number | undefined {
   });
 }
 
+/** A number passed as text, exact up to where whole numbers are. */
+export function finiteNumber(value: string | undefined, what: string): number {
+  const number = parseJson(value ?? '', what);
+  if (typeof number === 'number' && Math.abs(number) <= Number.MAX_SAFE_INTEGER) return number;
+  throw new NeiraError('NEIRA_VALUE_INVALID', { what, reason: 'it must be a number within ±(2^53 - 1)' });
+}
+
 function parseJson(text: string, what: string): unknown {
   try {
     return JSON.parse(text);

@@ -6,11 +6,20 @@
  */
 import { NeiraError } from '../errors.ts';
 import type { StateEntry, TurnContext } from '../turn-context.ts';
-import { type HostFunction, jsonText, localId, optionalCount, parseObject } from './arguments.ts';
+import {
+  finiteNumber,
+  type HostFunction,
+  jsonText,
+  localId,
+  optionalCount,
+  parseObject,
+} from './arguments.ts';
 
 export const MAX_KEY_BYTES = 512;
 export const MAX_VALUE_BYTES = 256 * 1024;
 export const MAX_LIST_BYTES = 1024 * 1024;
+/** Room for the longest key as JSON, where one byte may take six. */
+const MAX_LIST_OPTIONS_BYTES = 4096;
 const MAX_LIST_LIMIT = 1000;
 const DEFAULT_LIST_LIMIT = 100;
 const MAX_SEARCH_TEXT = 4096;
@@ -47,11 +56,18 @@ export const storageFunctions: Readonly<Record<string, HostFunction>> = {
     return undefined;
   },
 
-  list(turn, [prefix, after, limit]) {
+  /** @throws NEIRA_ADD_REFUSED when the turn itself made the value one that nothing can be added to. */
+  add(turn, [key, n]) {
+    turn.require('storage.write');
+    turn.add(requireKey(key), finiteNumber(n, 'n'));
+    return undefined;
+  },
+
+  list(turn, [prefix, options]) {
     turn.require('storage.read');
-    const wanted = Math.min(optionalCount(limit) ?? DEFAULT_LIST_LIMIT, MAX_LIST_LIMIT);
-    const start = after === undefined || after === '' ? undefined : after;
-    const entries = wanted === 0 ? [] : turn.list(prefix ?? '', start, wanted, MAX_LIST_BYTES);
+    const { limit, ...where } = listOptions(options);
+    const page = { limit, maxBytes: MAX_LIST_BYTES };
+    const entries = limit === 0 ? [] : turn.list({ prefix: prefix ?? '', ...where }, page);
     return `[${entries.map(entryJson).join()}]`;
   },
 
@@ -133,6 +149,27 @@ function textsIn(value: unknown): string {
 
 function entryJson({ key, value, version }: StateEntry): string {
   return `{"key":${JSON.stringify(key)},"value":${value},"version":${version}}`;
+}
+
+/** What is not known is refused: a page that ignores half of what was asked for looks right and is not. */
+function listOptions(options: string | undefined): { limit: number; after?: string; reverse?: boolean } {
+  if (options === undefined || options === '') return { limit: DEFAULT_LIST_LIMIT };
+  const given = parseObject(options, 'options', MAX_LIST_OPTIONS_BYTES);
+  const { after = null, limit = null, reverse = null, ...others } = given;
+  const [other] = Object.keys(others);
+  if (other !== undefined) throw invalid('options', `there is no option \`${other}\``);
+  if (after !== null && (typeof after !== 'string' || !after.isWellFormed()))
+    throw invalid('options', '`after` must be a text');
+  if (limit !== null && typeof limit !== 'number') throw invalid('options', '`limit` must be a number');
+  if (reverse !== null && typeof reverse !== 'boolean')
+    throw invalid('options', '`reverse` must be true or false');
+  const wanted = limit === null ? undefined : optionalCount(String(limit));
+  return {
+    limit: Math.min(wanted ?? DEFAULT_LIST_LIMIT, MAX_LIST_LIMIT),
+    // No key is empty, so an empty one is where a listing begins.
+    ...(after && { after }),
+    ...(reverse && { reverse }),
+  };
 }
 
 function requireKey(key: string | undefined): string {

@@ -18,7 +18,7 @@ const LIMITS = {
   storageMb: 10,
 };
 const ALL = ['storage.read', 'storage.write', 'io.send:console', 'bus.publish:a.b.done'];
-const EMPTY: StateReader = { begin() {}, end() {}, get: () => undefined, list: () => [], lastOf: () => 0 };
+const EMPTY: StateReader = { begin() {}, end() {}, get: () => undefined, scan: () => [], lastOf: () => 0 };
 
 function turnOf(
   changes: Partial<PluginPolicy> = {},
@@ -105,7 +105,7 @@ test('a missing argument is refused and never a crash', () => {
 
 test.each(['-1', '1.5', 'x', 'NaN', 'Infinity', '9007199254740993', '1e400'])('%s is no count', (text) => {
   expect(call('storage.set', 'k', '1', text)).toEqual({ code: 'NEIRA_VALUE_INVALID' });
-  expect(call('storage.list', '', '', text)).toEqual({ code: 'NEIRA_VALUE_INVALID' });
+  expect(call('storage.list', '', `{"limit":${text}}`)).toEqual({ code: 'NEIRA_VALUE_INVALID' });
   expect(call('bus.publish', 'a.b.done', '1', text)).toEqual({ code: 'NEIRA_VALUE_INVALID' });
 });
 

@@ -12,6 +12,7 @@ import { describe, NeiraError, toShape } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { CellPool } from '../sandbox/pool.ts';
 import type { EventCaller, EventDraft } from '../store/bus-records.ts';
+import type { KvReader } from '../store/reader.ts';
 import type {
   Ack,
   AdminOp,
@@ -22,7 +23,7 @@ import type {
   VersionRow,
 } from '../store/records.ts';
 import { decideDelivery, type Serving, type Turns } from '../turn.ts';
-import type { PluginPolicy, StateReader } from '../turn-context.ts';
+import type { PluginPolicy } from '../turn-context.ts';
 import { type Booted, bootVersion } from './candidate.ts';
 import { type GateService, requireAck } from './gate-service.ts';
 import { IndexFile } from './index-file.ts';
@@ -49,7 +50,7 @@ export interface RegistryStore {
 export interface RegistryParts {
   readonly home: string;
   readonly store: RegistryStore;
-  readonly reader: StateReader;
+  readonly reader: KvReader;
   readonly pool: CellPool;
   readonly turns: Turns;
   readonly gates: GateService;
@@ -373,21 +374,11 @@ export class Registry {
     });
   }
 
-  #holds(id: string, { keys, ranges }: Reads): boolean {
+  #holds(id: string, dependencies: Reads): boolean {
     const { reader } = this.parts;
     reader.begin();
     try {
-      return (
-        keys.every(({ key, version }) => (reader.get(id, key)?.version ?? 0) === version) &&
-        ranges.every(({ prefix, after, until, count, highest }) => {
-          const seen = reader
-            .list(id, prefix, after, count + 1)
-            .filter(({ key }) => until === undefined || key <= until);
-          return (
-            seen.length === count && seen.reduce((top, { version }) => Math.max(top, version), 0) === highest
-          );
-        })
-      );
+      return reader.holds(id, dependencies);
     } finally {
       reader.end();
     }

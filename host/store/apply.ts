@@ -34,6 +34,7 @@ const MAX_KEPT_READS = 64 * 1024;
 const PLUGIN_FAULTS = new Set([
   'NEIRA_STORAGE_FULL',
   'NEIRA_VALUE_INVALID',
+  'NEIRA_ADD_REFUSED',
   'NEIRA_STORE_FAILED',
   'NEIRA_TOO_MANY',
 ]);
@@ -211,6 +212,9 @@ export class Applier {
         return;
       case 'delete':
         change.delete(effect.key);
+        return;
+      case 'add':
+        change.add(effect.key, effect.amount);
         return;
       case 'append':
         change.append(effect.key, effect.value);

@@ -36,9 +36,9 @@ function check(store: Store, said: readonly string[]): number {
   const events = store.events({ limit: 1000 });
   const log = (() => {
     using reader = createKvReader(store.databasePath);
-    return reader
-      .list('demo', '', undefined, 1000)
-      .map(({ key, value }) => `${key.replace(/\/.*/, '/')}=${value}`);
+    return [...reader.scan('demo', { prefix: '' })].map(
+      ({ key, value }) => `${key.replace(/\/.*/, '/')}=${value}`,
+    );
   })();
   const lines = [0, 1].flatMap((n) => {
     const path = `context/chat/s${n}.annotations.ndjson`;

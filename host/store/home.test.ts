@@ -89,12 +89,12 @@ test('a full disk refuses, keeps nothing of what it refused, and goes on when th
   ]);
   for (const ack of acks) expect(ack).toMatchObject({ ok: false, error: { code: 'NEIRA_DISK_FULL' } });
   using reader = createKvReader(store.databasePath);
-  expect(reader.list('demo', '', undefined, 10).map(({ key }) => key)).toEqual(['before']);
+  expect(Array.from(reader.scan('demo', { prefix: '' }), ({ key }) => key)).toEqual(['before']);
   expect(store.events({ limit: 10 })).toHaveLength(1);
   await store.setMaxPageCount(1_000_000);
   await commit(store, turn([set('big', big), note('n2')]));
   await commit(store, journal('after.full'));
-  expect(reader.list('demo', '', undefined, 10).map(({ key }) => key)).toEqual(['before', 'big']);
+  expect(Array.from(reader.scan('demo', { prefix: '' }), ({ key }) => key)).toEqual(['before', 'big']);
   expect(store.search({}).map(({ id }) => id)).toEqual(['n0', 'n2']);
   expect(store.journal(0, 10)).toMatchObject([{ seq: 1, action: 'after.full' }]);
 });
@@ -120,7 +120,7 @@ test('a backup is a home of its own', async () => {
   await commit(store, turn([set('b', 1)]));
   const restored = await openStore({ home, durability: 'process' });
   using reader = createKvReader(restored.databasePath);
-  expect(reader.list('demo', '', undefined, 10).map(({ key }) => key)).toEqual(['a']);
+  expect(Array.from(reader.scan('demo', { prefix: '' }), ({ key }) => key)).toEqual(['a']);
   expect(existsSync(join(home, 'context/chat/session.annotations.ndjson'))).toBe(true);
   await restored.close();
   await expect(store.backup('/nowhere/at/all.db')).rejects.toMatchObject({ code: 'NEIRA_STORE_FAILED' });

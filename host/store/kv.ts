@@ -1,6 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { NeiraError } from '../errors.ts';
-import type { RangeRead, Reads } from './records.ts';
+import { prepareHolds } from './ranges.ts';
+import type { Reads } from './records.ts';
 
 /**
  * Keys and versions.
@@ -11,32 +12,26 @@ import type { RangeRead, Reads } from './records.ts';
  * raises its highest version, and a delete alone lowers its count.
  */
 
-/** Above every text: SQLite orders blobs after texts. */
-const NO_END = new Uint8Array(0);
 const LOG_DIGITS = 16;
 const LAST_LOG_NUMBER = Number.MAX_SAFE_INTEGER;
 
-/** The least text above all that start with `prefix`, in the order of UTF-8 bytes. */
-export function prefixEnd(prefix: string): string | Uint8Array {
-  const points = Array.from(prefix.toWellFormed());
-  while (points.length > 0) {
-    const last = points.pop()!.codePointAt(0)!;
-    if (last === 0x10ffff) continue;
-    const next = last === 0xd7ff ? 0xe000 : last + 1;
-    return points.join('') + String.fromCodePoint(next);
-  }
-  return NO_END;
-}
-
-/** Where a listing begins: at the prefix, or after a key. */
-export function rangeStart(prefix: string, after: string | undefined): { key: string; inclusive: boolean } {
-  if (after === undefined) return { key: prefix, inclusive: true };
-  const beyond = after.startsWith(prefix) || Buffer.compare(Buffer.from(after), Buffer.from(prefix)) >= 0;
-  return beyond ? { key: after, inclusive: false } : { key: prefix, inclusive: true };
-}
-
 export function logKey(log: string, number: number): string {
   return `${log}/${String(number).padStart(LOG_DIGITS, '0')}`;
+}
+
+/**
+ * The JSON of `amount` added to the JSON `value` of `key`; a key that is not there counts as 0.
+ * @throws NEIRA_ADD_REFUSED when the value is no number, or the sum one that cannot be counted on exactly.
+ */
+export function addTo(key: string, value: string | undefined, amount: number): string {
+  const before: unknown = value === undefined ? 0 : JSON.parse(value);
+  if (typeof before !== 'number') {
+    throw new NeiraError('NEIRA_ADD_REFUSED', { key, reason: 'its value is not a number' });
+  }
+  const sum = before + amount;
+  // Also refuses what is not finite. Above it not even whole numbers are exact: a counter would stand still.
+  if (Math.abs(sum) <= Number.MAX_SAFE_INTEGER) return JSON.stringify(sum);
+  throw new NeiraError('NEIRA_ADD_REFUSED', { key, reason: 'the sum would lie beyond 2^53 - 1' });
 }
 
 /** The highest `<log>/<16 digits>` that exists; 0 without one. */
@@ -54,54 +49,31 @@ export function prepareLastOf(db: DatabaseSync): (plugin: string, log: string) =
 }
 
 export class KvWriter {
-  readonly #version: StatementSync;
+  /** Whether everything that a turn read is still so. */
+  readonly holds: (plugin: string, reads: Reads) => boolean;
+  readonly #value: StatementSync;
   readonly #size: StatementSync;
   readonly #set: StatementSync;
   readonly #delete: StatementSync;
-  readonly #ranges: readonly StatementSync[];
   readonly #lastOf: (plugin: string, log: string) => number;
   readonly #usage: StatementSync;
   readonly #setUsage: StatementSync;
 
   constructor(db: DatabaseSync) {
-    this.#version = db.prepare('select version from kv where plugin = ? and k = ?');
+    this.holds = prepareHolds(db);
+    this.#value = db.prepare('select value from kv where plugin = ? and k = ?');
     this.#size = db.prepare('select octet_length(value) as bytes from kv where plugin = ? and k = ?');
     this.#set = db.prepare(
       `insert into kv(plugin, k, version, value) values(?, ?, ?, ?)
        on conflict do update set version = excluded.version, value = excluded.value`,
     );
     this.#delete = db.prepare('delete from kv where plugin = ? and k = ?');
-    const range = (lower: string, upper: string) =>
-      db.prepare(
-        `select count(*) as count, coalesce(max(version), 0) as highest from (
-           select version from kv where plugin = ? and k ${lower} ? and k ${upper} ? limit ?)`,
-      );
-    this.#ranges = [range('>=', '<'), range('>=', '<='), range('>', '<'), range('>', '<=')];
     this.#lastOf = prepareLastOf(db);
     this.#usage = db.prepare('select bytes, kv_version from usage where plugin = ?');
     this.#setUsage = db.prepare(
       `insert into usage(plugin, bytes, kv_version) values(?, ?, ?)
        on conflict do update set bytes = excluded.bytes, kv_version = excluded.kv_version`,
     );
-  }
-
-  /** Whether everything that a turn read is still so. */
-  holds(plugin: string, reads: Reads): boolean {
-    for (const { key, version } of reads.keys) {
-      const row = this.#version.get(plugin, key);
-      if ((row ? row['version'] : 0) !== version) return false;
-    }
-    for (const range of reads.ranges) if (!this.#rangeHolds(plugin, range)) return false;
-    return true;
-  }
-
-  #rangeHolds(plugin: string, range: RangeRead): boolean {
-    const { prefix, until, count, highest } = range;
-    const start = rangeStart(prefix, range.after);
-    const statement = this.#ranges[(start.inclusive ? 0 : 2) + (until === undefined ? 0 : 1)]!;
-    // One more than was seen is enough to know that there are more.
-    const now = statement.get(plugin, start.key, until ?? prefixEnd(prefix), count + 1)!;
-    return now['count'] === count && now['highest'] === highest;
   }
 
   /** Begins the writes of one turn. */
@@ -122,6 +94,10 @@ export class KvWriter {
     if (!before) return 0;
     this.#delete.run(plugin, key);
     return -Number(before['bytes']) - Buffer.byteLength(key);
+  }
+
+  value(plugin: string, key: string): string | undefined {
+    return this.#value.get(plugin, key)?.['value'] as string | undefined;
   }
 
   lastOf(plugin: string, log: string): number {
@@ -170,6 +146,11 @@ export class KvChange {
     }
     this.set(logKey(log, last + 1), value);
     this.#lastNumbers.set(log, last + 1);
+  }
+
+  /** Blind: the sum is made here, in the commit, so additions of two turns never conflict. */
+  add(key: string, amount: number): void {
+    this.set(key, addTo(key, this.#kv.value(this.#plugin, key), amount));
   }
 
   /** Counts bytes that the plugin holds elsewhere than under keys. */

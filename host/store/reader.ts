@@ -1,12 +1,7 @@
-import type { StatementSync } from 'node:sqlite';
 import { openForReading } from './database.ts';
-import { prefixEnd, prepareLastOf, rangeStart } from './kv.ts';
-
-export interface KvEntry {
-  readonly key: string;
-  readonly value: string;
-  readonly version: number;
-}
+import { prepareLastOf } from './kv.ts';
+import { type KeyRange, type KvEntry, prepareHolds, prepareScan } from './ranges.ts';
+import type { Reads } from './records.ts';
 
 /**
  * The committed keys of plugins, as one turn sees them. Each cell has its own: a read costs a prepared
@@ -20,8 +15,10 @@ export interface KvReader extends Disposable {
   begin(): void;
   end(): void;
   get(plugin: string, key: string): { readonly value: string; readonly version: number } | undefined;
-  /** Up to `limit` entries whose key starts with `prefix`, ordered by the bytes of the key, after `after`. */
-  list(plugin: string, prefix: string, after: string | undefined, limit: number): readonly KvEntry[];
+  /** Reads entry by entry: what is not asked for is not loaded. One walk at a time, within one moment. */
+  scan(plugin: string, range: KeyRange): Iterable<KvEntry>;
+  /** Whether everything that was read is still so. */
+  holds(plugin: string, reads: Reads): boolean;
   /** The number of the newest entry of the log `key`; 0 when it has none. */
   lastOf(plugin: string, key: string): number;
 }
@@ -34,12 +31,6 @@ export function createKvReader(path: string): KvReader {
   const begin = db.prepare('begin');
   const commit = db.prepare('commit');
   const get = db.prepare('select value, version from kv where plugin = ? and k = ?');
-  const from = (lower: string): StatementSync =>
-    db.prepare(
-      `select k as key, value, version from kv where plugin = ? and k ${lower} ? and k < ? order by k limit ?`,
-    );
-  const listFrom = from('>=');
-  const listAfter = from('>');
   const lastOf = prepareLastOf(db);
   let reading = false;
   return {
@@ -56,11 +47,8 @@ export function createKvReader(path: string): KvReader {
     get(plugin, key) {
       return get.get(plugin, key) as { value: string; version: number } | undefined;
     },
-    list(plugin, prefix, after, limit) {
-      const start = rangeStart(prefix, after);
-      const statement = start.inclusive ? listFrom : listAfter;
-      return statement.all(plugin, start.key, prefixEnd(prefix), limit) as unknown as KvEntry[];
-    },
+    scan: prepareScan(db),
+    holds: prepareHolds(db),
     lastOf,
     [Symbol.dispose]() {
       if (db.isOpen) db.close();

@@ -24,9 +24,10 @@ export interface KeyRead {
 /** A range as a turn saw it: how many entries, and the highest version among them (0 when empty). */
 export interface RangeRead {
   readonly prefix: string;
-  /** Only keys above this one, and up to and including `until`, were seen. */
+  /** Only keys above this one, and up to and including `until`, were seen; in reverse below and down to. */
   readonly after?: string;
   readonly until?: string;
+  readonly reverse?: boolean;
   readonly count: number;
   readonly highest: number;
 }
@@ -40,6 +41,7 @@ export interface Reads {
 export type Effect =
   | { readonly op: 'set'; readonly key: string; readonly value: string }
   | { readonly op: 'delete'; readonly key: string }
+  | { readonly op: 'add'; readonly key: string; readonly amount: number }
   | { readonly op: 'append'; readonly key: string; readonly value: string }
   | {
       readonly op: 'record';

@@ -50,6 +50,7 @@ export const set = (key: string, value: unknown): Effect => ({
   value: JSON.stringify(value),
 });
 export const remove = (key: string): Effect => ({ op: 'delete', key });
+export const add = (key: string, amount: number): Effect => ({ op: 'add', key, amount });
 export const append = (key: string, value: unknown): Effect => ({
   op: 'append',
   key,

@@ -1,13 +1,24 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import contract from '../../abi/types/functions.json' with { type: 'json' };
 import { bootHost, SCRIPT_GATES, type TestHost } from '../kit/boot-host.ts';
+import { ADD } from './add-cases.ts';
 import { APPEND } from './append-cases.ts';
 import type { Case, Own } from './cases.ts';
 import { BUS, IO, RECORDS } from './other-cases.ts';
 import { ENGINES, Probe, type Step } from './probe.ts';
 import { DELETE, GET, LIST, SET } from './storage-cases.ts';
 
-const CASES: readonly Case[] = [...GET, ...SET, ...DELETE, ...LIST, ...APPEND, ...RECORDS, ...IO, ...BUS];
+const CASES: readonly Case[] = [
+  ...GET,
+  ...SET,
+  ...DELETE,
+  ...LIST,
+  ...ADD,
+  ...APPEND,
+  ...RECORDS,
+  ...IO,
+  ...BUS,
+];
 const FUNCTIONS = contract.functions.map(({ op }) => op);
 
 /** A call of each function that all permissions allow. */
@@ -16,6 +27,7 @@ const GOOD_CALLS: Readonly<Record<string, Step>> = {
   'storage.set': ['storage.set', 'k', 1],
   'storage.delete': ['storage.delete', 'k'],
   'storage.list': ['storage.list', ''],
+  'storage.add': ['storage.add', 'n', 1],
   'storage.append': ['storage.append', 'k', 1],
   'storage.save-annotation': ['storage.save-annotation', { chatId: 'c', sessionId: 's', kind: 'k', data: 1 }],
   'storage.save-message': ['storage.save-message', { chatId: 'c', sessionId: 's', role: 'user', text: 't' }],
@@ -60,6 +72,8 @@ describe.each(ENGINES)('$name', (engine) => {
     },
   );
 
+  const keysOf = (answer: unknown) => (answer as { value: { key: string }[] }).value.map(({ key }) => key);
+
   test('what list shows in the turn that staged it is what a later turn finds', async () => {
     const steps: Step[] = [
       ['storage.set', 'same/1', 1],
@@ -68,9 +82,38 @@ describe.each(ENGINES)('$name', (engine) => {
       ['storage.delete', 'same/1'],
       ['storage.list', 'same/'],
     ];
-    const keysOf = (answer: unknown) => (answer as { value: { key: string }[] }).value.map(({ key }) => key);
     const inside = keysOf((await probe.run(steps)).at(-1));
     expect(keysOf((await probe.run([['storage.list', 'same/']]))[0])).toEqual(inside);
+  });
+
+  test('a page of large values ends at 1 MB in both directions, and the next one goes on behind it', async () => {
+    for (const name of 'abcdefgh')
+      await probe.run([['storage.set', `large/${name}`, 'x'.repeat(256 * 1024 - 2)]]);
+    for (const reverse of [false, true]) {
+      const pages: string[] = [];
+      for (let after = ''; ; after = `large/${pages.at(-1)!.at(-1)}`) {
+        const [found] = await probe.run([['storage.list', 'large/', { after, limit: 1000, reverse }]]);
+        const keys = keysOf(found).map((key) => key.slice('large/'.length));
+        if (keys.length === 0) break;
+        pages.push(keys.join(''));
+      }
+      expect(pages).toEqual(reverse ? ['hgf', 'edc', 'ba'] : ['abc', 'def', 'gh']);
+    }
+  });
+
+  test('who added to what is committed as no number is refused when reading it', async () => {
+    await probe.run([['storage.set', 'words', 'five']]);
+    const steps: Step[] = [
+      ['storage.add', 'words', 1],
+      ['storage.get', 'words'],
+      ['storage.list', 'words', { reverse: true }],
+      ['storage.set', 'words', 5],
+      ['storage.get', 'words'],
+    ];
+    const [added, got, listed, , mended] = await probe.run(steps, { query: '?dry_run=1' });
+    expect([added, mended]).toMatchObject([{}, { value: { value: 5 } }]);
+    for (const answer of [got, listed])
+      expect(answer).toMatchObject({ code: 'NEIRA_ADD_REFUSED', details: { key: 'words' } });
   });
 
   test('a version that was read is good for one write, and rises with every write', async () => {
@@ -183,13 +226,15 @@ describe.each(ENGINES)('$name', (engine) => {
     test('reading does not allow writing, nor writing reading', async () => {
       const reader = await Probe.register(host, engine, 'reader', { permissions: { storage: ['read'] } });
       const writer = await Probe.register(host, engine, 'writer', { permissions: { storage: ['write'] } });
-      const both: Step[] = [GOOD_CALLS['storage.get']!, GOOD_CALLS['storage.set']!];
+      const both = ['storage.get', 'storage.set', 'storage.add'].map((fn) => GOOD_CALLS[fn]!);
       expect((await reader.run(both)).map(({ code }) => code)).toEqual([
         undefined,
+        'NEIRA_PERMISSION_DENIED',
         'NEIRA_PERMISSION_DENIED',
       ]);
       expect((await writer.run(both)).map(({ code }) => code)).toEqual([
         'NEIRA_PERMISSION_DENIED',
+        undefined,
         undefined,
       ]);
     });

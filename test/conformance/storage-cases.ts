@@ -217,8 +217,8 @@ export const LIST: readonly Case[] = [
     turns: (own) => [
       [
         ...IN_BYTE_ORDER.map((k): Step => ['storage.set', own(k), k]),
-        ['storage.list', own(''), own('\u{ffee}')],
-        ['storage.list', own(''), own('a')],
+        ['storage.list', own(''), { after: own('\u{ffee}') }],
+        ['storage.list', own(''), { after: own('a') }],
       ],
     ],
     answers: (own) => [
@@ -248,7 +248,7 @@ export const LIST: readonly Case[] = [
       [
         ['storage.delete', own('0001')],
         ['storage.delete', own('0002')],
-        ['storage.list', own(''), null, 3],
+        ['storage.list', own(''), { limit: 3 }],
       ],
     ],
     answers: (own) => [nothing, nothing, entries([own('0000'), 0], [own('0003'), 3], [own('0004'), 4])],
@@ -261,10 +261,10 @@ export const LIST: readonly Case[] = [
       [
         ['storage.set', own('0001a'), 'x'],
         ['storage.set', own('0004z'), 'z'],
-        ['storage.list', own(''), null, 3],
-        ['storage.list', own(''), own('0001a'), 3],
-        ['storage.list', own(''), own('0004'), 3],
-        ['storage.list', own(''), own('0004z'), 3],
+        ['storage.list', own(''), { limit: 3 }],
+        ['storage.list', own(''), { after: own('0001a'), limit: 3 }],
+        ['storage.list', own(''), { after: own('0004'), limit: 3 }],
+        ['storage.list', own(''), { after: own('0004z'), limit: 3 }],
       ],
     ],
     answers: (own) => [
@@ -283,8 +283,8 @@ export const LIST: readonly Case[] = [
       numbered(own, 120),
       [
         ['storage.list', own('')],
-        ['storage.list', own(''), own('0117'), 5000],
-        ['storage.list', own(''), null, 0],
+        ['storage.list', own(''), { after: own('0117'), limit: 5000 }],
+        ['storage.list', own(''), { limit: 0 }],
         ['storage.list', own('nobody')],
       ],
     ],
@@ -299,14 +299,63 @@ export const LIST: readonly Case[] = [
   },
   {
     fn: 'storage.list',
-    claim: 'an `after` before the prefix begins at the prefix, one behind it finds nothing',
+    claim: 'an `after` before the range begins with it, one behind it finds nothing, an empty one is none',
     turns: (own) => [
       numbered(own, 2),
       [
-        ['storage.list', own(''), '!'],
-        ['storage.list', own(''), '\u{10fffd}'],
+        ['storage.list', own(''), { after: '!' }],
+        ['storage.list', own(''), { after: '\u{10fffd}' }],
+        ['storage.list', own(''), { after: '!', reverse: true }],
+        ['storage.list', own(''), { after: '\u{10fffd}', reverse: true }],
+        ['storage.list', own(''), { after: '', reverse: true }],
       ],
     ],
-    answers: (own) => [entries([own('0000'), 0], [own('0001'), 1]), value([])],
+    answers: (own) => [
+      entries([own('0000'), 0], [own('0001'), 1]),
+      value([]),
+      value([]),
+      entries([own('0001'), 1], [own('0000'), 0]),
+      entries([own('0001'), 1], [own('0000'), 0]),
+    ],
+  },
+  {
+    fn: 'storage.list',
+    claim: 'in reverse goes from the highest key down, committed and staged ones together',
+    turns: (own) => [
+      IN_BYTE_ORDER.filter((_, index) => index % 2 === 0).map((k): Step => ['storage.set', own(k), k]),
+      [
+        ...IN_BYTE_ORDER.filter((_, index) => index % 2 === 1).map((k): Step => ['storage.set', own(k), k]),
+        ['storage.delete', own('b')],
+        ['storage.list', own(''), { reverse: true }],
+        ['storage.list', own(''), { reverse: true, after: own('Я'), limit: 3 }],
+        ['storage.list', own('a'), { reverse: true, after: own('aa') }],
+      ],
+    ],
+    answers: (own) => [
+      ...Array.from({ length: 6 }, () => nothing),
+      entries(
+        ...IN_BYTE_ORDER.filter((k) => k !== 'b')
+          .reverse()
+          .map((k): [string, unknown] => [own(k), k]),
+      ),
+      entries([own('é'), 'é'], [own('aa'), 'aa'], [own('a'), 'a']),
+      entries([own('a'), 'a']),
+    ],
+  },
+  {
+    fn: 'storage.list',
+    claim: 'refuses options that it does not know, and those of another kind',
+    turns: (own) => [
+      [
+        ['storage.list', own(''), { limt: 3 }],
+        ['storage.list', own(''), own('a')],
+        ['storage.list', own(''), { after: 1 }],
+        ['storage.list', own(''), { limit: -1 }],
+        ['storage.list', own(''), { limit: '3' }],
+        ['storage.list', own(''), { reverse: 1 }],
+        ['storage.list', own(''), { after: null, limit: null, reverse: null }],
+      ],
+    ],
+    answers: () => [...Array.from({ length: 6 }, () => refused('NEIRA_VALUE_INVALID')), value([])],
   },
 ];

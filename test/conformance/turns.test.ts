@@ -28,6 +28,7 @@ describe.each(ENGINES)('$name', (engine) => {
 
   const everyEffect = (name: string): Step[] => [
     ['storage.set', name, 1],
+    ['storage.add', `${name}-count`, 1],
     ['storage.append', `${name}-log`, 1],
     ['storage.save-annotation', { chatId: name, sessionId: 's', kind: 'k', data: name }],
     ['storage.save-message', { chatId: name, sessionId: 's', role: 'user', text: name }],
@@ -42,6 +43,7 @@ describe.each(ENGINES)('$name', (engine) => {
     const file = (kind: string) => existsSync(path.join(host.home, 'context', name, `s.${kind}.ndjson`));
     return {
       value: await probe.stored(name),
+      count: await probe.stored(`${name}-count`),
       log: await probe.stored(`${name}-log/0000000000000001`),
       records: search.results.length,
       published: events.events.filter((event: { payload: { name?: string } }) => event.payload.name === name)
@@ -55,6 +57,7 @@ describe.each(ENGINES)('$name', (engine) => {
     await probe.run(everyEffect('kept'));
     expect(await found('kept')).toEqual({
       value: 1,
+      count: 1,
       log: 1,
       records: 2,
       published: 1,
@@ -84,6 +87,7 @@ describe.each(ENGINES)('$name', (engine) => {
     });
     expect(await found('lost')).toEqual({
       value: undefined,
+      count: undefined,
       log: undefined,
       records: 0,
       published: 0,
@@ -116,9 +120,10 @@ describe.each(ENGINES)('$name', (engine) => {
     expect(status).toBe(200);
     expect(body).toMatchObject({ mode: 'dry-run', ran: true });
     const planned = body.planned.map(({ op, type }: { op: string; type?: string }) => type ?? op);
-    expect(planned).toEqual(['set', 'append', 'annotation', 'message', 'publish', 'send']);
+    expect(planned).toEqual(['set', 'add', 'append', 'annotation', 'message', 'publish', 'send']);
     expect(await found('dry')).toMatchObject({
       value: undefined,
+      count: undefined,
       records: 0,
       published: 0,
       files: [false, false],
@@ -218,6 +223,36 @@ describe.each(ENGINES)('$name', (engine) => {
     const [listed] = await probe.run([['storage.list', 'blind/']]);
     const keys = (listed!.value as { key: string }[]).map(({ key }) => Number(key.slice(-16)));
     expect(keys).toEqual(Array.from({ length: 50 }, (_, n) => n + 1));
+  });
+
+  test('64 turns that add to one counter and read other keys all count', async () => {
+    const source = `
+import { add, list } from 'neira:host/storage';
+export function handle() { list('rates/'); add('hits', 1); return { actions: [] }; }`;
+    const button = { id: 'hits', title: 'H', event: 'hits.one' };
+    const manifest = { id: 'hits', permissions: { storage: ['read', 'write'] }, ui: { buttons: [button] } };
+    expect((await host.script(manifest, source)).status).toBe(201);
+    const body = { tool_id: 'hits', event: 'hits.one', params: {}, context: {} };
+    const answers = await Promise.all(
+      Array.from({ length: 64 }, () => host.call('POST', '/api/neira/ui/events', body)),
+    );
+    expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
+    const reading = `
+import { get } from 'neira:host/storage';
+export function handle() { return { actions: [{ type: 'hits', hits: get('hits').value }] }; }`;
+    expect((await host.script(manifest, reading)).status).toBe(200);
+    const { body: read } = await host.call('POST', '/api/neira/ui/events', body);
+    expect(read.actions).toEqual([{ type: 'hits', hits: 64 }]);
+  });
+
+  test('an addition to a value that is no number fails its turn and keeps nothing of it', async () => {
+    await probe.run([['storage.set', 'words', 'many']]);
+    const problem = await probe.fail([
+      ['storage.set', 'beside', 1],
+      ['storage.add', 'words', 1],
+    ]);
+    expect(problem).toMatchObject({ code: 'NEIRA_ADD_REFUSED', status: 500, key: 'words' });
+    expect([await probe.stored('beside'), await probe.stored('words')]).toEqual([undefined, 'many']);
   });
 
   test('deliveries of one key run in the order in which they came', async () => {

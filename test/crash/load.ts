@@ -271,13 +271,8 @@ function linesIn(home: string, kind: 'annotations' | 'messages'): Line[] {
 
 function stateOf(home: string): State {
   using reader = createKvReader(databasePath(home));
-  const state = new Map<string, unknown>();
-  for (let after: string | undefined; ; ) {
-    const page = reader.list('crash.counter', '', after, 1000);
-    for (const { key, value } of page) state.set(key, JSON.parse(value));
-    after = page.at(-1)?.key;
-    if (page.length < 1000) return state;
-  }
+  const entries = [...reader.scan('crash.counter', { prefix: '' })];
+  return new Map<string, unknown>(entries.map(({ key, value }) => [key, JSON.parse(value)]));
 }
 
 async function recordedEvents(host: TestHost): Promise<Events> {

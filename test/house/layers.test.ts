@@ -33,6 +33,7 @@ const HOST_FILES: Readonly<Record<string, string>> = {
   'problems.ts': 'base',
   'linear-pattern.ts': 'base',
   'turn-context.ts': 'turn-context',
+  'turn-page.ts': 'turn-context',
   'turn-random.ts': 'turn-context',
   // The composition root of a cell thread: nothing imports it, host.ts hands its address on.
   'cell-main.ts': 'cell-main',

@@ -33,7 +33,7 @@ export const BORDERS: readonly HostileCase[] = [
     name: 'list after every kind of key lists nothing of another plugin',
     top: SDK,
     attack: odd(
-      'if (list("", v).length) odd.push(v);',
+      'if (list("", { after: v }).length + list("", { after: v, reverse: true }).length) odd.push(v);',
       '["a", "\\u0001", "good.neighbour", " ", "%", "zzz"]',
     ),
     ...NOTHING,

@@ -2,7 +2,7 @@ import { expect } from 'vitest';
 import type { HostileBoot, HostileCase } from '../harness.ts';
 
 const SDK =
-  "import { get, set, delete as remove, list, append, saveAnnotation, saveMessage, settings } from 'neira:host/storage'; import { log, send } from 'neira:host/io'; import { publish } from 'neira:host/bus';";
+  "import { add, get, set, delete as remove, list, append, saveAnnotation, saveMessage, settings } from 'neira:host/storage'; import { log, send } from 'neira:host/io'; import { publish } from 'neira:host/bus';";
 const ROOM = { cpu_ms: 1000 };
 const CALLS = 'NEIRA_HOST_CALLS_EXCEEDED';
 
@@ -230,7 +230,7 @@ export const FLOODS: readonly HostileCase[] = [
     name: 'a list limit of any size is bounded',
     top: SDK,
     attack:
-      'for (let i = 0; i < 300; i++) set("k" + i, i); return { actions: [{ n: list("k", undefined, 1e9).length, none: list("k", undefined, 0).length }] };',
+      'for (let i = 0; i < 300; i++) set("k" + i, i); return { actions: [{ n: list("k", { limit: 1e9 }).length, none: list("k", { limit: 0 }).length }] };',
     limits: ROOM,
     expect: 'ok',
     actions: [{ n: 300, none: 0 }],
@@ -239,9 +239,32 @@ export const FLOODS: readonly HostileCase[] = [
     name: 'large values listed again and again are ended',
     top: SDK,
     attack:
-      'for (let i = 0; i < 30; i++) set("k" + i, "x".repeat(200_000)); for (;;) list("k", undefined, 1000);',
+      'for (let i = 0; i < 30; i++) set("k" + i, "x".repeat(200_000)); for (;;) list("k", { limit: 1000 });',
     limits: ROOM,
     expect: ['NEIRA_CPU_EXCEEDED', CALLS],
+  },
+  {
+    name: 'options of odd shape are refused',
+    top: SDK,
+    attack:
+      'const odd: any[] = []; for (const o of [null, "k", 1, [], { limit: -1 }, { limit: 0.5 }, { limit: "1" }, { limit: {} }, { after: 1 }, { after: "\\ud800" }, { reverse: "yes" }, { descending: true }, { __proto__: null, constructor: 1 }, { after: "k".repeat(1e6) }]) { try { list("k", o as any); odd.push(o); } catch {} } return { actions: [{ odd }] };',
+    expect: 'ok',
+    actions: [{ odd: [] }],
+  },
+  {
+    name: 'numbers that are none are refused',
+    top: SDK,
+    attack:
+      'const odd: any[] = []; for (const n of [NaN, Infinity, -Infinity, 1e300, 2 ** 53, "1", null, undefined, {}, [], [1], 1n, true]) { try { add("n", n as any); odd.push(String(n)); } catch {} } return { actions: [{ odd, n: get("n") ?? null }] };',
+    expect: 'ok',
+    actions: [{ odd: [], n: null }],
+  },
+  {
+    name: 'additions and reads of them without end are ended',
+    top: SDK,
+    attack: 'for (;;) { add("n", 1); add("m", 0.1); list(""); get("n"); }',
+    limits: ROOM,
+    expect: [CALLS, 'NEIRA_CPU_EXCEEDED'],
   },
   {
     name: 'appends without end are ended',

@@ -15,13 +15,12 @@ const remove = (key: unknown) => {
 
 export { remove as delete };
 
-export const list = (prefix: unknown, after?: unknown, limit?: unknown) =>
-  call(
-    'storage.list',
-    text(prefix, 'prefix'),
-    after === undefined ? '' : text(after, 'after'),
-    count(limit, 'limit'),
-  );
+export const add = (key: unknown, n: unknown) => {
+  call('storage.add', text(key, 'key'), json(n, 'n'));
+};
+
+export const list = (prefix: unknown, options?: unknown) =>
+  call('storage.list', text(prefix, 'prefix'), options === undefined ? '' : json(options, 'options'));
 
 export const append = (key: unknown, value: unknown) => {
   call('storage.append', text(key, 'key'), json(value, 'value'));
