@@ -4,7 +4,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { type Envelope, parseEnvelope } from './bus/envelope.ts';
 import { callHostFunction } from './functions/table.ts';
-import { type BootSession, Cell, type TurnSession } from './sandbox/cell.ts';
+import { type BatchSession, type BootSession, Cell, type TurnSession } from './sandbox/cell.ts';
 import type { BootSpec, CellData, Delivery, Program, ToCell } from './sandbox/messages.ts';
 import { engineModule } from './sandbox/quickjs/engine.ts';
 import type { DeliveryRef } from './store/bus-records.ts';
@@ -20,6 +20,7 @@ import {
 } from './turn-context.ts';
 import { TurnRandom } from './turn-random.ts';
 import { afterFailure } from './turn-retry.ts';
+import { TurnState } from './turn-state.ts';
 
 /** Top-level code and `prepare()` see this moment: an image does not depend on when it was built. */
 const BOOT_TIME_MS = Date.UTC(2000, 0, 1);
@@ -30,7 +31,24 @@ const { databasePath, secret } = data.root as CellRoot;
 engineModule(data.engine);
 const reader = createKvReader(databasePath);
 
-function openTurn(program: Program, delivery: Delivery): TurnSession {
+/** What all turns of a batch stage is held until its end, so the batch ends where it becomes much. */
+const MAX_BATCH_BYTES = 4 * 1024 * 1024;
+const NO_READS = { keys: [], ranges: [] };
+
+function openBatch(): BatchSession {
+  const state = new TurnState();
+  return {
+    openTurn: (program, delivery) => openTurn(program, delivery, state),
+    get hasRoom() {
+      return state.stagedBytes < MAX_BATCH_BYTES;
+    },
+    // What they read is judged once, before any of them is applied.
+    finish: (records) =>
+      `{"kind":"batch","reads":${JSON.stringify(state.reads)},"turns":[${records.join()}]}`,
+  };
+}
+
+function openTurn(program: Program, delivery: Delivery, batch?: TurnState): TurnSession {
   const policy = program.policy as PluginPolicy;
   const { turnId, deliveryId, eventId, envelope, caller, mode, mailbox, ...rest } = delivery as TurnDelivery;
   const startedAtMs = Date.now();
@@ -57,7 +75,7 @@ function openTurn(program: Program, delivery: Delivery): TurnSession {
     attempts: mailbox?.attempts ?? 0,
     subscriptions: mailbox?.subscriptions ?? '[]',
   };
-  const turn = new TurnContext(policy, origin, reader, random);
+  const turn = new TurnContext(policy, origin, reader, random, batch);
   return {
     call: (op, args) => callHostFunction(turn, op, args),
     randomBytes: (count) => random.bytes(count),
@@ -77,7 +95,7 @@ function openTurn(program: Program, delivery: Delivery): TurnSession {
         ...(mailbox && { delivery: refOf(policy, mailbox) }),
         startedAtMs,
         ...(rest.deadlineAtMs !== undefined && { deadlineAtMs: rest.deadlineAtMs }),
-        reads: turn.reads,
+        reads: batch ? NO_READS : turn.reads,
         effects: settled.status === 'ok' ? turn.effects : [],
         outcome: settled,
         fuel,
@@ -139,6 +157,7 @@ const cell = new Cell({
   guestCode: data.guestCode,
   slot: new Int32Array(data.slot),
   openTurn,
+  openBatch,
   openBoot,
 });
 parent.on('message', (message: ToCell) => cell.receive(message));

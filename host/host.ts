@@ -69,6 +69,7 @@ export async function openHost(config: Config, log: Logger): Promise<Host> {
     },
     {
       onDry: (attempt, record) => turns.onDry(attempt, record),
+      onCut: (attempts) => turns.onCut(attempts),
       onLost: (lost) => turns.onLost(lost),
     },
   );

@@ -67,6 +67,8 @@ function turnOn(reader: StateReader): TurnContext {
     mode: 'normal',
     dryRun: false,
     startedAtMs: 5,
+    attempts: 0,
+    subscriptions: '[]',
   } as const;
   return new TurnContext(policy, origin, reader, new TurnRandom(Buffer.alloc(32), 't'));
 }

@@ -14,9 +14,10 @@ import type { Delivery } from './sandbox/messages.ts';
 import type { EventCaller } from './store/bus-records.ts';
 import { addTo, logKey } from './store/kv.ts';
 import { compareKeys, type KeyRange } from './store/ranges.ts';
-import type { Effect, KeyRead, LogLine, RangeRead, Reads } from './store/records.ts';
+import type { Effect, LogLine, Reads } from './store/records.ts';
 import { type Changes, type PageSize, readPage, STAGED_VERSION, settle, stageAddition } from './turn-page.ts';
 import type { TurnRandom } from './turn-random.ts';
+import { TurnState } from './turn-state.ts';
 
 export interface TurnLimits {
   readonly turnMs: number;
@@ -130,23 +131,25 @@ export class TurnContext {
   #stagedBytes = 0;
   #reading = false;
   readonly #reader: StateReader;
-  readonly #keysRead = new Map<string, KeyRead>();
-  readonly #rangesRead: RangeRead[] = [];
-  readonly #staged: Changes = new Map();
-  /** Logs with staged appends, and how many effects there were when reading one last gave them numbers. */
-  readonly #appended = new Map<string, number>();
-  /** The committed number of the newest entry of a log. */
-  readonly #lastNumbers = new Map<string, number>();
+  readonly #state: TurnState;
 
-  constructor(policy: PluginPolicy, origin: TurnOrigin, reader: StateReader, random: TurnRandom) {
+  /** @param state of the batch that the turn is part of */
+  constructor(
+    policy: PluginPolicy,
+    origin: TurnOrigin,
+    reader: StateReader,
+    random: TurnRandom,
+    state = new TurnState(),
+  ) {
     this.policy = policy;
     this.origin = origin;
     this.random = random;
     this.#reader = reader;
+    this.#state = state;
   }
 
   get reads(): Reads {
-    return { keys: [...this.#keysRead.values()], ranges: this.#rangesRead };
+    return this.#state.reads;
   }
 
   get publishedCount(): number {
@@ -201,8 +204,8 @@ export class TurnContext {
   get(key: string): StateEntry | undefined {
     this.#numberAppends(key);
     const committed = this.#readKey(key);
-    if (!this.#staged.has(key)) return committed;
-    const value = settle(this.#staged, key, committed?.value);
+    if (!this.#state.staged.has(key)) return committed;
+    const value = settle(this.#state.staged, key, committed?.value);
     return value === undefined ? undefined : { key, value, version: STAGED_VERSION };
   }
 
@@ -210,32 +213,32 @@ export class TurnContext {
     this.#numberAppends(range.prefix);
     this.#beginReading();
     const committed = this.#reader.scan(this.policy.plugin, range);
-    return readPage(committed, this.#staged, range, size, (read) => this.#rangesRead.push(read));
+    return readPage(committed, this.#state.staged, range, size, (read) => this.#state.rangesRead.push(read));
   }
 
   // --- effects
 
   set(key: string, value: string): void {
     this.#stage({ op: 'set', key, value }, key.length + value.length);
-    this.#staged.set(key, { value });
+    this.#state.staged.set(key, { value });
   }
 
   delete(key: string): void {
     this.#stage({ op: 'delete', key }, key.length);
-    this.#staged.set(key, { value: undefined });
+    this.#state.staged.set(key, { value: undefined });
   }
 
   /** @throws NEIRA_ADD_REFUSED when the turn knows the value already; nothing is staged then. */
   add(key: string, amount: number): void {
-    const before = this.#staged.get(key);
+    const before = this.#state.staged.get(key);
     if (before && 'value' in before) addTo(key, before.value, amount);
     this.#stage({ op: 'add', key, amount }, key.length + NUMBER_BYTES);
-    stageAddition(this.#staged, key, amount);
+    stageAddition(this.#state.staged, key, amount);
   }
 
   append(key: string, value: string): void {
     this.#stage({ op: 'append', key, value }, key.length + value.length);
-    if (!this.#appended.has(key)) this.#appended.set(key, 0);
+    if (!this.#state.appended.has(key)) this.#state.appended.set(key, 0);
   }
 
   record(effect: Extract<Effect, { op: 'record' }>): void {
@@ -280,6 +283,8 @@ export class TurnContext {
       });
     }
     this.effects.push(effect);
+    this.#state.effects.push(effect);
+    this.#state.stagedBytes += bytes;
   }
 
   #beginReading(): void {
@@ -291,7 +296,7 @@ export class TurnContext {
   #readKey(key: string): StateEntry | undefined {
     this.#beginReading();
     const found = this.#reader.get(this.policy.plugin, key);
-    if (!this.#keysRead.has(key)) this.#keysRead.set(key, { key, version: found?.version ?? 0 });
+    if (!this.#state.keysRead.has(key)) this.#state.keysRead.set(key, { key, version: found?.version ?? 0 });
     return found && { key, ...found };
   }
 
@@ -301,15 +306,15 @@ export class TurnContext {
    * range read makes sure of.
    */
   #numberAppends(touched: string): void {
-    for (const [log, numbered] of this.#appended) {
+    for (const [log, numbered] of this.#state.appended) {
       const prefix = `${log}/`;
       if (!touched.startsWith(prefix) && !prefix.startsWith(touched)) continue;
-      if (numbered === this.effects.length) continue;
+      if (numbered === this.#state.effects.length) continue;
       const committed = this.#readLastOf(log, prefix);
       const staged: Changes = new Map();
       // Unknown after the turn set or removed entries itself, until an append needs it.
       let last: number | undefined = committed;
-      for (const effect of this.effects) {
+      for (const effect of this.#state.effects) {
         if (effect.op === 'append' && effect.key === log) {
           last = (last ?? this.#lastWith(log, committed, staged)) + 1;
           staged.set(logKey(log, last), { value: effect.value });
@@ -319,19 +324,19 @@ export class TurnContext {
           last = undefined;
         }
       }
-      for (const [key, change] of staged) this.#staged.set(key, change);
-      this.#appended.set(log, this.effects.length);
+      for (const [key, change] of staged) this.#state.staged.set(key, change);
+      this.#state.appended.set(log, this.#state.effects.length);
     }
   }
 
   /** The committed number of the newest entry, read so that an append of another turn is a conflict. */
   #readLastOf(log: string, prefix: string): number {
-    const known = this.#lastNumbers.get(log);
+    const known = this.#state.lastNumbers.get(log);
     if (known !== undefined) return known;
     this.#beginReading();
     const { plugin } = this.policy;
     const last = this.#reader.lastOf(plugin, log);
-    this.#lastNumbers.set(log, last);
+    this.#state.lastNumbers.set(log, last);
     if (last > 0) this.#readKey(logKey(log, last));
     const range = { prefix, ...(last > 0 && { after: logKey(log, last) }) };
     // Any higher number, whoever sets it.
@@ -342,7 +347,7 @@ export class TurnContext {
       count++;
       highest = Math.max(highest, version);
     }
-    this.#rangesRead.push({ ...range, until, count, highest });
+    this.#state.rangesRead.push({ ...range, until, count, highest });
     return last;
   }
 
@@ -368,7 +373,7 @@ export class TurnContext {
       }
       if (until !== undefined) break;
     }
-    this.#rangesRead.push({ ...range, ...(until !== undefined && { until }), count, highest });
+    this.#state.rangesRead.push({ ...range, ...(until !== undefined && { until }), count, highest });
     return last;
   }
 }

@@ -1,11 +1,12 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { IncomingEvent, Serving, TurnResult } from './turn.ts';
 import type { TurnDelivery } from './turn-context.ts';
-import { type Task, TurnQueue } from './turn-queue.ts';
+import { TurnQueue } from './turn-queue.ts';
+import type { Task } from './turn-task.ts';
 
 const DONE: TurnResult = { kind: 'committed', outcome: { status: 'ok', actions: '[]' } };
 const MAX_WAITING = 4096;
-const CELL_WINDOW = 32;
+const CELL_WINDOW = 64;
 
 /** A queue whose cells are the test: what was sent waits here until the test says that it is done. */
 class Bench {

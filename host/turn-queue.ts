@@ -333,8 +333,8 @@ export class TurnQueue {
     task.sentAtMs = performance.now();
     const attempt = ++this.#attempts;
     const { generation } = task.serving;
-    task.delivery = { ...task.delivery, attempt, generation, ...(batch !== undefined && { batch }) };
-    if (batch === undefined) delete (task.delivery as { batch?: number }).batch;
+    const { batch: _before, ...delivery } = task.delivery;
+    task.delivery = { ...delivery, attempt, generation, ...(batch !== undefined && { batch }) };
     this.#byTurn.set(task.delivery.turnId, task);
     this.#byAttempt.set(attempt, task);
     groups[cell]!.push(task.delivery);

@@ -136,6 +136,13 @@ export class Turns implements PoolListener {
     if (task) this.#queue.resolve(task, { kind: 'dry', record: JSON.parse(record) as TurnRecord });
   }
 
+  onCut(attempts: readonly number[]): void {
+    for (const attempt of attempts) {
+      const task = this.#queue.byAttempt(attempt);
+      if (task) this.#rerun(task, false);
+    }
+  }
+
   onLost(lost: LostCell): void {
     void this.#recover(lost).catch((error: unknown) => {
       for (const attempt of lost.attempts) {

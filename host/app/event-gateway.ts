@@ -6,27 +6,10 @@ import { randomUUIDv7 } from 'node:crypto';
 import { DEFAULT_TENANT, HOST_NAMESPACES, sealEnvelope } from '../bus/envelope.ts';
 import { type EventDefinition, type EventRegistry, validatePublish } from '../bus/event-registry.ts';
 import { NeiraError } from '../errors.ts';
-import type { Caller } from '../http/api.ts';
+import type { Caller, EventBody, PublishedEvent } from '../http/api.ts';
 import { requireAck } from '../registry/gate-service.ts';
 import type { EventCaller, EventDraft, PublishRecord } from '../store/bus-records.ts';
 import type { Ack } from '../store/records.ts';
-
-/** `POST /api/neira/events`, after its schema was checked. */
-export interface EventBody {
-  readonly event_name: string;
-  readonly version?: number;
-  readonly payload: unknown;
-  readonly headers?: Readonly<Record<string, string>>;
-  /** RFC 3339: not before this moment. */
-  readonly at?: string;
-  readonly broadcast?: boolean;
-}
-
-export interface PublishedEvent {
-  readonly event_id: string;
-  /** Set when the idempotency key was used before: `event_id` is that of the first, and nothing was done. */
-  readonly duplicate?: true;
-}
 
 export interface GatewayParts {
   readonly events: EventRegistry;

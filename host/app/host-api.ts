@@ -20,6 +20,7 @@ import {
   sourceFromZip,
 } from '../registry/source.ts';
 import type { Store } from '../store/store.ts';
+import type { EventGateway } from './event-gateway.ts';
 import type { HostMode } from './mode.ts';
 import type { Tokens } from './tokens.ts';
 import type { UiEvents } from './ui-events.ts';
@@ -33,6 +34,7 @@ export interface HostApiParts {
   readonly plugins: PluginAdmin;
   readonly tokens: Tokens;
   readonly ui: UiEvents;
+  readonly gateway: EventGateway;
   readonly mode: HostMode;
   /** Folder of the bundled plugins. */
   readonly catalogFolder: string;
@@ -164,6 +166,7 @@ export function createHostApi(parts: HostApiParts): HostApi {
     },
 
     readJournal: (_caller, after, limit) => store.journal(after, limit).map(journalView),
+    publishEvent: (caller, body) => parts.gateway.publish(caller, body),
     readEvents(_caller, { subject, since, limit }) {
       const found = store.events({
         ...(subject !== undefined && { subject }),

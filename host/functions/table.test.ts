@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import contract from '../../abi/types/functions.json' with { type: 'json' };
 import type { Mode } from '../../gates/gates.ts';
+import { readPluginEvents } from '../bus/event-registry.ts';
 import { type PluginPolicy, type StateReader, TurnContext } from '../turn-context.ts';
 import { TurnRandom } from '../turn-random.ts';
 import { callHostFunction, hostFunctions } from './table.ts';
@@ -18,6 +19,7 @@ const LIMITS = {
   storageMb: 10,
 };
 const ALL = ['storage.read', 'storage.write', 'io.send:console', 'bus.publish:a.b.done'];
+const DONE = readPluginEvents('demo', new Map([['events/a/b.done/v1/schema.json', '{"type":"object"}']]))[0]!;
 const EMPTY: StateReader = { begin() {}, end() {}, get: () => undefined, scan: () => [], lastOf: () => 0 };
 
 function turnOf(
@@ -31,6 +33,8 @@ function turnOf(
     asked: ALL,
     granted: ALL,
     publishes: ['a.b.done@1'],
+    events: { 'a.b.done@1': DONE },
+    retry: { max: 3, baseMs: 10, maxMs: 100 },
     limits: LIMITS,
     settings: '{"a":1}',
     ...changes,
@@ -46,6 +50,8 @@ function turnOf(
       mode: 'normal',
       dryRun: false,
       startedAtMs: 1000,
+      attempts: 0,
+      subscriptions: '[]',
       ...origin,
     },
     EMPTY,

@@ -159,6 +159,23 @@ export interface TokenView {
   readonly revoked_at: string | null;
 }
 
+/** `POST /api/neira/events`, after its schema was checked. */
+export interface EventBody {
+  readonly event_name: string;
+  readonly version?: number;
+  readonly payload: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** RFC 3339: not before this moment. */
+  readonly at?: string;
+  readonly broadcast?: boolean;
+}
+
+export interface PublishedEvent {
+  readonly event_id: string;
+  /** Set when the idempotency key was used before: `event_id` is that of the first, and nothing was done. */
+  readonly duplicate?: true;
+}
+
 export interface HostApi {
   health(): {
     readonly status: 'ok' | 'stopping' | 'degraded';
@@ -219,6 +236,7 @@ export interface HostApi {
   setMode(caller: Caller, mode: Mode): Promise<{ readonly mode: Mode; readonly since: string }>;
 
   readJournal(caller: Caller, after: number, limit: number): readonly JournalEntryView[];
+  publishEvent(caller: Caller, body: EventBody): Promise<PublishedEvent>;
   readEvents(caller: Caller, query: { subject?: string; since?: string; limit: number }): readonly unknown[];
   search(
     caller: Caller,

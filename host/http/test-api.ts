@@ -157,6 +157,7 @@ export function createTestApi(): TestApi {
       return mode;
     },
     readJournal: (_caller, after) => (after >= entry.seq ? [] : [entry]),
+    publishEvent: async () => ({ event_id: 'e1' }),
     readEvents: () => [{ id: 'e1', event_name: 'ui.pencil.draw' }],
     search: () => ({ results: [{ type: 'annotation', id: 'a1' }], next: null }),
     exportLines: () => ['{"n":1}', '{"n":2}\n'],

@@ -36,6 +36,15 @@ export interface TurnSession extends HostCalls {
   finish(settled: Settled, fuel: number, runMs: number): string;
 }
 
+/** Turns that run one after the other and commit together. */
+export interface BatchSession {
+  openTurn(program: Program, delivery: Delivery): TurnSession;
+  /** Whether it may take another turn. */
+  readonly hasRoom: boolean;
+  /** The record of the batch, from those of its turns. */
+  finish(records: readonly string[]): string;
+}
+
 /** Top-level code and `prepare()`: fixed time, seed of the code, reads only. */
 export interface BootSession extends HostCalls {
   finish(): unknown;
@@ -47,6 +56,7 @@ export interface CellParts {
   readonly guestCode: GuestCode;
   readonly slot: Int32Array;
   openTurn(program: Program, delivery: Delivery): TurnSession;
+  openBatch(): BatchSession;
   openBoot(spec: BootSpec): BootSession;
 }
 
@@ -93,7 +103,10 @@ export class Cell {
         this.#drop(message.generation);
         break;
       case 'deliveries':
-        for (const delivery of JSON.parse(message.batch) as Delivery[]) this.#deliver(delivery);
+        for (const batch of batchesOf(JSON.parse(message.batch) as Delivery[])) {
+          if (batch.length === 1) this.#deliver(batch[0]!);
+          else this.#deliverBatch(batch);
+        }
         this.#flush();
         break;
       case 'boot':
@@ -122,26 +135,45 @@ export class Cell {
   }
 
   #deliver(delivery: Delivery): void {
+    const { record } = this.#turn(delivery, this.#parts);
+    if (delivery.dryRun) this.#tell({ type: 'dry', attempt: delivery.attempt, record });
+    else this.#finish(record);
+  }
+
+  /** One after the other, until one fails: what would have run on what it staged goes back. */
+  #deliverBatch(batch: readonly Delivery[]): void {
+    const session = this.#parts.openBatch();
+    const records: string[] = [];
+    for (const delivery of batch) {
+      const { record, ok } = this.#turn(delivery, session);
+      records.push(record);
+      if (!ok || !session.hasRoom) break;
+    }
+    this.#finish(session.finish(records));
+    const rest = batch.slice(records.length);
+    if (rest.length > 0) this.#tell({ type: 'cut', attempts: rest.map(({ attempt }) => attempt) });
+  }
+
+  #finish(record: string): void {
+    this.#finished.push(record);
+    if (this.#finished.length >= FLUSH_EVERY) this.#flush();
+  }
+
+  #turn(
+    delivery: Delivery,
+    { openTurn }: Pick<BatchSession, 'openTurn'>,
+  ): { readonly record: string; readonly ok: boolean } {
     const program = this.#programs.get(delivery.generation);
     if (!program) throw new Error(`generation ${delivery.generation} was never loaded into this cell`);
     const { slot } = this.#parts;
     Atomics.store(slot, SLOT_STARTED_MS, slotNow());
     Atomics.store(slot, SLOT_ATTEMPT, delivery.attempt);
-    const record = this.#turn(program, delivery);
-    Atomics.store(slot, SLOT_ATTEMPT, 0);
-    if (delivery.dryRun) {
-      this.#tell({ type: 'dry', attempt: delivery.attempt, record });
-      return;
-    }
-    this.#finished.push(record);
-    if (this.#finished.length >= FLUSH_EVERY) this.#flush();
-  }
-
-  #turn(program: Program, delivery: Delivery): string {
     const started = performance.now();
-    const session = this.#parts.openTurn(program, delivery);
+    const session = openTurn(program, delivery);
     const { settled, fuel } = this.#run(program, delivery, session, started);
-    return session.finish(settled, fuel, performance.now() - started);
+    const record = session.finish(settled, fuel, performance.now() - started);
+    Atomics.store(slot, SLOT_ATTEMPT, 0);
+    return { record, ok: settled.status === 'ok' };
   }
 
   /** Whatever goes wrong with one turn is that turn's failure: an error that got out would end the cell. */
@@ -228,6 +260,17 @@ export class Cell {
   #tell(message: FromCell): void {
     this.#parts.parent.postMessage(message);
   }
+}
+
+/** Deliveries by the batch that they are part of; one without is a batch of its own. */
+function batchesOf(deliveries: readonly Delivery[]): readonly (readonly Delivery[])[] {
+  const batches: Delivery[][] = [];
+  for (const delivery of deliveries) {
+    const last = batches.at(-1);
+    if (delivery.batch !== undefined && last?.[0]?.attempt === delivery.batch) last.push(delivery);
+    else batches.push([delivery]);
+  }
+  return batches;
 }
 
 /** What `handle` answered, as the actions of a reply; anything else is the plugin's failure. */

@@ -42,6 +42,8 @@ export interface Delivery {
   readonly envelope: string;
   /** The record goes back to main instead of to the writer. */
   readonly dryRun: boolean;
+  /** Attempt of the delivery at the head of the batch that this one is part of, right behind those before it. */
+  readonly batch?: number;
 }
 
 export interface BootSpec {
@@ -74,6 +76,8 @@ export type FromCell =
   | { readonly type: 'ready' }
   | { readonly type: 'booted'; readonly id: number; readonly reply: BootReply }
   | { readonly type: 'boot-failed'; readonly id: number; readonly error: ErrorShape }
+  /** These were not run: one before them in their batch failed, or staged so much that the batch ends. */
+  | { readonly type: 'cut'; readonly attempts: readonly number[] }
   /** The record of a dry run, which goes nowhere else. */
   | { readonly type: 'dry'; readonly attempt: number; readonly record: string };
 

@@ -40,7 +40,7 @@ beforeEach(async () => {
   const root: CellRoot = { databasePath: store.databasePath, secret: Buffer.alloc(32, 1) };
   pool = await CellPool.open(
     { size: 2, entry: new URL('../cell-main.ts', import.meta.url), connect: () => store.connectCell(), root },
-    { onDry: () => {}, onLost: (cell) => lost.push(cell) },
+    { onDry: () => {}, onCut: () => {}, onLost: (cell) => lost.push(cell) },
   );
 });
 
@@ -59,6 +59,8 @@ function policyOf(plugin: string, limits = LIMITS): PluginPolicy {
     asked: all,
     granted: all,
     publishes: [],
+    events: {},
+    retry: { max: 3, baseMs: 10, maxMs: 100 },
     limits,
     settings: '{}',
   };
@@ -89,10 +91,9 @@ function send(
     attempt,
     generation,
     turnId: `e${attempt}:${plugin}`,
+    deliveryId: `e${attempt}:${plugin}`,
     eventId: `e${attempt}`,
     subject: 's',
-    correlationId: 'c',
-    tenant: 't',
     envelope: JSON.stringify({ payload }),
     caller: 'write',
     mode: 'normal',

@@ -45,6 +45,8 @@ export interface LostCell {
 
 export interface PoolListener {
   onDry(attempt: number, record: string): void;
+  /** These were given back: they did not run. */
+  onCut(attempts: readonly number[]): void;
   onLost(lost: LostCell): void;
 }
 
@@ -201,6 +203,10 @@ export class CellPool {
       case 'dry':
         cell.inside.delete(message.attempt);
         this.#listener.onDry(message.attempt, message.record);
+        break;
+      case 'cut':
+        for (const attempt of message.attempts) cell.inside.delete(attempt);
+        this.#listener.onCut(message.attempts);
         break;
       case 'booted':
         this.#endBoot(message.id)?.resolve(message.reply);

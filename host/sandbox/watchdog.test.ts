@@ -41,7 +41,7 @@ async function open() {
       connect: () => ({ cell: ++cells, port: new MessageChannel().port1 }),
       root: {},
     },
-    { onDry: (attempt) => done.push(attempt), onLost: (cell) => lost.push(cell) },
+    { onDry: (attempt) => done.push(attempt), onCut: () => {}, onLost: (cell) => lost.push(cell) },
   );
   pool.install({
     generation: 1,

@@ -67,6 +67,8 @@ export class Applier {
   readonly #insertFailure: StatementSync;
   readonly #undo: StatementSync;
   readonly #lines: LineWriter;
+  /** Whether the turn that was applied last took effect. */
+  #lastTurnStands = false;
 
   constructor(db: DatabaseSync, lines: LineWriter, router: EventRouter) {
     this.#lines = lines;
@@ -111,7 +113,7 @@ export class Applier {
   apply(record: WriteRecord, nowMs: number): Ack {
     switch (record.kind) {
       case 'turn':
-        return this.#applyTurn(record, nowMs);
+        return this.#applyInBatch(record, nowMs);
       case 'event':
         return this.#applyEvent(record, nowMs);
       case 'admin':
@@ -133,6 +135,16 @@ export class Applier {
   }
 
   // --- turns
+
+  /** Whatever comes of a turn, those that follow it in its batch find it in `#lastTurnStands`. */
+  #applyInBatch(turn: TurnRecord, nowMs: number): Ack {
+    const stands = this.#lastTurnStands;
+    this.#lastTurnStands = false;
+    if (turn.follows && !stands) return { ok: false, turnId: turn.turnId, cut: true };
+    const ack = this.#applyTurn(turn, nowMs);
+    this.#lastTurnStands = ack.ok && ack.outcome?.status === 'ok';
+    return ack;
+  }
 
   #applyTurn(turn: TurnRecord, nowMs: number): Ack {
     const { turnId, plugin } = turn;

@@ -94,6 +94,8 @@ export interface TurnRecord {
   readonly envelope?: string;
   readonly subject: string;
   readonly caller: EventCaller;
+  /** It ran on what the turn before it staged: when that did not commit, neither does this. */
+  readonly follows?: true;
   /** The delivery that this turn settles: its end and the effects of the turn are one commit. */
   readonly delivery?: DeliveryRef;
   readonly startedAtMs: number;
@@ -114,6 +116,14 @@ export interface TurnRecord {
     readonly reply?: string;
   };
   readonly logs: readonly LogLine[];
+}
+
+/** Turns of one key that ran one after the other, each on what those before it had staged. */
+export interface BatchRecord {
+  readonly kind: 'batch';
+  /** What all of them read; the turns themselves name nothing. */
+  readonly reads: Reads;
+  readonly turns: readonly TurnRecord[];
 }
 
 export interface LogLine {

@@ -50,6 +50,7 @@ export function turnOf(n: number): TurnRecord {
     eventId: `e${n}`,
     envelope: `{"id":"e${n}"}`,
     subject: 's',
+    caller: 'write',
     startedAtMs: 0,
     reads: { keys: [], ranges: [] },
     effects: [
@@ -64,7 +65,17 @@ export function turnOf(n: number): TurnRecord {
         line: `{"n":${n},"text":"строка"}`,
         text: `слово${n}`,
       },
-      { op: 'publish', id: `p${n}`, event: 'annotation.saved', envelope: `{"id":"p${n}"}` },
+      {
+        op: 'publish',
+        event: {
+          id: `p${n}`,
+          subject: 'annotation.saved',
+          version: 1,
+          envelope: `{"id":"p${n}"}`,
+          mode: 'event',
+          caller: 'write',
+        },
+      },
       { op: 'send', id: `e${n}:demo/1`, port: 'console', target: 'out', payload: `${n}` },
     ],
     outcome: { status: 'ok', actions: `[${n}]` },

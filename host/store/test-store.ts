@@ -32,6 +32,7 @@ export function turn(effects: readonly Effect[] = [], more: Partial<TurnRecord> 
     eventId,
     envelope: JSON.stringify({ id: eventId }),
     subject: 'ui.pencil.draw',
+    caller: 'write',
     startedAtMs: Date.now(),
     reads: { keys: [], ranges: [] },
     effects,

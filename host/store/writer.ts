@@ -6,7 +6,7 @@ import { databasePath, openForWriting } from './database.ts';
 import { GroupCommit } from './group.ts';
 import type { AckBatch, FromWriter, Submission, ToWriter, WriterOptions } from './messages.ts';
 import { backUp, migrate } from './migrations.ts';
-import type { Ack, TurnRecord, WriteRecord } from './records.ts';
+import type { Ack, BatchRecord, TurnRecord, WriteRecord } from './records.ts';
 
 /**
  * The writer thread: the only one that writes to the store. It takes what has come from main and from all
@@ -73,7 +73,8 @@ function take(message: string | ToWriter, cell: number | undefined): void {
     if (cell === undefined) {
       for (const [number, record] of JSON.parse(message) as Submission[]) queue.push({ number, record });
     } else {
-      for (const record of JSON.parse(message) as TurnRecord[]) queue.push({ number: undefined, record });
+      for (const posted of JSON.parse(message) as (TurnRecord | BatchRecord)[])
+        for (const record of turnsOf(posted)) queue.push({ number: undefined, record });
     }
   } catch (error) {
     tell({
@@ -82,6 +83,13 @@ function take(message: string | ToWriter, cell: number | undefined): void {
       reason: String(error),
     });
   }
+}
+
+/** The turns of a batch stay together, in order; the first answers for what all of them read. */
+function turnsOf(posted: TurnRecord | BatchRecord): readonly TurnRecord[] {
+  if (posted.kind === 'turn') return [posted];
+  const { turns, reads } = posted;
+  return turns.map((turn, index) => (index === 0 ? { ...turn, reads } : { ...turn, follows: true }));
 }
 
 /** Gathers a group from all ports, without waiting, and commits it. */

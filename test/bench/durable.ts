@@ -61,7 +61,11 @@ async function openSpine(home: string) {
       connect: () => store.connectCell(),
       root: { databasePath: store.databasePath, secret: Buffer.alloc(32, 1) },
     },
-    { onDry: (attempt, record) => turns.onDry(attempt, record), onLost: (lost) => turns.onLost(lost) },
+    {
+      onDry: (attempt, record) => turns.onDry(attempt, record),
+      onCut: (attempts) => turns.onCut(attempts),
+      onLost: (lost) => turns.onLost(lost),
+    },
   );
   turns = new Turns({
     cells: 1,
@@ -112,8 +116,6 @@ async function openSpine(home: string) {
         const result = await turns.deliver(serving, {
           eventId,
           subject: event,
-          correlationId: eventId,
-          tenant: DEFAULT_TENANT,
           envelope,
           key: `slot-${slot}`,
           caller: 'admin',

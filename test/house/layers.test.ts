@@ -12,7 +12,7 @@ const ROWS: readonly (readonly string[])[] = [
   ['store', 'sandbox', 'bus', 'ports'],
   ['turn-context'],
   ['functions'],
-  ['cell-main'],
+  ['thread-main'],
   ['turn'],
   ['registry'],
   ['http'],
@@ -35,10 +35,15 @@ const HOST_FILES: Readonly<Record<string, string>> = {
   'turn-context.ts': 'turn-context',
   'turn-page.ts': 'turn-context',
   'turn-random.ts': 'turn-context',
-  // The composition root of a cell thread: nothing imports it, host.ts hands its address on.
-  'cell-main.ts': 'cell-main',
+  'turn-retry.ts': 'turn-context',
+  'turn-state.ts': 'turn-context',
+  // The composition roots of the threads: nothing imports them, their addresses are handed on.
+  'cell-main.ts': 'thread-main',
+  'writer-main.ts': 'thread-main',
   'turn.ts': 'turn',
   'turn-queue.ts': 'turn',
+  'turn-task.ts': 'turn',
+  'mailboxes.ts': 'turn',
   'host.ts': 'host',
   'main.ts': 'main',
 };

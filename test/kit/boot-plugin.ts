@@ -11,15 +11,17 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DEFAULT_TENANT, sealEnvelope } from '../../host/bus/envelope.ts';
+import { EventRegistry } from '../../host/bus/event-registry.ts';
 import { NeiraError } from '../../host/errors.ts';
 import { buildVersion } from '../../host/registry/candidate.ts';
+import type { Manifest } from '../../host/registry/manifest.ts';
 import { NO_PERMISSIONS } from '../../host/registry/permissions.ts';
 import { checkedSettings, policyOf } from '../../host/registry/policy.ts';
 import { CellPool } from '../../host/sandbox/pool.ts';
 import type { Effect, LogLine, TurnOutcome, TurnRecord } from '../../host/store/records.ts';
 import { openStore } from '../../host/store/store.ts';
 import { Turns } from '../../host/turn.ts';
-import type { CellRoot } from '../../host/turn-context.ts';
+import type { CellRoot, PluginPolicy } from '../../host/turn-context.ts';
 
 export interface PluginOptions {
   /** `all` grants what the manifest asks, `none` nothing. */
@@ -55,7 +57,11 @@ export async function bootPlugin(folder: URL, options: PluginOptions = {}): Prom
       connect: () => store.connectCell(),
       root,
     },
-    { onDry: (attempt, record) => turns.onDry(attempt, record), onLost: (lost) => turns.onLost(lost) },
+    {
+      onDry: (attempt, record) => turns.onDry(attempt, record),
+      onCut: (attempts) => turns.onCut(attempts),
+      onLost: (lost) => turns.onLost(lost),
+    },
   );
   turns = new Turns({
     cells: 1,
@@ -77,6 +83,7 @@ export async function bootPlugin(folder: URL, options: PluginOptions = {}): Prom
     { id: manifest.gate, stage: 'experimental' },
     granted,
     settings,
+    eventsOf(manifest),
   );
   const { code, sourceMap } = version;
   const { image } = await pool.boot({ plugin: manifest.id, limits: policy.limits, code, sourceMap, policy });
@@ -116,6 +123,18 @@ export async function bootPlugin(folder: URL, options: PluginOptions = {}): Prom
   };
 }
 
+/** What it publishes, from the host's registry and its own folder. */
+function eventsOf({ id, events, publishes }: Manifest): PluginPolicy['events'] {
+  const registry = EventRegistry.load();
+  registry.join(id, events);
+  const found = publishes.flatMap((fqdn) => {
+    const [name = '', version] = fqdn.split('@');
+    const definition = registry.find(name, Number(version));
+    return definition ? [[fqdn, definition] as const] : [];
+  });
+  return Object.fromEntries(found);
+}
+
 function requireOk(outcome: TurnOutcome) {
   if (outcome.status === 'ok') return outcome;
   throw new NeiraError(outcome.error.code, outcome.error.details);
@@ -138,8 +157,6 @@ function incoming(event: string, payload: unknown, headers: Readonly<Record<stri
   return {
     eventId,
     subject: event,
-    correlationId: eventId,
-    tenant: DEFAULT_TENANT,
     envelope,
     key: undefined,
     caller: 'admin' as const,

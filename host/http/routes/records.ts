@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import type { FastifyReply } from 'fastify';
-import type { SearchQuery } from '../api.ts';
+import type { EventBody, SearchQuery } from '../api.ts';
 import { addRoute, queryOf, type RouteContext } from './route.ts';
 
 const NDJSON = 'application/x-ndjson; charset=utf-8';
@@ -20,6 +20,9 @@ export function recordRoutes(context: RouteContext): void {
       queryOf<{ subject?: string; since?: string; limit: number }>(request),
     ),
   }));
+  addRoute(context, 'POST /api/neira/events', 'write', (request) =>
+    api.publishEvent(request.caller, request.body as EventBody),
+  );
   addRoute(context, 'GET /api/neira/search', 'read', (request, reply) => {
     const found = api.search(request.caller, queryOf<SearchQuery>(request));
     if (!(request.headers.accept ?? '').includes('application/x-ndjson')) return found;

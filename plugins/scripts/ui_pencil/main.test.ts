@@ -26,7 +26,7 @@ async function saved(params: unknown, place?: unknown) {
     actions,
     record,
     line: record && JSON.parse(record.line),
-    message: message && JSON.parse(message.envelope),
+    message: message && JSON.parse(message.event.envelope),
   };
 }
 
