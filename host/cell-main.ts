@@ -25,7 +25,9 @@ function openTurn(program: Program, delivery: Delivery): TurnSession {
   const { turnId, eventId, correlationId, tenant, caller, mode, ...rest } = delivery as TurnDelivery;
   const startedAtMs = Date.now();
   const random = new TurnRandom(secret, turnId);
-  const origin = { turnId, eventId, correlationId, tenant, caller, mode, dryRun: rest.dryRun, startedAtMs };
+  const { dryRun, traceparent } = rest;
+  const came = { turnId, eventId, correlationId, tenant, caller, mode, dryRun, startedAtMs };
+  const origin = traceparent === undefined ? came : { ...came, traceparent };
   const turn = new TurnContext(policy, origin, reader, random);
   return {
     call: (op, args) => callHostFunction(turn, op, args),

@@ -9,12 +9,14 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { createHostApi } from './app/host-api.ts';
 import { HostMode } from './app/mode.ts';
+import { Observers } from './app/observers.ts';
 import { adminToken, Tokens } from './app/tokens.ts';
 import { UiEvents } from './app/ui-events.ts';
 import type { Config } from './config.ts';
 import { NeiraError } from './errors.ts';
 import { createServer } from './http/server.ts';
 import type { Logger } from './log.ts';
+import { Metrics } from './metrics.ts';
 import { consolePort } from './ports/console.ts';
 import { Ports } from './ports/ports.ts';
 import { loadGates } from './registry/gate-catalogue.ts';
@@ -24,6 +26,7 @@ import { Registry } from './registry/registry.ts';
 import { CellPool } from './sandbox/pool.ts';
 import { createKvReader } from './store/reader.ts';
 import { openStore, type Store } from './store/store.ts';
+import { openTracing } from './tracing.ts';
 import { Turns } from './turn.ts';
 import type { CellRoot } from './turn-context.ts';
 
@@ -49,6 +52,10 @@ export async function openHost(config: Config, log: Logger): Promise<Host> {
     log.error({ reason }, what);
     if (isFatal) fatal.resolve(new NeiraError('NEIRA_STORE_FAILED', { reason }));
   });
+  const metrics = new Metrics();
+  const tracing = await openTracing(config.tracing.otlpUrl, version(), log);
+  const observers = new Observers(metrics, tracing);
+  store.onCommit((records, micros) => observers.committed(records, micros));
   const mode = new HostMode(store);
   if (config.safeMode) await mode.set('boot', 'safe', 'booted with --safe');
   const tokens = new Tokens(store, adminToken(store.home, config.adminToken));
@@ -80,6 +87,7 @@ export async function openHost(config: Config, log: Logger): Promise<Host> {
     submit: (record) => store.submit(record),
     fence: (cell) => store.retireCell(cell),
     perform: (sends) => ports.perform(sends),
+    observe: observers,
     quarantine: (plugin, reason) =>
       void plugins.quarantine(plugin, reason).catch((err) => log.error({ err }, 'quarantine')),
   });
@@ -115,12 +123,15 @@ export async function openHost(config: Config, log: Logger): Promise<Host> {
     tokens,
     ui,
     mode,
+    metrics,
+    waiting: () => turns.pending,
     catalogFolder: path.join(CHECKOUT, 'plugins'),
     stopping: () => stopping,
   });
   const server = await createServer({
     api,
     log,
+    observer: observers,
     settings: { ...config.http, host: config.host, port: config.port, origins: config.origins },
   });
 
@@ -141,6 +152,7 @@ export async function openHost(config: Config, log: Logger): Promise<Host> {
     await pool.close();
     reader[Symbol.dispose]();
     await store.close();
+    await tracing.close();
   };
   return {
     url,

@@ -1,11 +1,18 @@
 /** The OpenTelemetry SDK, behind {@link Tracing}. Loaded by tracing.ts, and only when spans are to be exported. */
-import { type Context, ROOT_CONTEXT, type SpanContext, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import {
+  type Context,
+  ROOT_CONTEXT,
+  type SpanContext,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+} from '@opentelemetry/api';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import { BatchSpanProcessor, type SpanExporter, TracerProvider } from '@opentelemetry/sdk-trace';
 import type { Logger } from './log.ts';
 import { parseTraceparent } from './trace-context.ts';
-import type { FinishedSpan, Tracing } from './tracing.ts';
+import type { Tracing } from './tracing.ts';
 
 const SEND_PERIOD_MS = 1000;
 const SEND_TIMEOUT_MS = 5000;
@@ -50,8 +57,7 @@ export function openSpanExport(otlpUrl: string, version: string, log: Logger): T
       );
       for (const { name, atMs, attributes } of span.events ?? [])
         started.addEvent(name, { ...attributes }, atMs);
-      if (span.error !== undefined)
-        started.setStatus({ code: SpanStatusCode.ERROR, message: span.error });
+      if (span.error !== undefined) started.setStatus({ code: SpanStatusCode.ERROR, message: span.error });
       started.end(Math.max(span.startedAtMs, span.endedAtMs));
     },
     async close() {

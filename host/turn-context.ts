@@ -65,6 +65,8 @@ export interface TurnOrigin {
   /** Staged effects are shown and dropped. */
   readonly dryRun: boolean;
   readonly startedAtMs: number;
+  /** Of the span that the event comes from; absent where nothing came in. */
+  readonly traceparent?: string;
 }
 
 /** What rides along with a delivery into a cell, for the host functions and the record. */

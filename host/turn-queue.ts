@@ -28,6 +28,7 @@ export interface IncomingEvent {
   readonly subject: string;
   readonly correlationId: string;
   readonly tenant: string;
+  readonly traceparent?: string;
   readonly envelope: string;
   /** Deliveries of one key run in order; undefined promises no order. */
   readonly key: string | undefined;
@@ -335,6 +336,7 @@ function deliveryOf(serving: Serving, event: IncomingEvent): TurnDelivery {
     mode,
     dryRun,
     deadlineAtMs,
+    ...(event.traceparent !== undefined && { traceparent: event.traceparent }),
     ...(event.idempotency && { idempotency: event.idempotency }),
   };
 }

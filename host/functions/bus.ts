@@ -2,6 +2,7 @@
  * `neira:host/bus`: the message bus. Twin of abi/wit/v1/bus.wit and sandbox/quickjs/guest/bus.ts.
  */
 import { sealEnvelope } from '../bus/envelope.ts';
+import { childOf } from '../trace-context.ts';
 import { type HostFunction, jsonText, optionalCount } from './arguments.ts';
 
 export const MAX_EVENT_BYTES = 256 * 1024;
@@ -29,7 +30,8 @@ export const busFunctions: Readonly<Record<string, HostFunction>> = {
       correlationId: origin.correlationId,
       causationId: origin.eventId,
       tenant: origin.tenant,
-      headers: {},
+      headers:
+        origin.traceparent === undefined ? {} : { traceparent: childOf(origin.traceparent, origin.turnId) },
       payloadJson: jsonText(payload, 'payload', MAX_EVENT_BYTES),
     });
     turn.publish({ op: 'publish', id, event: name, envelope });

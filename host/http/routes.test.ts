@@ -52,6 +52,8 @@ const CALLS: readonly (readonly [route: string, path: string, body: unknown, sta
   ['GET /healthz', '/healthz', undefined, 200],
   ['GET /openapi.json', '/openapi.json', undefined, 200],
   ['GET /docs', '/docs', undefined, 200],
+  ['GET /metrics', '/metrics', undefined, 200],
+  ['GET /api/neira/status', '/api/neira/status', undefined, 200],
   ['GET /api/neira/plugins', '/api/neira/plugins', undefined, 200],
   [
     'POST /api/neira/plugins',

@@ -125,7 +125,8 @@ export class Applier {
     if (!this.#kv.holds(plugin, turn.reads)) return { ok: false, turnId, conflict: true };
     const outcome = turn.outcome.status === 'ok' ? this.#applyEffects(turn, nowMs) : turn.outcome;
     this.#recordTurn(turn, outcome, nowMs);
-    if (outcome.status === 'failed') return { ok: true, turnId, outcome };
+    const ran = [turn.startedAtMs, turn.runMs, turn.fuel] as const;
+    if (outcome.status === 'failed') return { ok: true, turnId, outcome, ran };
     if (turn.idempotency) {
       const { key, digest, reply = uiReply(turn.eventId, outcome.actions) } = turn.idempotency;
       this.#insertIdempotency.run(key, digest, reply, nowMs + IDEMPOTENCY_MS);
@@ -142,6 +143,7 @@ export class Applier {
       ok: true,
       turnId,
       outcome,
+      ran,
       ...(sends.length > 0 && { sends }),
       ...(published.length > 0 && { published }),
     };

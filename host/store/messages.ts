@@ -30,6 +30,8 @@ export interface AckBatch {
   readonly submitted: readonly (readonly [number, Ack])[];
   /** Answers to turns that cells posted. */
   readonly turns: readonly Ack[];
+  /** Records of the group, and how long its commit took in microseconds. */
+  readonly commit: readonly [records: number, micros: number];
 }
 
 export type FromWriter =

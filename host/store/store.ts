@@ -39,6 +39,8 @@ export interface Store extends StoreReads, AsyncDisposable {
   connectCell(): { readonly cell: number; readonly port: MessagePort };
   /** Every ack carries its turnId. Answers a function that stops listening. */
   onTurnAck(listener: (acks: readonly Ack[]) => void): () => void;
+  /** Told of every group that was committed, before its acks. */
+  onCommit(listener: (records: number, micros: number) => void): () => void;
   onProblem(listener: (problem: StoreProblem) => void): () => void;
   /**
    * For after a cell thread has been terminated: when this resolves, all that the cell had posted is
@@ -123,6 +125,7 @@ function connect(
   const answers = new Map<number, Deferred<Ack>>();
   const requests = new Map<number, Deferred<void>>();
   const ackListeners = new Set<(acks: readonly Ack[]) => void>();
+  const commitListeners = new Set<(records: number, micros: number) => void>();
   const problemListeners = new Set<(problem: StoreProblem) => void>();
   let unreported = [...earlyProblems];
   let outbox: string[] = [];
@@ -142,7 +145,8 @@ function connect(
     if (state !== 'closed') lose('the writer thread ended');
   });
 
-  function settle({ submitted, turns }: AckBatch): void {
+  function settle({ submitted, turns, commit }: AckBatch): void {
+    for (const listener of commitListeners) listener(...commit);
     for (const [number, ack] of submitted) {
       answers.get(number)?.resolve(ack);
       answers.delete(number);
@@ -248,6 +252,7 @@ function connect(
       return { cell, port: port2 };
     },
     onTurnAck: (listener) => listen(ackListeners, listener),
+    onCommit: (listener) => listen(commitListeners, listener),
     onProblem(listener) {
       for (const problem of unreported) listener(problem);
       unreported = [];
