@@ -68,6 +68,9 @@ function openTurn(program: Program, delivery: Delivery, batch?: TurnState): Turn
     get tenant() {
       return parsed().tenant;
     },
+    get traceparent() {
+      return parsed().headers['traceparent'];
+    },
     caller,
     mode,
     dryRun: rest.dryRun,

@@ -28,6 +28,7 @@ test('a home without settings gets the defaults of the contract', () => {
     versionsKept: 10,
     http: { bodyLimitBytes: 1048576, uploadLimitBytes: 20971520, ratePerMinute: 60000, maxConnections: 512 },
     signatures: { require: false, trusted: {} },
+    tracing: {},
   });
   expect(loadConfig({}).home).toBe(join(process.cwd(), '.neira'));
 });
@@ -52,6 +53,14 @@ test('the environment is over the file, the file over the defaults', () => {
   });
 });
 
+test('spans are exported where the variable or the file says', () => {
+  file('tracing: {otlp: "http://127.0.0.1:4318"}');
+  expect(load().tracing.otlpUrl).toBe('http://127.0.0.1:4318');
+  expect(load({ NEIRA_OTLP_URL: 'https://otel.example/v1/traces' }).tracing.otlpUrl).toBe(
+    'https://otel.example/v1/traces',
+  );
+});
+
 test('safe mode comes from the variable, the file or --safe', () => {
   expect(load({ NEIRA_SAFE_MODE: '1' }).safeMode).toBe(true);
   expect(load({}, ['--safe']).safeMode).toBe(true);
@@ -70,6 +79,9 @@ test.each([
   [{ NEIRA_ORIGINS: 'https://a.example/path' }, 'NEIRA_ORIGINS'],
   [{ NEIRA_ADMIN_TOKEN: 'short' }, 'NEIRA_ADMIN_TOKEN'],
   [{ NEIRA_LOG: 'loud' }, 'NEIRA_LOG'],
+  [{ NEIRA_OTLP_URL: 'grpc://127.0.0.1:4317' }, 'NEIRA_OTLP_URL'],
+  [{ NEIRA_OTLP_URL: 'http://me:secret@127.0.0.1:4318' }, 'NEIRA_OTLP_URL'],
+  [{ NEIRA_OTLP_URL: 'http://127.0.0.1:99999' }, 'NEIRA_OTLP_URL'],
 ])('%o is refused by its name', (env, setting) => {
   expect(() => load(env as Record<string, string>)).toThrow(
     expect.objectContaining({ code: 'NEIRA_CONFIG_INVALID', details: expect.objectContaining({ setting }) }),
@@ -81,6 +93,8 @@ test.each([
   ['http: {body_limit_kb: -1}', 'http.body_limit_kb'],
   ['signatures: {trusted: {me: abc}}', 'signatures.trusted.me'],
   ['host: 0.0.0.0', 'host'],
+  ['tracing: {otlp: collector}', 'tracing.otlp'],
+  ['tracing: {otlp: "http://["}', 'tracing.otlp'],
   ['[1]', 'neira.yaml'],
   ['a: [', 'neira.yaml'],
 ])('in the file, %s is refused by its name', (text, setting) => {

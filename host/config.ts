@@ -31,6 +31,8 @@ export interface Config {
     readonly maxConnections: number;
   };
   readonly signatures: { readonly require: boolean; readonly trusted: Readonly<Record<string, string>> };
+  /** `otlpUrl`: of the collector that spans are sent to; absent: none are. */
+  readonly tracing: { readonly otlpUrl?: string };
 }
 
 interface FileSettings {
@@ -51,6 +53,7 @@ interface FileSettings {
     readonly max_connections?: number;
   };
   readonly signatures?: { readonly require?: boolean; readonly trusted?: Readonly<Record<string, string>> };
+  readonly tracing?: { readonly otlp?: string };
 }
 
 const integer = (minimum: number, maximum: number) => ({ type: 'integer', minimum, maximum });
@@ -103,6 +106,13 @@ const FILE_SCHEMA = settings({
       },
     },
   }),
+  tracing: settings({
+    otlp: {
+      type: 'string',
+      pattern: '^https?://[^\\s@?#]{1,2048}$',
+      'x-say': 'must be an address without credentials, for example http://127.0.0.1:4318',
+    },
+  }),
 });
 
 /** Environment variable → setting, and how its text is read. What cannot be read stays text and is refused. */
@@ -122,6 +132,7 @@ const VARIABLES: Readonly<Record<string, readonly [keyof FileSettings, (text: st
         .filter((each) => each !== ''),
   ],
   NEIRA_LOG: ['log', (text) => text],
+  NEIRA_OTLP_URL: ['tracing', (text) => ({ otlp: text })],
 };
 
 /**
@@ -153,6 +164,11 @@ export function loadConfig(
       `\`${host}\` lets other machines in; say so with \`allow_remote: true\` or NEIRA_HOST`,
     );
   }
+  const otlpUrl = chosen.tracing?.otlp;
+  if (otlpUrl !== undefined && !URL.canParse(otlpUrl)) {
+    const setting = given['tracing'] === undefined ? 'tracing.otlp' : 'NEIRA_OTLP_URL';
+    throw refuse(setting, 'it is not an address like http://127.0.0.1:4318');
+  }
   return {
     home,
     host,
@@ -171,6 +187,7 @@ export function loadConfig(
       maxConnections: chosen.http?.max_connections ?? 512,
     },
     signatures: { require: chosen.signatures?.require ?? false, trusted: chosen.signatures?.trusted ?? {} },
+    tracing: otlpUrl === undefined ? {} : { otlpUrl },
   };
 }
 

@@ -7,18 +7,20 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { createHostApi } from './app/host-api.ts';
-import { HostMode } from './app/mode.ts';
-import { adminToken, Tokens } from './app/tokens.ts';
 import { Clock } from './app/clock.ts';
 import { EventGateway } from './app/event-gateway.ts';
+import { createHostApi } from './app/host-api.ts';
+import { HostMode } from './app/mode.ts';
+import { Observers } from './app/observers.ts';
+import { adminToken, Tokens } from './app/tokens.ts';
 import { UiEvents } from './app/ui-events.ts';
 import { EventRegistry } from './bus/event-registry.ts';
 import type { Config } from './config.ts';
 import { NeiraError } from './errors.ts';
-import { Mailboxes } from './mailboxes.ts';
 import { createServer } from './http/server.ts';
 import type { Logger } from './log.ts';
+import { Mailboxes } from './mailboxes.ts';
+import { Metrics } from './metrics.ts';
 import { consolePort } from './ports/console.ts';
 import { Ports } from './ports/ports.ts';
 import { loadGates } from './registry/gate-catalogue.ts';
@@ -28,6 +30,7 @@ import { Registry } from './registry/registry.ts';
 import { CellPool } from './sandbox/pool.ts';
 import { createKvReader } from './store/reader.ts';
 import { openStore, type Store } from './store/store.ts';
+import { openTracing } from './tracing.ts';
 import { Turns } from './turn.ts';
 import type { CellRoot } from './turn-context.ts';
 
@@ -53,6 +56,10 @@ export async function openHost(config: Config, log: Logger): Promise<Host> {
     log.error({ reason }, what);
     if (isFatal) fatal.resolve(new NeiraError('NEIRA_STORE_FAILED', { reason }));
   });
+  const metrics = new Metrics();
+  const tracing = await openTracing(config.tracing.otlpUrl, version(), log);
+  const observers = new Observers(metrics, tracing);
+  store.onCommit((records, micros) => observers.committed(records, micros));
   const mode = new HostMode(store);
   if (config.safeMode) await mode.set('boot', 'safe', 'booted with --safe');
   const tokens = new Tokens(store, adminToken(store.home, config.adminToken));
@@ -85,6 +92,7 @@ export async function openHost(config: Config, log: Logger): Promise<Host> {
     submit: (record) => store.submit(record),
     fence: (cell) => store.retireCell(cell),
     perform: (sends) => ports.perform(sends),
+    observe: observers,
     quarantine: (plugin, reason) =>
       void plugins.quarantine(plugin, reason).catch((err) => log.error({ err }, 'quarantine')),
   });
@@ -117,7 +125,6 @@ export async function openHost(config: Config, log: Logger): Promise<Host> {
     mode: () => mode.current,
     committed: (plugin) => registry.noteCommit(plugin),
     tick: async () => void requireAck(await store.submit({ kind: 'tick' })),
-    observer: { settled: () => {}, shed: () => {}, expired: () => {} },
     log,
   });
   const gateway = new EventGateway({ events, submit: (record) => store.submit(record) });
@@ -149,17 +156,23 @@ export async function openHost(config: Config, log: Logger): Promise<Host> {
     ui,
     gateway,
     mode,
+    metrics,
+    waiting: () => store.mailboxLags().reduce((sum, { depth }) => sum + depth, 0),
     catalogFolder: path.join(CHECKOUT, 'plugins'),
     stopping: () => stopping,
   });
   const server = await createServer({
     api,
     log,
+    observer: observers,
     settings: { ...config.http, host: config.host, port: config.port, origins: config.origins },
   });
 
   await registry.start();
-  store.onNews((news) => mailboxes.arrived(news));
+  store.onNews((news) => {
+    observers.news(news);
+    mailboxes.arrived(news);
+  });
   mailboxes.start();
   clock.start();
   ports.perform(store.pendingSends(Number.MAX_SAFE_INTEGER), true);
@@ -180,6 +193,7 @@ export async function openHost(config: Config, log: Logger): Promise<Host> {
     await pool.close();
     reader[Symbol.dispose]();
     await store.close();
+    await tracing.close();
   };
   return {
     url,

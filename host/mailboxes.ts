@@ -5,7 +5,7 @@
  */
 import { isNeiraError, type NeiraError } from './errors.ts';
 import type { Logger } from './log.ts';
-import type { BusNews, MailboxEntry, Settlement } from './store/bus-records.ts';
+import type { BusNews, MailboxEntry } from './store/bus-records.ts';
 import type { Serving, TurnResult, Turns } from './turn.ts';
 
 export interface MailboxStore {
@@ -20,13 +20,6 @@ export interface MailboxStore {
   mailboxPlugins(): readonly string[];
 }
 
-/** What became of deliveries, for metrics. */
-export interface MailboxObserver {
-  settled(plugin: string, state: Settlement['state']): void;
-  shed(plugin: string, count: number): void;
-  expired(plugin: string, count: number): void;
-}
-
 export interface MailboxParts {
   readonly store: MailboxStore;
   readonly turns: Turns;
@@ -39,7 +32,6 @@ export interface MailboxParts {
   committed(plugin: string): void;
   /** Publishes what is due and gives up what is too old. */
   tick(): Promise<void>;
-  readonly observer: MailboxObserver;
   readonly log: Logger;
 }
 
@@ -105,10 +97,7 @@ export class Mailboxes {
   }
 
   /** What a commit put into mailboxes. */
-  arrived({ deliveries, dueMs, shed = {}, expired = {} }: BusNews): void {
-    const { observer } = this.#parts;
-    for (const [plugin, count] of Object.entries(shed)) observer.shed(plugin, count);
-    for (const [plugin, count] of Object.entries(expired)) observer.expired(plugin, count);
+  arrived({ deliveries, dueMs }: BusNews): void {
     for (const entry of deliveries) {
       const box = this.#boxOf(entry.plugin);
       if (entry.id <= box.scanned) continue;
@@ -234,7 +223,6 @@ export class Mailboxes {
 
   /** One that is tried again takes no place from those that were not tried yet. */
   #failing(box: Box, id: number): void {
-    this.#parts.observer.settled(box.plugin, 'retry');
     const held = box.inHand.get(id);
     if (!held || held.failed) return;
     held.failed = true;
@@ -244,10 +232,7 @@ export class Mailboxes {
 
   #settled(box: Box, entry: MailboxEntry, result: TurnResult): void {
     this.#letGo(box, entry);
-    if (result.kind === 'committed') {
-      this.#parts.observer.settled(box.plugin, result.settlement?.state ?? 'done');
-      if (result.outcome.status === 'ok') this.#parts.committed(box.plugin);
-    }
+    if (result.kind === 'committed' && result.outcome.status === 'ok') this.#parts.committed(box.plugin);
     this.#refill(box, entry.key);
     this.#fill(box);
   }

@@ -78,6 +78,8 @@ export interface TurnOrigin {
   /** Attempts before this one, and the subscriptions (JSON array) that brought the event. */
   readonly attempts: number;
   readonly subscriptions: string;
+  /** Of the span that the event comes from; absent where nothing came in. */
+  readonly traceparent?: string | undefined;
 }
 
 /** What rides along with a delivery into a cell, for the host functions and the record. */

@@ -135,7 +135,7 @@ test('a cell holds a bounded number of deliveries, and plugins get places by tur
 
 test('a plugin whose turns are slow is fed one at a time, and its neighbour is not held up', async () => {
   const bench = new Bench();
-  for (let n = 0; n < 60; n++) void bench.add('slow');
+  for (let n = 0; n < 2 * CELL_WINDOW; n++) void bench.add('slow');
   const first = await bench.inCells();
   await vi.advanceTimersByTimeAsync(2000);
   bench.finish(...first);

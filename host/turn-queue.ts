@@ -173,8 +173,8 @@ export class TurnQueue {
   #tellWaiters(): void {
     if (this.#waiters.length === 0) return;
     const busy = new Set<number>();
+    // What waits in a mailbox takes whatever serves when its turn comes.
     for (const task of this.#tasks)
-      // What waits in a mailbox takes whatever serves when its turn comes.
       if (task.cell >= 0 || !isFromMailbox(task)) busy.add(task.serving.generation);
     const over = (generation: number | undefined) =>
       generation === undefined ? this.#tasks.size === 0 : !busy.has(generation);

@@ -21,6 +21,8 @@ export interface IncomingEvent {
   readonly eventId: string;
   readonly subject: string;
   readonly envelope: string;
+  /** Of the span that it comes from; one from a mailbox has it in its envelope. */
+  readonly traceparent?: string;
   /** Deliveries of one key run in order; undefined promises no order. */
   readonly key: string | undefined;
   readonly caller: EventCaller;
@@ -108,7 +110,9 @@ export interface Lane {
   pausedUntilMs: number;
 }
 
-export function isFromMailbox(task: Task): task is Task & { readonly event: { readonly mailbox: MailboxPlace } } {
+export function isFromMailbox(
+  task: Task,
+): task is Task & { readonly event: { readonly mailbox: MailboxPlace } } {
   return task.event.mailbox !== undefined;
 }
 
@@ -126,7 +130,12 @@ export function orderKey({ dryRun, key }: IncomingEvent): string | undefined {
 export function insertInOrder(tasks: Task[], task: Task): void {
   const last = tasks.at(-1);
   if (last === undefined || last.sequence < task.sequence) tasks.push(task);
-  else tasks.splice(tasks.findIndex(({ sequence }) => sequence > task.sequence), 0, task);
+  else
+    tasks.splice(
+      tasks.findIndex(({ sequence }) => sequence > task.sequence),
+      0,
+      task,
+    );
 }
 
 export function deliveryOf(serving: Serving, event: IncomingEvent, failures = 0): TurnDelivery {
@@ -147,7 +156,12 @@ export function deliveryOf(serving: Serving, event: IncomingEvent, failures = 0)
     ...(deadlineAtMs !== undefined && { deadlineAtMs }),
     ...(event.idempotency && { idempotency: event.idempotency }),
     ...(mailbox && {
-      mailbox: { id: mailbox.id, attempts, triesLeftFrom: mailbox.triesLeftFrom, subscriptions: mailbox.subscriptions },
+      mailbox: {
+        id: mailbox.id,
+        attempts,
+        triesLeftFrom: mailbox.triesLeftFrom,
+        subscriptions: mailbox.subscriptions,
+      },
     }),
   };
 }

@@ -11,6 +11,7 @@ import { type ErrorCode, fromShape, NeiraError } from './errors.ts';
 import type { LostCell, PoolListener } from './sandbox/pool.ts';
 import type { Ack, TurnRecord } from './store/records.ts';
 import type { TurnDelivery } from './turn-context.ts';
+import { committedTurn, dryTurn, type TurnObserver } from './turn-observer.ts';
 import { TurnQueue } from './turn-queue.ts';
 import { afterFailure } from './turn-retry.ts';
 import { type IncomingEvent, isFromMailbox, type Serving, type Task, type TurnResult } from './turn-task.ts';
@@ -28,6 +29,7 @@ export interface TurnParts {
   perform(sends: NonNullable<Extract<Ack, { ok: true }>['sends']>): void;
   /** Three turns of three deliveries killed their cells, with no success between. */
   quarantine(plugin: string, reason: string): void;
+  readonly observe?: TurnObserver;
 }
 
 /** A plugin that ends cells this often within the window, without one success between, is quarantined. */
@@ -64,7 +66,11 @@ export class Turns implements PoolListener {
    */
   deliver(serving: Serving, event: IncomingEvent): Promise<TurnResult> {
     const stopped = this.#whyStopped(serving);
-    return stopped ? Promise.reject(stopped) : this.#queue.add(serving, event);
+    const settled = stopped ? Promise.reject(stopped) : this.#queue.add(serving, event);
+    return settled.catch((error: unknown) => {
+      this.#parts.observe?.turnRefused(serving.id, event, error);
+      throw error;
+    });
   }
 
   /** Waits until every turn that was accepted has settled; what came from mailboxes goes back into them. */
@@ -87,6 +93,7 @@ export class Turns implements PoolListener {
     if (ack.ok) {
       if (ack.sends?.length) this.#parts.perform(ack.sends);
       if (ack.outcome?.status === 'ok') this.#kills.delete(task.serving.id);
+      this.#parts.observe?.turnEnded(committedTurn(task, ack));
       this.#settled(task, ack);
     } else if (ack.conflict) this.#conflict(task);
     else if (ack.gone) this.#queue.resolve(task, { kind: 'gone' });
@@ -102,6 +109,7 @@ export class Turns implements PoolListener {
 
   #conflict(task: Task): void {
     task.conflicts++;
+    this.#parts.observe?.conflict(task.serving.id);
     if (task.conflicts <= MAX_CONFLICTS) this.#rerun(task, task.conflicts === MAX_CONFLICTS);
     else this.#refused(task, new NeiraError('NEIRA_STORE_CONFLICT', { attempts: task.conflicts }));
   }
@@ -133,7 +141,10 @@ export class Turns implements PoolListener {
 
   onDry(attempt: number, record: string): void {
     const task = this.#queue.byAttempt(attempt);
-    if (task) this.#queue.resolve(task, { kind: 'dry', record: JSON.parse(record) as TurnRecord });
+    if (!task) return;
+    const dry = JSON.parse(record) as TurnRecord;
+    this.#parts.observe?.turnEnded(dryTurn(task, dry));
+    this.#queue.resolve(task, { kind: 'dry', record: dry });
   }
 
   onCut(attempts: readonly number[]): void {
@@ -144,6 +155,7 @@ export class Turns implements PoolListener {
   }
 
   onLost(lost: LostCell): void {
+    this.#parts.observe?.cellLost(lost.reason);
     void this.#recover(lost).catch((error: unknown) => {
       for (const attempt of lost.attempts) {
         const task = this.#queue.byAttempt(attempt);
@@ -214,8 +226,10 @@ export class Turns implements PoolListener {
       ...(delivery.idempotency && { idempotency: delivery.idempotency }),
       logs: [{ level: 'error', message: error.message, atMs: now }],
     });
-    if (ack.ok) this.#settled(task, ack);
-    else if (!ack.conflict && ack.gone) this.#queue.resolve(task, { kind: 'gone' });
+    if (ack.ok) {
+      this.#parts.observe?.turnEnded(committedTurn(task, ack));
+      this.#settled(task, ack);
+    } else if (!ack.conflict && ack.gone) this.#queue.resolve(task, { kind: 'gone' });
     else this.#refused(task, ack.conflict || ack.cut ? error : fromShape(ack.error));
   }
 

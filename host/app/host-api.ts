@@ -7,6 +7,7 @@ import { decide, type Operation } from '../../gates/decide.ts';
 import type { Mode } from '../../gates/gates.ts';
 import { type ErrorCode, NeiraError } from '../errors.ts';
 import type { Caller, HostApi, Registration, ToolDescriptor } from '../http/api.ts';
+import type { Metrics } from '../metrics.ts';
 import { type GateService, requireAck } from '../registry/gate-service.ts';
 import { parseManifest } from '../registry/manifest.ts';
 import type { PluginAdmin, PluginSource } from '../registry/plugin-admin.ts';
@@ -22,6 +23,7 @@ import {
 import type { Store } from '../store/store.ts';
 import type { EventGateway } from './event-gateway.ts';
 import type { HostMode } from './mode.ts';
+import { statusView } from './status.ts';
 import type { Tokens } from './tokens.ts';
 import type { UiEvents } from './ui-events.ts';
 import { detailView, gateView, journalView, summaryView } from './views.ts';
@@ -36,6 +38,9 @@ export interface HostApiParts {
   readonly ui: UiEvents;
   readonly gateway: EventGateway;
   readonly mode: HostMode;
+  readonly metrics: Metrics;
+  /** Deliveries that have not settled. */
+  waiting(): number;
   /** Folder of the bundled plugins. */
   readonly catalogFolder: string;
   stopping(): boolean;
@@ -61,6 +66,8 @@ export function createHostApi(parts: HostApiParts): HostApi {
       mode: mode.current,
       version: parts.version,
     }),
+    status: () => statusView(parts),
+    metrics: async () => ({ contentType: parts.metrics.contentType, text: await parts.metrics.text() }),
     authenticate: (token) => tokens.authenticate(token),
 
     listPlugins: () => registry.list().map((plugin) => summaryView(registry, gates, plugin)),

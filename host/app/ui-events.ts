@@ -15,6 +15,7 @@ import { ENGINE_GATES } from '../registry/manifest.ts';
 import type { Registry } from '../registry/registry.ts';
 import { validate } from '../schema.ts';
 import type { Ack, Effect, EventRecord, TurnFailure } from '../store/records.ts';
+import { newTrace } from '../trace-context.ts';
 import {
   decideDelivery,
   type IncomingEvent,
@@ -76,6 +77,7 @@ export class UiEvents {
     // Rises with time, so that the store appends to its index instead of writing all over it.
     const eventId = randomUUIDv7();
     const nowMs = Date.now();
+    const traceparent = options.traceparent ?? newTrace();
     const payload = { tool_id: body.tool_id, params: body.params, context: body.context };
     const payloadJson = JSON.stringify(payload);
     const envelope = sealEnvelope({
@@ -87,12 +89,16 @@ export class UiEvents {
       correlationId: eventId,
       causationId: null,
       tenant: DEFAULT_TENANT,
-      headers: options.acceptLanguage === undefined ? {} : { 'accept-language': options.acceptLanguage },
+      headers: {
+        traceparent,
+        ...(options.acceptLanguage !== undefined && { 'accept-language': options.acceptLanguage }),
+      },
       payloadJson,
     });
     return {
       eventId,
       subject: body.event,
+      traceparent,
       envelope,
       key: found?.tool.keyOf({ payload, event_name: body.event, source: `ui:${caller.actor}` }),
       caller: caller.scope,

@@ -161,9 +161,7 @@ export function readEventFolders(files: EventFiles, owner: string, isIndexed = f
     if (seen.has(fqdn)) continue;
     const message = `\`${fqdn}\` has no folder`;
     const remedy = 'Add its folder, or remove the entry.';
-    findings.push(
-      broken('entry-without-folder', INDEX_FILE, message, remedy, pointerOf('events', position)),
-    );
+    findings.push(broken('entry-without-folder', INDEX_FILE, message, remedy, pointerOf('events', position)));
   }
   return { events, findings };
 }
@@ -222,14 +220,16 @@ function readEventSchema(
   const refuse = (rule: string, message: string, remedy: string, pointer = '') => {
     findings.push(broken(rule, file, message, remedy, pointer));
   };
-  if (text === undefined) return void refuse('schema-missing', 'is not there', 'Add the schema of the payload.');
+  if (text === undefined)
+    return void refuse('schema-missing', 'is not there', 'Add the schema of the payload.');
   let schema: unknown;
   try {
     schema = JSON.parse(text);
   } catch (error) {
     return void refuse('schema-unreadable', `is not JSON: ${(error as Error).message}`, 'Write it as JSON.');
   }
-  if (!isRecord(schema)) return void refuse('schema-unreadable', 'is no object', 'Write a JSON Schema object.');
+  if (!isRecord(schema))
+    return void refuse('schema-unreadable', 'is no object', 'Write a JSON Schema object.');
   const before = findings.length;
   const { $id, 'x-version': xVersion } = schema;
   if (xVersion !== undefined) {
@@ -267,7 +267,9 @@ function define(
   example: unknown,
 ): EventDefinition {
   const { title, description, 'x-version': xVersion } = schema;
-  const said = [meta.summary, title, description].find((each) => typeof each === 'string') as string | undefined;
+  const said = [meta.summary, title, description].find((each) => typeof each === 'string') as
+    | string
+    | undefined;
   return {
     name,
     version,

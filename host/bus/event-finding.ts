@@ -12,11 +12,23 @@ export interface EventFinding {
   readonly remedy: string;
 }
 
-export function broken(rule: string, file: string, message: string, remedy: string, pointer = ''): EventFinding {
+export function broken(
+  rule: string,
+  file: string,
+  message: string,
+  remedy: string,
+  pointer = '',
+): EventFinding {
   return { rule, severity: 'error', file, pointer, message, remedy };
 }
 
-export function doubtful(rule: string, file: string, message: string, remedy: string, pointer = ''): EventFinding {
+export function doubtful(
+  rule: string,
+  file: string,
+  message: string,
+  remedy: string,
+  pointer = '',
+): EventFinding {
   return { rule, severity: 'warning', file, pointer, message, remedy };
 }
 

@@ -30,7 +30,9 @@ const IRREGULAR_PAST = new Set(
 /** Of these the past looks like the verb itself, so a command may be called so too. */
 const PAST_IS_VERB = new Set('cut hit let put read run set shut split'.split(' '));
 /** Verbs that merely end in `-ed`. */
-const VERBS_IN_ED = new Set('bleed breed embed exceed feed need proceed seed shed shred speed succeed'.split(' '));
+const VERBS_IN_ED = new Set(
+  'bleed breed embed exceed feed need proceed seed shed shred speed succeed'.split(' '),
+);
 
 export function fqdnOf(name: string, version: number): string {
   return `${name}@${version}`;
@@ -47,7 +49,9 @@ export function folderOf(name: string, version: number): string {
 }
 
 /** The event that a folder belongs to; undefined when it is no folder of an event. */
-export function eventOfFolder(folder: string): { readonly name: string; readonly version: number } | undefined {
+export function eventOfFolder(
+  folder: string,
+): { readonly name: string; readonly version: number } | undefined {
   const match = FOLDER.exec(folder);
   if (!match) return undefined;
   const name = `${match[1]}.${match[2]}`;

@@ -17,7 +17,17 @@ type Mode = Reading | 'kept';
 const IDENTITY = new Set(['$id', '$schema', 'x-version']);
 const ANNOTATIONS = new Set(['title', 'description', 'default', 'examples', 'deprecated', '$comment']);
 /** Schemas that look at the same value as the one that holds them. */
-const IN_PLACE = ['allOf', 'anyOf', 'oneOf', 'not', 'if', 'then', 'else', 'dependentSchemas', '$ref'] as const;
+const IN_PLACE = [
+  'allOf',
+  'anyOf',
+  'oneOf',
+  'not',
+  'if',
+  'then',
+  'else',
+  'dependentSchemas',
+  '$ref',
+] as const;
 /** Schemas of which more to accept may mean that the whole accepts less: no reading changes them. */
 const NEVER_READ = new Set(['not', 'if', 'contains', 'propertyNames']);
 const MAPS = new Set(['properties', 'patternProperties', 'dependentSchemas']);
@@ -67,7 +77,8 @@ class SchemaReader {
       const part = NEVER_READ.has(keyword) ? 'kept' : inner;
       read[keyword] = this.#keyword(keyword, value, part);
     }
-    if (mode === 'closed' && !holds && isObjectThatSaysNothingOfOthers(schema)) read['additionalProperties'] = false;
+    if (mode === 'closed' && !holds && isObjectThatSaysNothingOfOthers(schema))
+      read['additionalProperties'] = false;
     if (mode === 'open') open(read);
     return read;
   }
@@ -77,7 +88,9 @@ class SchemaReader {
     if (SINGLE.has(keyword)) return this.#schema(value, mode);
     if (LISTS.has(keyword) && Array.isArray(value)) return value.map((each) => this.#schema(each, mode));
     if (MAPS.has(keyword) && isRecord(value)) {
-      return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, this.#schema(each, mode)]));
+      return Object.fromEntries(
+        Object.entries(value).map(([name, each]) => [name, this.#schema(each, mode)]),
+      );
     }
     return value;
   }
@@ -113,4 +126,3 @@ function open(read: Record<string, unknown>): void {
   const all = Array.isArray(read['allOf']) ? read['allOf'] : [];
   read['allOf'] = [...all, { anyOf: oneOf }];
 }
-

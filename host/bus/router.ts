@@ -2,7 +2,17 @@ import { compileFilter } from './filter.ts';
 import { keyOf } from './key.ts';
 import { SubjectTrie } from './subject-trie.ts';
 
-type Sub = { id: string; plugin: string; name: string; pattern: string; version: number | null; filter?: string; key?: string; group?: string; listening: boolean };
+type Sub = {
+  id: string;
+  plugin: string;
+  name: string;
+  pattern: string;
+  version: number | null;
+  filter?: string;
+  key?: string;
+  group?: string;
+  listening: boolean;
+};
 export class Router {
   readonly #trie = new SubjectTrie<Sub>();
   readonly #subs = new Map<string, Sub>();
@@ -25,7 +35,11 @@ export class Router {
     const env = () => (parsed ??= JSON.parse(p.envelope));
     const matched = this.#trie
       .match(p.subject)
-      .filter((s) => (s.version === null || s.version === p.version) && (!s.filter || compileFilter(s.filter).matches(env())));
+      .filter(
+        (s) =>
+          (s.version === null || s.version === p.version) &&
+          (!s.filter || compileFilter(s.filter).matches(env())),
+      );
     const out = new Map<string, { plugin: string; key: string | undefined; subscriptions: string[] }>();
     for (const s of matched) {
       const t = out.get(s.plugin) ?? { plugin: s.plugin, key: undefined, subscriptions: [] };

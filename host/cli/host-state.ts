@@ -25,32 +25,74 @@ async function up(_session: Session, { safe }: { safe?: true }): Promise<void> {
   await main(safe ? ['--safe'] : []);
 }
 
+interface Status {
+  readonly status: string;
+  readonly mode: string;
+  readonly version: string;
+  readonly uptime_seconds: number;
+  readonly plugins: {
+    readonly registered: number;
+    readonly active: number;
+    readonly disabled: number;
+    readonly quarantined: readonly string[];
+  };
+  readonly gates: number;
+  readonly open_gates: readonly string[];
+  readonly events: { readonly published: number };
+  readonly deliveries: Readonly<Record<string, number>>;
+  readonly turns: { readonly count: number; readonly p50_ms: number | null; readonly p95_ms: number | null };
+  readonly commits: { readonly count: number; readonly median_records: number | null };
+  readonly cell_kills: number;
+  readonly memory: { readonly resident_bytes: number };
+}
+
 async function status({ out, host }: Session): Promise<void> {
   const client = await host();
-  const health = await client.get<{ status: string; mode: string; version: string }>('/healthz');
-  const [{ plugins }, { gates }] = await Promise.all([
-    client.get<{ plugins: { id: string; state: string; active: boolean }[] }>('/api/neira/plugins'),
-    client.get<{ gates: { id: string; stage: string }[] }>('/api/neira/gates'),
-  ]);
-  const open = gates.filter((gate) => gate.stage !== 'locked').map((gate) => gate.id);
-  const quarantined = plugins.filter((plugin) => plugin.state === 'quarantined').map((plugin) => plugin.id);
-  const active = plugins.filter((plugin) => plugin.active).length;
-  const document = {
-    url: client.url,
-    ...health,
-    plugins: { registered: plugins.length, active, quarantined },
-    open_gates: open,
-  };
-  out.result(document, () => {
-    out.line(
-      `${client.url} is ${tint(health.status === 'ok' ? 'good' : 'warn', health.status)}, version ${health.version}.`,
-    );
-    out.line(`Mode: ${health.mode === 'safe' ? tint('warn', 'safe') : health.mode}`);
-    out.line(
-      `Plugins: ${plugins.length} registered, ${active} active${quarantined.length > 0 ? `, quarantined: ${quarantined.join(', ')}` : ''}`,
-    );
-    out.line(`Open gates: ${open.length > 0 ? open.join(', ') : 'none'} of ${gates.length}`);
+  const now = await client.get<Status>('/api/neira/status');
+  out.result({ url: client.url, ...now }, () => {
+    const health = tint(now.status === 'ok' ? 'good' : 'warn', now.status);
+    out.line(`${client.url} is ${health}, version ${now.version}, up ${span(now.uptime_seconds)}.`);
+    out.line(`Mode: ${now.mode === 'safe' ? tint('warn', 'safe') : now.mode}`);
+    out.line(`Plugins: ${pluginsLine(now.plugins)}`);
+    out.line(`Open gates: ${now.open_gates.length > 0 ? now.open_gates.join(', ') : 'none'} of ${now.gates}`);
+    out.table(['since it started', ''], figures(now));
   });
+}
+
+function pluginsLine({ registered, active, disabled, quarantined }: Status['plugins']): string {
+  const parts = [`${registered} registered`, `${active} active`];
+  if (disabled > 0) parts.push(`${disabled} disabled`);
+  if (quarantined.length > 0) parts.push(tint('bad', `quarantined: ${quarantined.join(', ')}`));
+  return parts.join(', ');
+}
+
+function figures({ events, deliveries, turns, commits, cell_kills, memory }: Status): [string, string][] {
+  // `done` and `waiting` are always of interest, the others when there are any.
+  const shown = Object.entries(deliveries).filter(
+    ([name, count]) => count > 0 || name === 'done' || name === 'waiting',
+  );
+  const ms = (value: number | null) => (value === null ? '-' : `${value} ms`);
+  return [
+    ['events published', String(events.published)],
+    ['deliveries', shown.map(([name, count]) => `${count} ${name}`).join(', ')],
+    ['turns', `${turns.count}, p50 ${ms(turns.p50_ms)}, p95 ${ms(turns.p95_ms)}`],
+    ['commits', `${commits.count}, median ${commits.median_records ?? '-'} records`],
+    ['cells ended', String(cell_kills)],
+    ['memory', `${Math.round(memory.resident_bytes / 1e6)} MB`],
+  ];
+}
+
+/** `1 d 2 h`, `3 min`, `7 s`: the two largest units that say something. */
+function span(seconds: number): string {
+  const units = [
+    [Math.floor(seconds / 86_400), 'd'],
+    [Math.floor(seconds / 3600) % 24, 'h'],
+    [Math.floor(seconds / 60) % 60, 'min'],
+    [seconds % 60, 's'],
+  ] as const;
+  const first = units.findIndex(([count]) => count > 0);
+  const said = units.slice(Math.max(first, 0), first + 2).filter(([count]) => count > 0);
+  return said.map(([count, unit]) => `${count} ${unit}`).join(' ') || '0 s';
 }
 
 async function mode({ out, host }: Session, wanted: string | undefined): Promise<void> {

@@ -208,7 +208,11 @@ describe('tokens, journal, backup, status', () => {
     expect((await host.run(['backup'])).stdout).toBe('/home/backups/1.db (4096 bytes)\n');
     const status = await host.json(['status']);
     expect(status).toMatchObject({ url: host.server.url, status: 'ok', mode: 'normal', version: '0.1.0' });
-    expect((await host.run(['status'])).stdout).toContain(host.server.url);
+    const { stdout } = await host.run(['status']);
+    expect(stdout).toContain(`${host.server.url} is ok, version 0.1.0, up 1 d 2 h.`);
+    expect(stdout).toContain('Plugins: 2 registered, 1 active, quarantined: bad.one\n');
+    expect(stdout).toContain('deliveries\t5 done, 2 retried, 1 dead, 4 waiting\n');
+    expect(stdout).toContain('turns\t8, p50 1.25 ms, p95 9 ms\n');
   });
 });
 
@@ -329,7 +333,7 @@ describe('finding the host', () => {
       const { code, stderr } = await host.run(['status'], { NEIRA_URL: at });
       expect([code, stderr]).toEqual([1, expect.stringContaining('NEIRA_UNREACHABLE')]);
     }
-    expect(seen).toEqual(['/healthz', '/away/healthz']);
+    expect(seen).toEqual(['/api/neira/status', '/away/api/neira/status']);
     await new Promise((resolve) => other.close(resolve));
   });
 

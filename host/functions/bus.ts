@@ -8,7 +8,8 @@ import { parseSingularPath } from '../bus/key.ts';
 import { covers, parseSubscriptionEvent } from '../bus/subject.ts';
 import { isNeiraError, NeiraError } from '../errors.ts';
 import type { EventDraft, SubscriptionDraft } from '../store/bus-records.ts';
-import type { TurnContext } from '../turn-context.ts';
+import { childOf } from '../trace-context.ts';
+import type { TurnContext, TurnOrigin } from '../turn-context.ts';
 import { type HostFunction, isPresent, parsedJson, parseObject } from './arguments.ts';
 
 export const MAX_EVENT_BYTES = 256 * 1024;
@@ -49,7 +50,7 @@ export const busFunctions: Readonly<Record<string, HostFunction>> = {
       correlationId: origin.correlationId,
       causationId: origin.eventId,
       tenant: origin.tenant,
-      headers,
+      headers: traced(origin, headers),
       payloadJson: text,
     });
     const draft: EventDraft = {
@@ -101,11 +102,14 @@ const NO_OPTIONS: PublishOptions = { version: 1, headers: {}, broadcast: false }
 
 function publishOptions(turn: TurnContext, given: string | undefined): PublishOptions {
   if (!isPresent(given)) return NO_OPTIONS;
-  const { version = 1, at, idempotencyKey, headers = {}, broadcast = false, ...others } = parseObject(
-    given,
-    'options',
-    MAX_OPTIONS_BYTES,
-  );
+  const {
+    version = 1,
+    at,
+    idempotencyKey,
+    headers = {},
+    broadcast = false,
+    ...others
+  } = parseObject(given, 'options', MAX_OPTIONS_BYTES);
   refuseOthers('options', others);
   if (typeof version !== 'number' || !Number.isSafeInteger(version) || version < 1)
     throw invalid('options.version', 'it must be a whole number from 1');
@@ -120,8 +124,17 @@ function publishOptions(turn: TurnContext, given: string | undefined): PublishOp
   };
 }
 
+/** The turn's own span is what the event comes from (W3C Trace Context). */
+function traced(
+  { traceparent, turnId }: TurnOrigin,
+  headers: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> {
+  return traceparent === undefined ? headers : { ...headers, traceparent: childOf(traceparent, turnId) };
+}
+
 function keyHeader(key: unknown): { readonly idempotency_key: string } {
-  if (typeof key === 'string' && key !== '' && key.length <= MAX_HEADER_CHARS) return { idempotency_key: key };
+  if (typeof key === 'string' && key !== '' && key.length <= MAX_HEADER_CHARS)
+    return { idempotency_key: key };
   throw invalid('options.idempotencyKey', `it must be a text of 1 to ${MAX_HEADER_CHARS} characters`);
 }
 

@@ -1,5 +1,6 @@
 import type { Mode, Scope, Stage } from '../../gates/gates.ts';
 import type { ErrorShape } from '../errors.ts';
+import type { DeliveryOutcome } from '../metrics.ts';
 
 /**
  * What the HTTP layer needs of the host, and all it needs: routes translate requests into these calls
@@ -86,6 +87,8 @@ export interface UiEventOptions {
   readonly idempotencyKey?: string;
   /** What the client prefers to read; plugins find it in the envelope's headers. */
   readonly acceptLanguage?: string;
+  /** Of the span that the call is; what it causes belongs to the same trace. */
+  readonly traceparent?: string;
 }
 
 export interface UiEventReply {
@@ -176,12 +179,39 @@ export interface PublishedEvent {
   readonly duplicate?: true;
 }
 
-export interface HostApi {
-  health(): {
-    readonly status: 'ok' | 'stopping' | 'degraded';
-    readonly mode: Mode;
-    readonly version: string;
+export interface HealthView {
+  readonly status: 'ok' | 'stopping' | 'degraded';
+  readonly mode: Mode;
+  readonly version: string;
+}
+
+/** The essence of a host. What is counted is counted since `started_at`. */
+export interface StatusView extends HealthView {
+  readonly started_at: string;
+  readonly uptime_seconds: number;
+  readonly plugins: {
+    /** All of them, whatever their state. */
+    readonly registered: number;
+    readonly active: number;
+    readonly enabled: number;
+    readonly disabled: number;
+    readonly quarantined: readonly string[];
   };
+  readonly gates: number;
+  readonly open_gates: readonly string[];
+  readonly events: { readonly published: number };
+  readonly deliveries: Readonly<Record<DeliveryOutcome | 'waiting', number>>;
+  readonly turns: { readonly count: number; readonly p50_ms: number | null; readonly p95_ms: number | null };
+  readonly commits: { readonly count: number; readonly median_records: number | null };
+  readonly cell_kills: number;
+  readonly memory: { readonly resident_bytes: number; readonly heap_bytes: number };
+}
+
+export interface HostApi {
+  health(): HealthView;
+  status(caller: Caller): Promise<StatusView>;
+  /** Prometheus text. */
+  metrics(): Promise<{ readonly contentType: string; readonly text: string }>;
   /** Constant-time lookup of a bearer token; undefined when it is unknown, expired or revoked. */
   authenticate(token: string): Caller | undefined;
 

@@ -35,6 +35,7 @@ describe('problem documents', () => {
     expect(problem).toEqual({
       type: 'urn:neira:error:NEIRA_PLUGIN_FAILED',
       title: 'NEIRA_PLUGIN_FAILED',
+      trace_id: expect.stringMatching(/^[0-9a-f]{32}$/),
       status: 500,
       code: 'NEIRA_PLUGIN_FAILED',
       detail: 'Plugin `p` threw TypeError: x.',

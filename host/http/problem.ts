@@ -1,6 +1,7 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { isNeiraError, NeiraError, type Problem, toProblem } from '../errors.ts';
 import { compileSchema, summary } from '../schema.ts';
+import { traceIdOf } from '../trace-context.ts';
 import type { JsonSchema } from './openapi.ts';
 
 /** What the HTTP layer writes to; pino's shape. */
@@ -26,12 +27,14 @@ export function sendProblem(
 ): void {
   const error = asNeiraError(thrown, reply);
   const problem = publicProblem(error, request.id);
+  const trace = request.traceparent ? { trace_id: traceIdOf(request.traceparent) } : {};
   if (problem['request_id'] !== undefined) {
     log.error(
       {
         err: thrown,
         code: error.code,
         request: request.id,
+        ...trace,
         method: request.method,
         route: request.routeOptions.url,
       },
@@ -39,7 +42,10 @@ export function sendProblem(
     );
   }
   setErrorHeaders(error, request, reply);
-  reply.code(problem.status).header('content-type', PROBLEM_TYPE).send(JSON.stringify(problem));
+  reply
+    .code(problem.status)
+    .header('content-type', PROBLEM_TYPE)
+    .send(JSON.stringify({ ...problem, ...trace }));
 }
 
 /** The document of an error as it may leave the host. */

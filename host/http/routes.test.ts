@@ -52,6 +52,8 @@ const CALLS: readonly (readonly [route: string, path: string, body: unknown, sta
   ['GET /healthz', '/healthz', undefined, 200],
   ['GET /openapi.json', '/openapi.json', undefined, 200],
   ['GET /docs', '/docs', undefined, 200],
+  ['GET /metrics', '/metrics', undefined, 200],
+  ['GET /api/neira/status', '/api/neira/status', undefined, 200],
   ['GET /api/neira/plugins', '/api/neira/plugins', undefined, 200],
   [
     'POST /api/neira/plugins',
@@ -287,12 +289,13 @@ describe('what reaches the host', () => {
       { ...event, context: { chat_id: 'чат-1' } },
       { ...bearer('write'), 'idempotency-key': 'k 1', 'accept-language': 'ru' },
     );
+    const traceparent = expect.stringMatching(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
     expect(server.api.calls).toEqual([
-      ['uiEvent', { ...event, context: {} }, { dryRun: false }],
+      ['uiEvent', { ...event, context: {} }, { dryRun: false, traceparent }],
       [
         'uiEvent',
         { ...event, context: { chat_id: 'чат-1' } },
-        { dryRun: true, idempotencyKey: 'k 1', acceptLanguage: 'ru' },
+        { dryRun: true, idempotencyKey: 'k 1', acceptLanguage: 'ru', traceparent },
       ],
     ]);
   });

@@ -16,6 +16,7 @@ import { recordRoutes } from './routes/records.ts';
 import type { RouteContext } from './routes/route.ts';
 import { tokenRoutes } from './routes/tokens.ts';
 import { uiRoutes } from './routes/ui.ts';
+import { type HttpObserver, traceRequests } from './trace.ts';
 
 export interface HttpSettings {
   readonly host: string;
@@ -40,6 +41,7 @@ export interface ServerOptions {
   readonly api: HostApi;
   readonly log: HttpLog;
   readonly settings: HttpSettings;
+  readonly observer?: HttpObserver;
 }
 
 export interface HttpServer {
@@ -64,7 +66,7 @@ const MAX_PARAMETER_CHARS = 1_000;
  * It decides nothing about plugins, gates or modes; it keeps out who has no business here, refuses what is
  * malformed, and says every refusal as a problem document.
  */
-export async function createServer({ api, log, settings }: ServerOptions): Promise<HttpServer> {
+export async function createServer({ api, log, settings, observer }: ServerOptions): Promise<HttpServer> {
   const timeouts = { ...DEFAULTS, ...settings };
   const guard = createOriginGuard(settings);
   let stopping = false;
@@ -94,6 +96,8 @@ export async function createServer({ api, log, settings }: ServerOptions): Promi
   app.addHook('onRoute', ({ method, url, config }) => {
     for (const one of [method].flat()) routes.push({ method: one, url, access: config?.access ?? 'read' });
   });
+  // Before the door, so that a refusal has its place in a trace too.
+  traceRequests(app, observer);
   const rate = createRateLimit(settings.ratePerMinute);
   app.addHook('onRequest', createDoor({ api, guard, rate, isStopping: () => stopping }));
   app.setErrorHandler((error, request, reply) => sendProblem(log, error, request, reply));

@@ -1,6 +1,14 @@
 import type { Mode, Scope, Stage } from '../../gates/gates.ts';
 import { NeiraError } from '../errors.ts';
-import type { GateDetail, HostApi, JournalEntryView, PluginDetail, TokenView, UiEventReply } from './api.ts';
+import type {
+  GateDetail,
+  HostApi,
+  JournalEntryView,
+  PluginDetail,
+  StatusView,
+  TokenView,
+  UiEventReply,
+} from './api.ts';
 import type { HttpLog } from './problem.ts';
 import { createServer, type HttpServer, type HttpSettings } from './server.ts';
 
@@ -58,6 +66,26 @@ export function testGate(changes: Partial<GateDetail> = {}): GateDetail {
   };
 }
 
+export function testStatus(changes: Partial<StatusView> = {}): StatusView {
+  return {
+    status: 'ok',
+    mode: 'normal',
+    version: '0.1.0',
+    started_at: AT,
+    uptime_seconds: 93_784,
+    plugins: { registered: 2, active: 1, enabled: 1, disabled: 0, quarantined: ['bad.one'] },
+    gates: 3,
+    open_gates: ['runtime_scripting'],
+    events: { published: 7 },
+    deliveries: { done: 5, retried: 2, dead: 1, failed: 0, refused: 0, expired: 0, shed: 0, waiting: 4 },
+    turns: { count: 8, p50_ms: 1.25, p95_ms: 9 },
+    commits: { count: 6, median_records: 1.5 },
+    cell_kills: 1,
+    memory: { resident_bytes: 150_000_000, heap_bytes: 30_000_000 },
+    ...changes,
+  };
+}
+
 export function createTestApi(): TestApi {
   const calls: unknown[][] = [];
   const plugins = new Map<string, PluginDetail>();
@@ -87,6 +115,11 @@ export function createTestApi(): TestApi {
 
   const api: HostApi = {
     health: () => ({ status: 'ok', mode: mode.mode, version: '0.1.0' }),
+    status: async () => testStatus(),
+    metrics: async () => ({
+      contentType: 'text/plain; version=0.0.4; charset=utf-8',
+      text: '# HELP neira_cell_kills_total Cells.\n# TYPE neira_cell_kills_total counter\n',
+    }),
     authenticate(token) {
       const [scope] = Object.entries(TOKENS).find(([, known]) => known === token) ?? [];
       return scope === undefined

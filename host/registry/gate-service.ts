@@ -222,6 +222,8 @@ export class GateService {
 export function requireAck(ack: Ack): Extract<Ack, { ok: true }> {
   if (ack.ok) return ack;
   if (ack.conflict || ack.gone || ack.cut)
-    throw new NeiraError('NEIRA_STORE_FAILED', { reason: 'the answer is not one of an administrative change' });
+    throw new NeiraError('NEIRA_STORE_FAILED', {
+      reason: 'the answer is not one of an administrative change',
+    });
   throw new NeiraError(ack.error.code, ack.error.details);
 }

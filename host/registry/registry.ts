@@ -209,7 +209,9 @@ export class Registry {
     if (after.length === 0) events.leave(id);
     else events.join(id, after);
     const known = new Set(before.map(({ digest }) => digest));
-    const moved = [...before, ...after].filter(({ digest }) => !known.has(digest) || before.length !== after.length);
+    const moved = [...before, ...after].filter(
+      ({ digest }) => !known.has(digest) || before.length !== after.length,
+    );
     const names = new Set(moved.map(({ name, version }) => `${name}@${version}`));
     if (names.size === 0) return;
     for (const { row, manifest } of this.#live.values())
@@ -446,5 +448,12 @@ function hostEvent(draft: JournalDraft): EventDraft {
     headers: {},
     payloadJson: JSON.stringify(payload),
   });
-  return { id, subject: draft.action.replaceAll('-', '_'), version: 1, envelope, mode: 'event', caller: 'host' };
+  return {
+    id,
+    subject: draft.action.replaceAll('-', '_'),
+    version: 1,
+    envelope,
+    mode: 'event',
+    caller: 'host',
+  };
 }

@@ -1,5 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { describe, isNeiraError, NeiraError } from '../errors.ts';
+import { describe, isNeiraError, type NeiraError } from '../errors.ts';
 import { AdminWriter } from './admin.ts';
 import { BoundedTable } from './bounded.ts';
 import type { BusNews, DeadLetterRecord, EventDraft, EventRouter, PublishRecord } from './bus-records.ts';
@@ -161,8 +161,9 @@ export class Applier {
     // Also of a turn that failed or staged nothing: it may have done so because of what is no longer true.
     if (!this.#kv.holds(plugin, turn.reads)) return { ok: false, turnId, conflict: true };
     const { outcome, settlement } = this.#applyOutcome(turn, nowMs);
+    const ran = [turn.startedAtMs, turn.runMs, turn.fuel] as const;
     if (outcome.status === 'failed')
-      return { ok: true, turnId, outcome, ...(settlement && { settlement }) };
+      return { ok: true, turnId, outcome, ran, ...(settlement && { settlement }) };
     if (turn.idempotency) {
       const { key, digest, reply = uiReply(turn.eventId, outcome.actions) } = turn.idempotency;
       this.#insertIdempotency.run(key, digest, reply, nowMs + IDEMPOTENCY_MS);
@@ -176,6 +177,7 @@ export class Applier {
       ok: true,
       turnId,
       outcome,
+      ran,
       ...(settlement && { settlement }),
       ...(sends.length > 0 && { sends }),
     };
@@ -426,9 +428,7 @@ const FROM_OUTSIDE: PublishOrigin = { ...FROM_HOST, whenFull: 'refuse' };
 /** Plugins whose subscriptions or grants a record may have changed. */
 function pluginsOf({ ops }: AdminRecord): ReadonlySet<string> {
   return new Set(
-    ops.flatMap((op) =>
-      op.op === 'plugin.put' ? [op.row.id] : op.op === 'plugin.delete' ? [op.id] : [],
-    ),
+    ops.flatMap((op) => (op.op === 'plugin.put' ? [op.row.id] : op.op === 'plugin.delete' ? [op.id] : [])),
   );
 }
 

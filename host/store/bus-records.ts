@@ -120,6 +120,8 @@ export interface BusNews {
   readonly deliveries: readonly MailboxEntry[];
   /** When the next delayed event is due. */
   readonly dueMs?: number;
+  /** Events that were published, by name. */
+  readonly published?: Readonly<Record<string, number>>;
   /** Deliveries that a full mailbox did not take, by plugin. */
   readonly shed?: Readonly<Record<string, number>>;
   /** Plugins of which deliveries became dead letters other than by a turn's own failure. */

@@ -19,7 +19,11 @@ interface StoredManifest {
   }[];
   readonly buttons?: readonly { readonly event: string }[];
   readonly permissions?: { readonly bus?: { readonly subscribe?: readonly string[] } };
-  readonly mailbox?: { readonly max: number; readonly overflow: MailboxPolicy['overflow']; readonly maxAgeH: number };
+  readonly mailbox?: {
+    readonly max: number;
+    readonly overflow: MailboxPolicy['overflow'];
+    readonly maxAgeH: number;
+  };
 }
 
 /** Of a plugin that is gone or whose manifest says nothing. */
@@ -154,7 +158,8 @@ export class MailboxPolicies {
 
   /** Takes back what the rolled back record did. */
   rewind(mark: number): void {
-    for (const { plugin, by } of this.#changes.splice(mark)) this.#depths.set(plugin, this.depth(plugin) - by);
+    for (const { plugin, by } of this.#changes.splice(mark))
+      this.#depths.set(plugin, this.depth(plugin) - by);
     // Rows are back as they were: those of other records of the group are read again with them.
     for (const plugin of [...this.#touched]) this.refresh(plugin);
   }

@@ -84,6 +84,7 @@ export class MailboxWriter {
   readonly #dedupe: StatementSync;
   readonly #insertDedupe: StatementSync;
   #entries: MailboxEntry[] = [];
+  #published = new Map<string, number>();
   #shed = new Map<string, number>();
   #expiredBy = new Map<string, number>();
   #dueChanged = true;
@@ -169,6 +170,7 @@ export class MailboxWriter {
     { disposition, turnId }: PublishOrigin,
     nowMs: number,
   ): number {
+    if (disposition === 'published') count(this.#published, subject);
     const { lastInsertRowid } = this.#insertEvent.run(
       id,
       subject,
@@ -401,10 +403,12 @@ export class MailboxWriter {
     const news: BusNews = {
       deliveries,
       ...(this.#dueChanged && nextDueOf(this.#nextDue.get())),
+      ...(this.#published.size > 0 && { published: Object.fromEntries(this.#published) }),
       ...(this.#shed.size > 0 && { shed: Object.fromEntries(this.#shed) }),
       ...(this.#expiredBy.size > 0 && { expired: Object.fromEntries(this.#expiredBy) }),
     };
     this.#dueChanged = false;
+    this.#published = new Map();
     this.#shed = new Map();
     this.#expiredBy = new Map();
     return news;
@@ -413,6 +417,7 @@ export class MailboxWriter {
   /** The group did not commit. */
   forget(): void {
     this.#entries = [];
+    this.#published.clear();
     this.#shed.clear();
     this.#expiredBy.clear();
     this.#policies.load();
@@ -426,6 +431,6 @@ function nextDueOf(row: Record<string, unknown> | undefined): { dueMs?: number }
   return typeof row?.['due'] === 'number' ? { dueMs: row['due'] } : {};
 }
 
-function count(counts: Map<string, number>, plugin: string): void {
-  counts.set(plugin, (counts.get(plugin) ?? 0) + 1);
+function count(counts: Map<string, number>, name: string): void {
+  counts.set(name, (counts.get(name) ?? 0) + 1);
 }

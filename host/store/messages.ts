@@ -35,6 +35,8 @@ export interface AckBatch {
   readonly turns: readonly Ack[];
   /** What the bus did in the group. */
   readonly news: BusNews;
+  /** Records of the group, and how long its commit took in microseconds. */
+  readonly commit: readonly [records: number, micros: number];
 }
 
 export type FromWriter =

@@ -125,6 +125,8 @@ export interface BatchRecord {
   readonly reads: Reads;
   readonly turns: readonly TurnRecord[];
 }
+/** What a turn took inside its cell; short, since it rides on every ack. */
+export type TurnRan = readonly [startedAtMs: number, runMs: number, fuel: number];
 
 export interface LogLine {
   readonly level: 'debug' | 'info' | 'warn' | 'error';
@@ -267,6 +269,8 @@ export type Ack =
       readonly ok: true;
       readonly turnId?: string;
       readonly outcome?: TurnOutcome;
+      /** Of the turn that was recorded. */
+      readonly ran?: TurnRan;
       /** `neira:meta` ids of the journal entries, in order. */
       readonly meta?: readonly string[];
       /** Port sends to perform now. */

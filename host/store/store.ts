@@ -47,6 +47,8 @@ export interface Store extends StoreReads, AsyncDisposable {
   onNews(listener: (news: BusNews) => void): () => void;
   /** Says which plugins could run now: of a queue group they get the work. */
   listen(plugins: readonly string[]): void;
+  /** Told of every group that was committed, before its acks. */
+  onCommit(listener: (records: number, micros: number) => void): () => void;
   onProblem(listener: (problem: StoreProblem) => void): () => void;
   /**
    * For after a cell thread has been terminated: when this resolves, all that the cell had posted is
@@ -138,6 +140,7 @@ function connect(
   const answers = new Map<number, Deferred<Ack>>();
   const requests = new Map<number, Deferred<void>>();
   const ackListeners = new Set<(acks: readonly Ack[]) => void>();
+  const commitListeners = new Set<(records: number, micros: number) => void>();
   const problemListeners = new Set<(problem: StoreProblem) => void>();
   const newsListeners = new Set<(news: BusNews) => void>();
   let unreported = [...early.problems];
@@ -159,7 +162,8 @@ function connect(
     if (state !== 'closed') lose('the writer thread ended');
   });
 
-  function settle({ submitted, turns, news }: AckBatch): void {
+  function settle({ submitted, turns, commit, news }: AckBatch): void {
+    for (const listener of commitListeners) listener(...commit);
     for (const [number, ack] of submitted) {
       answers.get(number)?.resolve(ack);
       answers.delete(number);
@@ -273,6 +277,7 @@ function connect(
       return listen(newsListeners, listener);
     },
     listen: (plugins) => post({ op: 'listening', plugins }),
+    onCommit: (listener) => listen(commitListeners, listener),
     onProblem(listener) {
       for (const problem of unreported) listener(problem);
       unreported = [];

@@ -42,7 +42,7 @@ export function startWriter(router: EventRouter): void {
     drain();
   });
   // What the boot found due, and nothing else yet.
-  answer([], []);
+  answer([], [], 0);
   tell({ op: 'ready' });
 }
 
@@ -115,20 +115,24 @@ function commitQueue(): void {
   while (queued < queue.length) {
     const group_ = queue.slice(queued, queued + GROUP_RECORDS);
     queued += group_.length;
-    answer(group_, group.commit(group_.map(({ record }) => record)));
+    const beganMs = performance.now();
+    const acks = group.commit(group_.map(({ record }) => record));
+    answer(group_, acks, Math.round((performance.now() - beganMs) * 1000));
   }
   queue.length = 0;
   queued = 0;
 }
 
-function answer(waiting: readonly Waiting[], acks: readonly Ack[]): void {
+function answer(waiting: readonly Waiting[], acks: readonly Ack[], micros: number): void {
   const submitted: [number, Ack][] = [];
   const turns: Ack[] = [];
   waiting.forEach(({ number }, index) => {
     if (number === undefined) turns.push(acks[index]!);
     else submitted.push([number, acks[index]!]);
   });
-  main.postMessage(JSON.stringify({ submitted, turns, news: group.takeNews() } satisfies AckBatch));
+  const commit = [waiting.length, micros] as const;
+  const news = group.takeNews();
+  main.postMessage(JSON.stringify({ submitted, turns, commit, news } satisfies AckBatch));
 }
 
 function control(message: ToWriter): void {

@@ -5,6 +5,12 @@ export function metaRoutes(context: RouteContext): void {
   const { api, contract } = context;
   addRoute(context, 'GET /healthz', 'open', () => api.health());
 
+  addRoute(context, 'GET /metrics', 'read', async (_request, reply) => {
+    const { contentType, text } = await api.metrics();
+    return reply.header('content-type', contentType).send(text);
+  });
+  addRoute(context, 'GET /api/neira/status', 'read', ({ caller }) => api.status(caller));
+
   let document: string | undefined;
   addRoute(context, 'GET /openapi.json', 'read', (_request, reply) => {
     document ??= JSON.stringify(contract.document);

@@ -19,15 +19,15 @@ export function uiRoutes(context: RouteContext): void {
   });
 }
 
-const RUN: UiEventOptions = { dryRun: false };
 const MAX_LANGUAGE_CHARS = 200;
 
 function optionsOf(request: FastifyRequest): UiEventOptions {
+  const { traceparent } = request;
   const dryRun = isTrue(queryOf<{ dry_run?: string }>(request).dry_run);
   const { 'idempotency-key': idempotencyKey, 'accept-language': accepted } = request.headers;
   // `*` is what clients send that do not care.
   const language = accepted === '*' ? undefined : accepted;
-  if (idempotencyKey === undefined && language === undefined) return dryRun ? { dryRun } : RUN;
+  if (idempotencyKey === undefined && language === undefined) return { dryRun, traceparent };
   if (
     idempotencyKey !== undefined &&
     (typeof idempotencyKey !== 'string' || !PRINTABLE.test(idempotencyKey))
@@ -37,6 +37,7 @@ function optionsOf(request: FastifyRequest): UiEventOptions {
   }
   return {
     dryRun,
+    traceparent,
     ...(idempotencyKey !== undefined && { idempotencyKey }),
     ...(language !== undefined && { acceptLanguage: language.slice(0, MAX_LANGUAGE_CHARS) }),
   };
