@@ -17,7 +17,7 @@ import { compileRoot, type Evaluate, FilterProblem } from './filter-compiler.ts'
 export const MAX_FILTER_CHARS = 1000;
 export const MAX_FILTER_PARTS = 200;
 export const MAX_FILTER_DEPTH = 20;
-/** An ordinary filter takes ten to fifty; all of them take some milliseconds. */
+/** An ordinary filter takes ten to fifty; all of them take up to some 15 ms. */
 export const MAX_STEPS = 100_000;
 const MAX_REMEMBERED = 500;
 

@@ -1,15 +1,26 @@
+/** When a delivery that failed is tried again (BUS-16). */
+
 export interface RetryPolicy {
+  /** Attempts after the first. */
   readonly max: number;
+  /** The longest wait before the first of them. */
   readonly baseMs: number;
   readonly maxMs: number;
 }
 
-export function nextDelayMs(of: {
+export interface FailedAttempt extends Pick<RetryPolicy, 'baseMs' | 'maxMs'> {
+  /** Which attempt failed, from 1. */
   readonly attempt: number;
-  readonly baseMs: number;
-  readonly maxMs: number;
-  random(): number;
-}): number {
-  const full = Math.min(of.baseMs * 2 ** (of.attempt - 1), of.maxMs);
-  return full / 2 + (of.random() * full) / 2;
+  /** Evenly spread over [0, 1), such as `Math.random`. */
+  readonly random: () => number;
+}
+
+/**
+ * Exponential with jitter: evenly between half and all of `baseMs × 2^(attempt − 1)`, of which `maxMs` is the
+ * most. So deliveries that failed together do not come again together, and none comes at once. Whole
+ * milliseconds.
+ */
+export function nextDelayMs({ attempt, baseMs, maxMs, random }: FailedAttempt): number {
+  const longestMs = Math.min(maxMs, baseMs * 2 ** (attempt - 1));
+  return Math.round(longestMs / 2 + (longestMs / 2) * random());
 }

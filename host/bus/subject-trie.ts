@@ -7,7 +7,8 @@
  */
 import { parsePattern } from './subject.ts';
 
-const MAX_REMEMBERED = 1024;
+const MAX_REMEMBERED_SUBJECTS = 1024;
+const MAX_REMEMBERED_VALUES = 65_536;
 
 class Node<T> {
   readonly literals = new Map<string, Node<T>>();
@@ -43,6 +44,13 @@ class Node<T> {
 export class SubjectTrie<T> {
   readonly #root = new Node<T>();
   readonly #remembered = new Map<string, readonly T[]>();
+  #rememberedValues = 0;
+  readonly #order: ((a: T, b: T) => number) | undefined;
+
+  /** With `order`, what matches comes sorted by it. */
+  constructor(order?: (a: T, b: T) => number) {
+    this.#order = order;
+  }
 
   /**
    * Filing a value twice under one pattern is filing it once.
@@ -53,7 +61,7 @@ export class SubjectTrie<T> {
     let node = this.#root;
     for (const token of path) node = node.child(token) ?? node.adopt(token);
     (isOpen ? node.rest : node.here).add(value);
-    this.#remembered.clear();
+    this.#forget();
   }
 
   /** False when `value` was not filed under `pattern`. Leaves no empty branch behind. */
@@ -70,22 +78,34 @@ export class SubjectTrie<T> {
     for (let depth = path.length; depth > 0 && trail[depth]!.isEmpty; depth--) {
       trail[depth - 1]!.drop(path[depth - 1]!);
     }
-    this.#remembered.clear();
+    this.#forget();
     return true;
   }
 
   /**
-   * In no promised order; a value is there once for each of its patterns that match. The list stays as it is
-   * when patterns change.
+   * A value is there once for each of its patterns that match. The list stays as it is when patterns change.
    */
   match(subject: string): readonly T[] {
     const known = this.#remembered.get(subject);
     if (known !== undefined) return known;
     const found: T[] = [];
     collect(this.#root, subject.split('.'), 0, found);
-    if (this.#remembered.size >= MAX_REMEMBERED) this.#remembered.clear();
-    this.#remembered.set(subject, found);
+    if (this.#order !== undefined) found.sort(this.#order);
+    this.#remember(subject, found);
     return found;
+  }
+
+  #remember(subject: string, found: readonly T[]): void {
+    this.#rememberedValues += found.length;
+    const isFull =
+      this.#remembered.size >= MAX_REMEMBERED_SUBJECTS || this.#rememberedValues > MAX_REMEMBERED_VALUES;
+    if (isFull) this.#forget();
+    else this.#remembered.set(subject, found);
+  }
+
+  #forget(): void {
+    this.#remembered.clear();
+    this.#rememberedValues = 0;
   }
 
   /** Number of nodes below the root. */

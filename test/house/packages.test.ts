@@ -28,6 +28,7 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
   ajv: ['host/schema.ts'],
   'ajv-formats': ['host/schema.ts'],
   re2js: ['host/linear-pattern.ts'],
+  '@marcbachmann/cel-js': ['host/bus/'],
   yaml: ['host/schema.ts'],
   commander: ['host/cli/'],
   'cli-table3': ['host/cli/'],
