@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { FAULT_POINTS } from './fault.ts';
+import { MIGRATIONS } from './migrations.ts';
 import { createKvReader } from './reader.ts';
 import { openStore, type Store } from './store.ts';
 import { TURNS, turnOf } from './test-crash-child.ts';
@@ -149,7 +150,7 @@ test('killed between the backup and the migration: the home is as it was and mig
   await commit(first, turn([note('1')]));
   await first.close();
   expect((await run(home, 'migrate.after-backup:1', 'migrate')).signal).toBe('SIGKILL');
-  expect(existsSync(join(home, 'neira.db.backup-v1'))).toBe(true);
+  expect(existsSync(join(home, `neira.db.backup-v${MIGRATIONS.length}`))).toBe(true);
   const store = await openStore({ home, durability: 'power' });
   expect(store.search({})).toHaveLength(1);
   await store.close();
