@@ -148,7 +148,9 @@ test('a plugin whose turns are slow is fed one at a time, and its neighbour is n
     const [next] = (await bench.inCells()).filter((id) => Number(id.slice(1)) <= 2 * CELL_WINDOW);
     bench.finish(next!);
   }
-  expect((await bench.inCells()).filter((id) => Number(id.slice(1)) <= 2 * CELL_WINDOW).length).toBeGreaterThan(1);
+  expect(
+    (await bench.inCells()).filter((id) => Number(id.slice(1)) <= 2 * CELL_WINDOW).length,
+  ).toBeGreaterThan(1);
 });
 
 test('what waits for one plugin is bounded; beyond it the host says that it is busy, for that plugin only', async () => {

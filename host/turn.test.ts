@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { MessagePort } from 'node:worker_threads';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { NeiraError } from './errors.ts';
 import type { Effect, TurnRecord } from './store/records.ts';
 import { openStore, type Store } from './store/store.ts';
 import { type IncomingEvent, type Serving, type TurnResult, Turns } from './turn.ts';
@@ -30,6 +31,7 @@ let inside: TurnDelivery[];
 let quarantined: string[];
 let performed: string[];
 let settled: number[];
+let observed: unknown[][];
 
 beforeEach(async () => {
   const home = mkdtempSync(path.join(tmpdir(), 'neira-turn-'));
@@ -39,6 +41,7 @@ beforeEach(async () => {
   quarantined = [];
   performed = [];
   settled = [];
+  observed = [];
   turns = new Turns({
     cells: 1,
     send: (_cell, deliveries) => inside.push(...deliveries),
@@ -47,6 +50,13 @@ beforeEach(async () => {
     fence: (lost) => store.retireCell(lost),
     perform: (sends) => performed.push(...sends.map(({ id }) => id)),
     quarantine: (plugin) => quarantined.push(plugin),
+    observe: {
+      turnEnded: ({ plugin, end, error, conflicts, ran }) =>
+        observed.push(['ended', plugin, end, error, conflicts, ran?.slice(1)]),
+      turnRefused: (plugin, _event, error) => observed.push(['refused', plugin, (error as NeiraError).code]),
+      conflict: (plugin) => observed.push(['conflict', plugin]),
+      cellLost: (reason) => observed.push(['lost', reason]),
+    },
   });
   store.onTurnAck((acks) => {
     for (const ack of acks) turns.acknowledge(ack);
@@ -196,6 +206,27 @@ test('after three conflicts it runs alone; a fourth is given up with its own err
   await expect(result).rejects.toMatchObject({ code: 'NEIRA_STORE_CONFLICT' });
   post(recordOf(await taken(), 'a'));
   await neighbour;
+});
+
+// OBS-06
+test('an observer is told once of each end: conflicts, failures, lost cells and what never ran', async () => {
+  await succeed('a', { effects: [set('k', '1')] });
+  const conflicting = deliver('a');
+  post(recordOf(await taken(), 'a', { reads: { keys: [{ key: 'k', version: 0 }], ranges: [] } }));
+  post(recordOf(await taken(), 'a', { fuel: 7, runMs: 3 }));
+  await conflicting;
+  await kill('b');
+  const late = deliver('c', { deadlineAtMs: Date.now() - 1 });
+  post(recordOf(await taken(), 'c'));
+  await expect(late).rejects.toMatchObject({ code: 'NEIRA_DEADLINE' });
+  expect(observed).toEqual([
+    ['ended', 'a', 'ok', undefined, 0, [1, 1]],
+    ['conflict', 'a'],
+    ['ended', 'a', 'ok', undefined, 1, [3, 7]],
+    ['lost', 'ended by the test'],
+    ['ended', 'b', 'failed', 'NEIRA_CELL_LOST', 0, [200, 0]],
+    ['refused', 'c', 'NEIRA_DEADLINE'],
+  ]);
 });
 
 test('past its deadline the writer refuses the commit, and nothing is kept', async () => {

@@ -3,6 +3,7 @@ import { parseEnvelope } from '../bus/envelope.ts';
 import { isNeiraError } from '../errors.ts';
 import type { EndedRequest, HttpObserver } from '../http/trace.ts';
 import type { CellKill, DeliveryOutcome, Metrics } from '../metrics.ts';
+import { STUCK_REASON } from '../sandbox/pool.ts';
 import type { BusNews, Settlement } from '../store/bus-records.ts';
 import { childOf, parseTraceparent } from '../trace-context.ts';
 import type { FinishedSpan, Tracing } from '../tracing.ts';
@@ -131,8 +132,7 @@ function commitEvent({ records, micros, atMs }: Commit): NonNullable<FinishedSpa
   return { name: 'commit', atMs, attributes: { 'neira.records': records, 'neira.commit_us': micros } };
 }
 
-/** The words of the thread that ended: the watchdog ends it without any error of its own. */
 function killOf(reason: string): CellKill {
-  if (/memory/i.test(reason)) return 'memory';
-  return reason === 'the thread ended' ? 'watchdog' : 'crash';
+  if (reason === STUCK_REASON) return 'watchdog';
+  return /memory/i.test(reason) ? 'memory' : 'crash';
 }

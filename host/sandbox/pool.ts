@@ -33,6 +33,9 @@ export interface PoolOptions {
   readonly root: unknown;
 }
 
+/** Why a cell was lost that the watchdog ended: its thread has nothing to say of it. */
+export const STUCK_REASON = 'its thread was stuck';
+
 export interface LostCell {
   /** Number of the cell at the store, for the fence. */
   readonly storeCell: number;
@@ -261,7 +264,7 @@ export class CellPool {
       storeCell: cell.storeCell,
       blamed: Math.max(blamed, 0),
       attempts: [...cell.inside.keys()],
-      reason,
+      reason: cell.ended ? STUCK_REASON : reason,
     });
   }
 

@@ -235,21 +235,17 @@ test('/metrics is Prometheus text whose counters rise, and names nothing that us
   expect(text).not.toContain(host.token);
 });
 
-test('the status counts turns, deliveries and a cell that had to be ended', async () => {
+test('the status counts plugins, gates, turns, deliveries and commits', async () => {
   await using host = await bootNotes();
-  await host.script(
-    { id: 'test.stuck', ui: { buttons: [{ id: 'stuck', title: 'Stuck', icon: 's', event: 'ui.stuck.go' }] } },
-    'export function handle() { return { actions: [] }; }',
-  );
   await host.event('note');
-  await host.event('stuck');
+  await host.event('note');
   const { body } = await host.call('GET', '/api/neira/status');
   expect(body).toMatchObject({
     status: 'ok',
     mode: 'normal',
-    plugins: { registered: 2, active: 2, enabled: 2, disabled: 0, quarantined: [] },
+    plugins: { registered: 1, active: 1, enabled: 1, disabled: 0, quarantined: [] },
     open_gates: expect.arrayContaining([...SCRIPT_GATES]),
-    events: { published: 1 },
+    events: { published: 2 },
     deliveries: { done: 2, dead: 0, waiting: 0 },
     turns: { count: 2 },
     cell_kills: 0,

@@ -16,6 +16,7 @@ const ENVIRONMENT = new Set([
   'NEIRA_URL',
   'NEIRA_TOKEN',
   'NEIRA_LOG',
+  'NEIRA_OTLP_URL',
   // Fault points of the test kit.
   'NEIRA_FAULT',
 ]);
