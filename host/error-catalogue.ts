@@ -278,6 +278,18 @@ export const ERRORS = {
     message: 'The events that the plugin brings are not valid: {reason}.',
     remedy: 'Correct the files listed in `errors`; `neira events registry lint <folder>` looks closer.',
   },
+  NEIRA_COMMAND_UNHANDLED: {
+    status: 404,
+    blame: 'caller',
+    message: 'No plugin handles the command `{command}`.',
+    remedy: 'Enable a plugin that subscribes to it; `neira events topics` lists who hears what.',
+  },
+  NEIRA_REQUEST_CYCLE: {
+    status: 409,
+    blame: 'plugin',
+    message: 'The command `{command}` would wait for itself: {way}.',
+    remedy: 'Publish an event instead of waiting for an answer, or break the circle.',
+  },
   NEIRA_EVENT_UNREGISTERED: {
     status: 422,
     blame: 'caller',

@@ -23,6 +23,8 @@ import type {
 import { StatisticsWriter } from './statistics.ts';
 import { SubscriptionWriter } from './subscriptions.ts';
 
+/** Answers whose turn never came back for them. */
+const KEPT_REQUESTS_MS = 24 * 60 * 60 * 1000;
 const IDEMPOTENCY_MS = 24 * 60 * 60 * 1000;
 /** Newest rows kept per plugin. */
 export const KEPT_LOGS = 2000;
@@ -123,7 +125,13 @@ export class Applier {
         return { ok: true };
       case 'publish':
         return this.#applyPublish(record, nowMs);
+      case 'request':
+        return { ok: true, ...this.#mailboxes.request(record, nowMs) };
+      case 'request-end':
+        this.#mailboxes.endRequest(record.id, record.answer);
+        return { ok: true };
       case 'tick':
+        this.#mailboxes.requests.purge(nowMs - KEPT_REQUESTS_MS);
         this.#mailboxes.publishDue(nowMs);
         this.#mailboxes.expire(nowMs);
         return { ok: true };
@@ -191,11 +199,17 @@ export class Applier {
     const delivery = turn.delivery && this.#mailboxes.find(turn.delivery);
     const mark = this.mark();
     let { outcome } = turn;
-    let settlement = outcome.status === 'ok' && delivery ? this.#mailboxes.done(delivery) : undefined;
+    let settlement =
+      outcome.status === 'ok' && delivery ? this.#mailboxes.done(delivery, outcome.result) : undefined;
     if (outcome.status === 'ok') outcome = this.#applyEffects(turn, mark, nowMs);
     if (outcome.status === 'failed' && delivery) {
       this.#keepFailure(turn, outcome.error, nowMs);
       settlement = this.#mailboxes.failed(delivery, turn.delivery!, outcome.error, nowMs);
+    }
+    if (turn.asked !== undefined) {
+      // Before another try, what failed is forgotten: it may succeed then.
+      if (settlement?.state === 'retry') this.#mailboxes.requests.forgetFailures(turn.asked);
+      else this.#mailboxes.requests.close(turn.asked);
     }
     this.#recordTurn(turn, outcome, nowMs);
     return { outcome, settlement };

@@ -35,6 +35,44 @@ export interface PublishRecord {
   readonly journal?: readonly JournalDraft[];
 }
 
+/** What makes two requests the same: who asks, what, and the how manieth time. */
+export interface RequestIdentity {
+  /** Delivery that asks, or a name that no delivery has. */
+  readonly caller: string;
+  readonly digest: string;
+  /** From 1. */
+  readonly occurrence: number;
+}
+
+/** Who waits for whom: a plugin and the key that it holds. */
+export interface ChainLink {
+  readonly plugin: string;
+  readonly key: string | null;
+}
+
+/** A command whose answer somebody waits for. Answered with `request`, and with `answer` when it is known. */
+export interface RequestRecord {
+  readonly kind: 'request';
+  readonly identity: RequestIdentity;
+  /** After this moment nothing of the command is kept. */
+  readonly deadlineMs: number;
+  readonly chain: readonly ChainLink[];
+  readonly event: EventDraft;
+}
+
+/** The time for a request is over, or nobody waits for it any more. */
+export interface RequestEndRecord {
+  readonly kind: 'request-end';
+  readonly id: number;
+  /** `E<refusal>`, for whoever asks again. */
+  readonly answer: string;
+}
+
+export interface RequestAnswer {
+  readonly id: number;
+  readonly answer: string;
+}
+
 /** Time has passed: delayed events whose moment came are published, what waited too long is a dead letter. */
 export interface TickRecord {
   readonly kind: 'tick';
@@ -96,6 +134,9 @@ export interface MailboxEntry {
   readonly envelope: string;
   /** JSON array: names of the subscriptions that it matched. */
   readonly subscriptions: string;
+  /** Set when somebody waits for the answer: JSON of {@link ChainLink}s, and when the waiting ends. */
+  readonly chain: string | null;
+  readonly deadlineMs: number | null;
 }
 
 export interface DeadLetter {
@@ -122,6 +163,8 @@ export interface BusNews {
   readonly dueMs?: number;
   /** Events that were published, by name. */
   readonly published?: Readonly<Record<string, number>>;
+  /** To requests, whoever waits for them. */
+  readonly answers?: readonly RequestAnswer[];
   /** Deliveries that a full mailbox did not take, by plugin. */
   readonly shed?: Readonly<Record<string, number>>;
   /** Plugins of which deliveries became dead letters other than by a turn's own failure. */

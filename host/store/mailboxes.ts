@@ -6,11 +6,13 @@ import type {
   EventDraft,
   EventRouter,
   MailboxEntry,
+  RequestRecord,
   RouteTarget,
   Settlement,
 } from './bus-records.ts';
 import { MailboxPolicies } from './mailbox-policies.ts';
 import type { TurnFailure } from './records.ts';
+import { RequestBook } from './requests.ts';
 
 /** Delayed events that one plugin may have waiting. */
 export const MAX_DELAYED = 10_000;
@@ -33,6 +35,7 @@ interface DeliveryRow {
   readonly subscriptions: string;
   readonly attempts: number;
   readonly kills: number;
+  readonly request: number | null;
 }
 
 export interface PublishOrigin {
@@ -50,18 +53,32 @@ export interface PublishOrigin {
 interface Mark {
   readonly entries: number;
   readonly depths: number;
+  readonly answers: number;
 }
 
-const ROW = `id, event_seq as eventSeq, plugin, key, subscriptions, attempts, kills`;
+/** Who waits for the answer to a delivery. */
+interface Asked {
+  readonly request: number | null;
+  readonly chain: string | null;
+  readonly deadlineMs: number | null;
+}
+
+const NOBODY: Asked = { request: null, chain: null, deadlineMs: null };
+/** Plugins that may wait for each other in a row. */
+const MAX_CHAIN = 16;
+
+const ROW = `id, event_seq as eventSeq, plugin, key, subscriptions, attempts, kills, request`;
 /** What main is told of a delivery; `d` and `e` are the delivery and its event. */
 export const ENTRY = `d.id as id, d.plugin as plugin, d.key as key, d.attempts as attempts, d.tries_from as triesLeftFrom,
   d.due_ms as dueMs, e.event_id as eventId, e.subject as subject, e.caller as caller, e.envelope as envelope,
-  d.subscriptions as subscriptions`;
+  d.subscriptions as subscriptions, d.chain as chain, d.deadline_ms as deadlineMs`;
 
 /** Events, the mailboxes they go to, and what becomes of each delivery; all within the writer's transaction. */
 export class MailboxWriter {
   readonly #router: EventRouter;
   readonly #policies: MailboxPolicies;
+  readonly #requests: RequestBook;
+  readonly #deliveryOf: StatementSync;
   readonly #insertEvent: StatementSync;
   readonly #insertDelivery: StatementSync;
   readonly #delivery: StatementSync;
@@ -92,13 +109,15 @@ export class MailboxWriter {
   constructor(db: DatabaseSync, router: EventRouter) {
     this.#router = router;
     this.#policies = new MailboxPolicies(db, router);
+    this.#requests = new RequestBook(db);
+    this.#deliveryOf = db.prepare(`select ${ROW} from delivery where request = ?`);
     this.#insertEvent = db.prepare(
       `insert into event(event_id, subject, version, disposition, at_ms, turn_id, caller, envelope)
        values(?, ?, ?, ?, ?, ?, ?, ?)`,
     );
     this.#insertDelivery = db.prepare(
-      `insert into delivery(event_seq, plugin, key, subscriptions, attempts, tries_from, due_ms, at_ms)
-       values(?, ?, ?, ?, ?, ?, 0, ?)`,
+      `insert into delivery(event_seq, plugin, key, subscriptions, attempts, tries_from, due_ms, at_ms,
+         request, chain, deadline_ms) values(?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?)`,
     );
     this.#delivery = db.prepare(`select ${ROW} from delivery where id = ?`);
     this.#entry = db.prepare(
@@ -191,10 +210,22 @@ export class MailboxWriter {
     }
   }
 
-  #deliver(draft: EventDraft, seq: number, target: RouteTarget, nowMs: number): void {
+  #deliver(draft: EventDraft, seq: number, target: RouteTarget, nowMs: number, asked = NOBODY): void {
     const { plugin, key = null } = target;
+    const { request, chain, deadlineMs } = asked;
     const subscriptions = JSON.stringify(target.subscriptions);
-    const { lastInsertRowid } = this.#insertDelivery.run(seq, plugin, key, subscriptions, 0, 0, nowMs);
+    const { lastInsertRowid } = this.#insertDelivery.run(
+      seq,
+      plugin,
+      key,
+      subscriptions,
+      0,
+      0,
+      nowMs,
+      request,
+      chain,
+      deadlineMs,
+    );
     this.#policies.added(plugin, 1);
     this.#entries.push({
       id: Number(lastInsertRowid),
@@ -208,6 +239,8 @@ export class MailboxWriter {
       caller: draft.caller,
       envelope: draft.envelope,
       subscriptions,
+      chain,
+      deadlineMs,
     });
   }
 
@@ -223,6 +256,11 @@ export class MailboxWriter {
     const offset = Math.min(DROP_BEHIND, depth >> 1);
     const oldest = this.#oldest.get(plugin, offset) as unknown as DeliveryRow | undefined;
     if (oldest) this.#remove(oldest);
+    if (oldest?.request != null) {
+      const details = { plugin, max };
+      const message = describe('NEIRA_MAILBOX_FULL', details);
+      this.#requests.answer(oldest.request, refusal({ code: 'NEIRA_MAILBOX_FULL', details, message }));
+    }
     return true;
   }
 
@@ -237,6 +275,52 @@ export class MailboxWriter {
     if (known) return known['reply'] as string;
     this.#insertDedupe.run(key, draft.id, nowMs + dedupeWindowMs);
     return undefined;
+  }
+
+  // --- requests
+
+  /**
+   * Brings a command to the one who handles it, with the promise of an answer. What was asked before is not
+   * asked again. @throws NEIRA_COMMAND_UNHANDLED, NEIRA_REQUEST_CYCLE, NEIRA_MAILBOX_FULL
+   */
+  request(
+    { identity, event, deadlineMs, chain }: RequestRecord,
+    nowMs: number,
+  ): { request: number; answer?: string } {
+    const before = this.#requests.find(identity);
+    if (before) return { request: before.id, ...(before.answer !== null && { answer: before.answer }) };
+    const [target] = this.#router.route({ ...event, mode: 'command' });
+    const command = `${event.subject}@${event.version}`;
+    if (!target) throw new NeiraError('NEIRA_COMMAND_UNHANDLED', { command });
+    const { plugin, key = null } = target;
+    const waits = chain.some((link) => link.plugin === plugin && link.key === key);
+    if (waits || chain.length >= MAX_CHAIN) {
+      const way = [...chain, { plugin, key }].map((link) => link.plugin).join(' → ');
+      throw new NeiraError('NEIRA_REQUEST_CYCLE', { command, plugin, way });
+    }
+    const origin: PublishOrigin = {
+      turnId: null,
+      plugin: null,
+      disposition: 'published',
+      whenFull: 'refuse',
+    };
+    if (!this.#hasRoom(plugin, origin)) throw new NeiraError('NEIRA_MAILBOX_FULL', { plugin, max: 0 });
+    const request = this.#requests.open(identity, deadlineMs);
+    const seq = this.record(event, origin, nowMs);
+    this.#deliver(event, seq, target, nowMs, { request, chain: JSON.stringify(chain), deadlineMs });
+    return { request };
+  }
+
+  /** Nobody waits any more: what was not begun is not done, and what runs does not commit. */
+  endRequest(id: number, answer: string): void {
+    if (!this.#requests.isPending(id)) return;
+    const row = this.#deliveryOf.get(id) as unknown as DeliveryRow | undefined;
+    if (row) this.#remove(row);
+    this.#requests.answer(id, answer);
+  }
+
+  get requests(): RequestBook {
+    return this.#requests;
   }
 
   // --- delayed events
@@ -281,8 +365,9 @@ export class MailboxWriter {
     return row?.attempts === attempts ? row : undefined;
   }
 
-  done(row: DeliveryRow): Settlement {
+  done(row: DeliveryRow, result: string | undefined): Settlement {
     this.#remove(row);
+    if (row.request !== null) this.#requests.answer(row.request, result === undefined ? 'U' : `V${result}`);
     return { state: 'done' };
   }
 
@@ -323,6 +408,7 @@ export class MailboxWriter {
       event['envelope']!,
     );
     this.#remove(row);
+    if (row.request !== null) this.#requests.answer(row.request, refusal(error));
     return true;
   }
 
@@ -355,6 +441,9 @@ export class MailboxWriter {
       attempts,
       attempts,
       nowMs,
+      null,
+      null,
+      null,
     );
     this.#policies.added(plugin, 1);
     this.#deleteDead.run(id);
@@ -386,12 +475,17 @@ export class MailboxWriter {
   // --- what waits in memory for the end of the group
 
   mark(): Mark {
-    return { entries: this.#entries.length, depths: this.#policies.mark() };
+    return {
+      entries: this.#entries.length,
+      depths: this.#policies.mark(),
+      answers: this.#requests.mark(),
+    };
   }
 
   rewind(mark: Mark): void {
     this.#entries.length = mark.entries;
     this.#policies.rewind(mark.depths);
+    this.#requests.rewind(mark.answers);
     this.#dueChanged = true;
   }
 
@@ -400,9 +494,11 @@ export class MailboxWriter {
     const deliveries = this.#entries;
     this.#entries = [];
     this.#policies.settle();
+    const answers = this.#requests.take();
     const news: BusNews = {
       deliveries,
       ...(this.#dueChanged && nextDueOf(this.#nextDue.get())),
+      ...(answers.length > 0 && { answers }),
       ...(this.#published.size > 0 && { published: Object.fromEntries(this.#published) }),
       ...(this.#shed.size > 0 && { shed: Object.fromEntries(this.#shed) }),
       ...(this.#expiredBy.size > 0 && { expired: Object.fromEntries(this.#expiredBy) }),
@@ -417,6 +513,7 @@ export class MailboxWriter {
   /** The group did not commit. */
   forget(): void {
     this.#entries = [];
+    this.#requests.rewind(0);
     this.#published.clear();
     this.#shed.clear();
     this.#expiredBy.clear();
@@ -426,6 +523,11 @@ export class MailboxWriter {
 
 /** How long an idempotency key of a publish is remembered. */
 export const DEDUPE_WINDOW_MS = 24 * 60 * 60 * 1000;
+
+/** A failure as whoever asked is told of it. */
+function refusal({ code, message, details }: TurnFailure): string {
+  return `E${JSON.stringify({ code, message, details })}`;
+}
 
 function nextDueOf(row: Record<string, unknown> | undefined): { dueMs?: number } {
   return typeof row?.['due'] === 'number' ? { dueMs: row['due'] } : {};

@@ -123,7 +123,14 @@ export const MIGRATIONS: readonly string[] = [
   create table delivery(
     id integer primary key autoincrement, event_seq integer not null, plugin text not null, key text,
     subscriptions text not null, attempts integer not null, tries_from integer not null,
-    kills integer not null default 0, due_ms integer not null, at_ms integer not null
+    kills integer not null default 0, due_ms integer not null, at_ms integer not null,
+    request integer, chain text, deadline_ms integer
+  );
+  create unique index delivery_request on delivery(request) where request is not null;
+  -- What a turn asked another plugin, until the delivery that asked is settled; answer: V<json>, U or E<refusal>.
+  create table request(
+    id integer primary key autoincrement, caller text not null, digest text not null, occurrence integer not null,
+    deadline_ms integer not null, answer text, unique(caller, digest, occurrence)
   );
   create index delivery_plugin on delivery(plugin, id);
   create index delivery_event on delivery(event_seq);

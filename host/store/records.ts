@@ -5,6 +5,8 @@ import type {
   EventCaller,
   EventDraft,
   PublishRecord,
+  RequestEndRecord,
+  RequestRecord,
   Settlement,
   SubscriptionDraft,
   TickRecord,
@@ -74,7 +76,13 @@ export interface TurnFailure extends ErrorShape {
 }
 
 export type TurnOutcome =
-  | { readonly status: 'ok' /** JSON text of the reply's actions, an array. */; readonly actions: string }
+  | {
+      readonly status: 'ok';
+      /** JSON text of the reply's actions, an array. */
+      readonly actions: string;
+      /** JSON text of its result, the answer to a command. */
+      readonly result?: string;
+    }
   | { readonly status: 'failed'; readonly error: TurnFailure };
 
 /** One finished turn. All of it commits, or none. */
@@ -94,6 +102,8 @@ export interface TurnRecord {
   readonly envelope?: string;
   readonly subject: string;
   readonly caller: EventCaller;
+  /** Set when the turn asked other plugins: its delivery, under which their answers are kept. */
+  readonly asked?: string;
   /** It ran on what the turn before it staged: when that did not commit, neither does this. */
   readonly follows?: true;
   /** The delivery that this turn settles: its end and the effects of the turn are one commit. */
@@ -253,6 +263,8 @@ export type WriteRecord =
   | AdminRecord
   | SentRecord
   | PublishRecord
+  | RequestRecord
+  | RequestEndRecord
   | TickRecord
   | DeadLetterRecord;
 
@@ -277,6 +289,9 @@ export type Ack =
       readonly sends?: readonly PortSend[];
       /** What became of the delivery that the turn settled. */
       readonly settlement?: Settlement;
+      /** Number of a request, and its answer when that is known. */
+      readonly request?: number;
+      readonly answer?: string;
       /** The event that the idempotency key of a publish had brought before; nothing was done. */
       readonly duplicateOf?: string;
       /** The turn was recorded before: `outcome` is the first one, and nothing is left to send. */
