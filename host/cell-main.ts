@@ -3,8 +3,9 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { callHostFunction } from './functions/table.ts';
+import type { Ask } from './open-waits.ts';
 import { type BootSession, Cell, type TurnSession } from './sandbox/cell.ts';
-import type { BootSpec, CellData, Delivery, Program, ToCell } from './sandbox/messages.ts';
+import type { BootSpec, CellData, Delivery, FromCell, Program, ToCell } from './sandbox/messages.ts';
 import { engineModule } from './sandbox/quickjs/engine.ts';
 import { createKvReader } from './store/reader.ts';
 import type { TurnRecord } from './store/records.ts';
@@ -26,11 +27,14 @@ function openTurn(program: Program, delivery: Delivery): TurnSession {
   const startedAtMs = Date.now();
   const random = new TurnRandom(secret, turnId);
   const origin = { turnId, eventId, correlationId, tenant, caller, mode, dryRun: rest.dryRun, startedAtMs };
-  const turn = new TurnContext(policy, origin, reader, random);
+  const ask: Ask = (wait, op, args) => tell({ type: 'wait', attempt: rest.attempt, wait, op, args });
+  const turn = new TurnContext(policy, origin, reader, random, ask);
   return {
     call: (op, args) => callHostFunction(turn, op, args),
     randomBytes: (count) => random.bytes(count),
-    nowMs: () => startedAtMs,
+    nowMs: () => turn.nowMs,
+    suspend: () => turn.suspend(),
+    answered: (wait, atMs) => turn.answered(wait, atMs),
     finish(settled, fuel, runMs) {
       turn.end();
       const record: TurnRecord = {
@@ -93,6 +97,7 @@ function openBoot(spec: BootSpec): BootSession {
 }
 
 const parent = parentPort!;
+const tell = (message: FromCell) => parent.postMessage(message);
 const cell = new Cell({
   parent: parent as never,
   records: data.records,
@@ -102,4 +107,4 @@ const cell = new Cell({
   openBoot,
 });
 parent.on('message', (message: ToCell) => cell.receive(message));
-parent.postMessage({ type: 'ready' });
+tell({ type: 'ready' });

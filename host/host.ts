@@ -26,6 +26,7 @@ import { createKvReader } from './store/reader.ts';
 import { openStore, type Store } from './store/store.ts';
 import { Turns } from './turn.ts';
 import type { CellRoot } from './turn-context.ts';
+import { unhandled } from './turn-waits.ts';
 
 export interface Host {
   /** Address to call. */
@@ -66,6 +67,8 @@ export async function openHost(config: Config, log: Logger): Promise<Host> {
     {
       onDry: (attempt, record) => turns.onDry(attempt, record),
       onLost: (lost) => turns.onLost(lost),
+      onWait: (...wait) => turns.onWait(...wait),
+      onSuspended: (attempt, answered) => turns.onSuspended(attempt, answered),
     },
   );
   const ports = new Ports(
@@ -79,6 +82,11 @@ export async function openHost(config: Config, log: Logger): Promise<Host> {
     settled: (cell, attempt) => pool.settled(cell, attempt),
     submit: (record) => store.submit(record),
     fence: (cell) => store.retireCell(cell),
+    waits: {
+      request: unhandled,
+      answer: (...answer) => pool.answer(...answer),
+      abort: (...abort) => pool.abort(...abort),
+    },
     perform: (sends) => ports.perform(sends),
     quarantine: (plugin, reason) =>
       void plugins.quarantine(plugin, reason).catch((err) => log.error({ err }, 'quarantine')),

@@ -8,6 +8,7 @@
 import { decide, type GateView } from '../gates/decide.ts';
 import type { Mode, Scope } from '../gates/gates.ts';
 import { type ErrorCode, NeiraError } from './errors.ts';
+import { type Ask, MAX_OPEN_WAITS, OpenWaits, type Wait, type WaitArguments } from './open-waits.ts';
 import type { Delivery } from './sandbox/messages.ts';
 import { logKey } from './store/kv.ts';
 import type { Effect, KeyRead, LogLine, RangeRead, Reads } from './store/records.ts';
@@ -15,6 +16,8 @@ import type { TurnRandom } from './turn-random.ts';
 
 export interface TurnLimits {
   readonly turnMs: number;
+  /** Waiting time of one turn, over all its waits. */
+  readonly waitMs: number;
   readonly cpuMs: number;
   readonly memoryMb: number;
   readonly hostCalls: number;
@@ -100,7 +103,9 @@ export class TurnContext {
   #droppedLogs = 0;
   #stagedBytes = 0;
   #reading = false;
+  #nowMs: number;
   readonly #reader: StateReader;
+  readonly #waits: OpenWaits | undefined;
   readonly #keysRead = new Map<string, KeyRead>();
   readonly #rangesRead: RangeRead[] = [];
   /** Staged values by key; undefined is a staged removal. */
@@ -108,11 +113,19 @@ export class TurnContext {
   /** Logs with staged appends; reading one gives them numbers. */
   readonly #appended = new Set<string>();
 
-  constructor(policy: PluginPolicy, origin: TurnOrigin, reader: StateReader, random: TurnRandom) {
+  /** @param ask tells main of a wait; without it nothing can be waited for. */
+  constructor(policy: PluginPolicy, origin: TurnOrigin, reader: StateReader, random: TurnRandom, ask?: Ask) {
     this.policy = policy;
     this.origin = origin;
     this.random = random;
     this.#reader = reader;
+    this.#nowMs = origin.startedAtMs;
+    this.#waits = ask && new OpenWaits(ask);
+  }
+
+  /** Time in the turn: its start, advanced to each answer that it waited for. */
+  get nowMs(): number {
+    return this.#nowMs;
   }
 
   get reads(): Reads {
@@ -123,13 +136,34 @@ export class TurnContext {
     return this.#publishes;
   }
 
-  /** Closes the read snapshot. */
-  end(): void {
+  // --- waits
+
+  /**
+   * Begins what main answers later: a host function returns this instead of its answer.
+   * @throws NEIRA_WAITS_EXCEEDED above {@link MAX_OPEN_WAITS}
+   */
+  wait(op: string, args: WaitArguments): Wait {
+    if (!this.#waits || this.#waits.full) throw this.refusal('NEIRA_WAITS_EXCEEDED', { max: MAX_OPEN_WAITS });
+    return this.#waits.begin(op, args);
+  }
+
+  /** Closes the read snapshot; what is read after the wait is the state of then. */
+  suspend(): void {
     if (this.#reading) this.#reader.end();
     this.#reading = false;
+  }
+
+  answered(wait: number, atMs: number): void {
+    this.#waits?.answered(wait);
+    this.#nowMs = Math.max(this.#nowMs, atMs);
+  }
+
+  /** Closes the read snapshot. */
+  end(): void {
+    this.suspend();
     if (this.#droppedLogs > 0) {
       const message = `${this.#droppedLogs} log lines above limits.log_kb were dropped`;
-      this.logs.push({ level: 'warn', message, atMs: this.origin.startedAtMs });
+      this.logs.push({ level: 'warn', message, atMs: this.#nowMs });
     }
   }
 
@@ -246,7 +280,7 @@ export class TurnContext {
       return;
     }
     this.#logBytes += bytes;
-    this.logs.push({ level, message, atMs: this.origin.startedAtMs });
+    this.logs.push({ level, message, atMs: this.#nowMs });
   }
 
   #stage(effect: Effect, bytes: number): void {

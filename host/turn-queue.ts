@@ -53,6 +53,10 @@ export interface Task {
   conflicts: number;
   readonly arrivedAtMs: number;
   sentAtMs: number;
+  /** Time in cells before {@link sentAtMs}. */
+  insideMs: number;
+  /** Stands still inside its cell: it keeps its key, not its place. */
+  suspended: boolean;
   /** Runs only while nothing else of its plugin is in flight. */
   alone: boolean;
   resolve(result: TurnResult): void;
@@ -68,6 +72,7 @@ interface Lane {
   readonly keys: Map<string, Task[]>;
   waiting: number;
   inFlight: number;
+  suspended: number;
   /** Moving average of how long a delivery stays in flight. */
   averageMs: number;
 }
@@ -81,6 +86,8 @@ const SLOW_MS = 10;
 const AVERAGE_WEIGHT = 0.2;
 /** What one plugin has inside a cell may take this long by its own limit: so long do its neighbours wait at most. */
 const MAX_INSIDE_CPU_MS = 2000;
+/** Turns of one plugin that stand still at a time; its further deliveries wait outside. */
+const MAX_SUSPENDED = 256;
 const SWEEP_PERIOD_MS = 50;
 
 export class TurnQueue {
@@ -132,6 +139,8 @@ export class TurnQueue {
         conflicts: 0,
         arrivedAtMs: Date.now(),
         sentAtMs: 0,
+        insideMs: 0,
+        suspended: false,
         alone: false,
         resolve,
         reject,
@@ -156,6 +165,26 @@ export class TurnQueue {
     task.lane.waiting++;
     task.lane.ready.unshift(task);
     this.#pump();
+  }
+
+  /** The turn waits for an answer: others may run in its place. */
+  suspend(task: Task): void {
+    if (task.cell < 0 || task.suspended) return;
+    task.suspended = true;
+    task.insideMs += performance.now() - task.sentAtMs;
+    task.lane.suspended++;
+    this.#freePlace(task);
+    this.#pump();
+  }
+
+  /** The answer is there: it goes on in its cell at once, whoever took its place. */
+  resume(task: Task): void {
+    if (!task.suspended) return;
+    task.suspended = false;
+    task.sentAtMs = performance.now();
+    task.lane.suspended--;
+    task.lane.inFlight++;
+    this.#cells[task.cell]!.inFlight++;
   }
 
   resolve(task: Task, result: TurnResult): void {
@@ -209,7 +238,7 @@ export class TurnQueue {
   #finish(task: Task): void {
     const { lane } = task;
     if (task.cell >= 0) {
-      const tookMs = performance.now() - task.sentAtMs;
+      const tookMs = task.insideMs + (task.suspended ? 0 : performance.now() - task.sentAtMs);
       lane.averageMs += (tookMs / Math.max(lane.inFlight, 1) - lane.averageMs) * AVERAGE_WEIGHT;
       this.#leaveCell(task);
     } else lane.waiting--;
@@ -221,11 +250,18 @@ export class TurnQueue {
 
   #leaveCell(task: Task): void {
     if (task.cell < 0) return;
-    this.#cells[task.cell]!.inFlight--;
-    task.lane.inFlight--;
+    if (task.suspended) task.lane.suspended--;
+    else this.#freePlace(task);
+    task.suspended = false;
+    task.insideMs = 0;
     task.cell = -1;
     this.#byTurn.delete(task.delivery.turnId);
     this.#byAttempt.delete(task.delivery.attempt);
+  }
+
+  #freePlace(task: Task): void {
+    this.#cells[task.cell]!.inFlight--;
+    task.lane.inFlight--;
   }
 
   #freeKey(task: Task): void {
@@ -246,7 +282,7 @@ export class TurnQueue {
   #laneOf(plugin: string): Lane {
     let lane = this.#lanes.get(plugin);
     if (!lane) {
-      lane = { plugin, ready: [], keys: new Map(), waiting: 0, inFlight: 0, averageMs: 0 };
+      lane = { plugin, ready: [], keys: new Map(), waiting: 0, inFlight: 0, suspended: 0, averageMs: 0 };
       this.#lanes.set(plugin, lane);
     }
     return lane;
@@ -279,6 +315,7 @@ export class TurnQueue {
     const task = lane.ready[0];
     if (!task) return false;
     if (task.alone ? lane.inFlight > 0 : this.#aloneIsRunning(lane)) return false;
+    if (lane.suspended + lane.inFlight >= MAX_SUSPENDED) return false;
     if (lane.averageMs > SLOW_MS && lane.inFlight > 0) return false;
     if (lane.inFlight * task.serving.policy.limits.cpuMs >= MAX_INSIDE_CPU_MS) return false;
     const cell = this.#cellOf(task);
@@ -298,7 +335,8 @@ export class TurnQueue {
 
   #aloneIsRunning(lane: Lane): boolean {
     if (lane.inFlight !== 1) return false;
-    for (const task of this.#tasks) if (task.alone && task.lane === lane && task.cell >= 0) return true;
+    for (const task of this.#tasks)
+      if (task.alone && task.lane === lane && task.cell >= 0 && !task.suspended) return true;
     return false;
   }
 

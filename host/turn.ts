@@ -12,6 +12,7 @@ import type { LostCell, PoolListener } from './sandbox/pool.ts';
 import type { Ack, TurnRecord } from './store/records.ts';
 import type { TurnDelivery } from './turn-context.ts';
 import { type IncomingEvent, type Serving, type Task, TurnQueue, type TurnResult } from './turn-queue.ts';
+import { TurnWaits, type WaitParts } from './turn-waits.ts';
 
 export type { IncomingEvent, Serving, TurnResult } from './turn-queue.ts';
 
@@ -23,6 +24,8 @@ export interface TurnParts {
   submit(record: TurnRecord): Promise<Ack>;
   /** Resolves when everything that a lost cell had sent is committed and acknowledged. */
   fence(storeCell: number): Promise<void>;
+  /** Answers what turns wait for. */
+  readonly waits: WaitParts;
   perform(sends: NonNullable<Extract<Ack, { ok: true }>['sends']>): void;
   /** Three turns of three deliveries killed their cells, with no success between. */
   quarantine(plugin: string, reason: string): void;
@@ -36,6 +39,7 @@ const MAX_CONFLICTS = 3;
 export class Turns implements PoolListener {
   readonly #parts: TurnParts;
   readonly #queue: TurnQueue;
+  readonly #waits: TurnWaits;
   readonly #kills = new Map<string, number[]>();
   /** Quarantined generations, with the reason: the registry's own word comes only after a commit. */
   readonly #stopped = new Map<number, string>();
@@ -43,6 +47,7 @@ export class Turns implements PoolListener {
   constructor(parts: TurnParts) {
     this.#parts = parts;
     this.#queue = new TurnQueue(parts.cells, (cell, deliveries) => parts.send(cell, deliveries));
+    this.#waits = new TurnWaits(parts.waits, this.#queue);
   }
 
   /** Turns that have not settled. */
@@ -75,6 +80,7 @@ export class Turns implements PoolListener {
     const task = ack.turnId === undefined ? undefined : this.#queue.byTurn(ack.turnId);
     if (!task) return;
     this.#parts.settled(task.cell, task.delivery.attempt);
+    this.#waits.end(task.delivery.attempt);
     if (ack.ok) {
       if (ack.sends?.length) this.#parts.perform(ack.sends);
       if (ack.outcome?.status === 'ok') this.#kills.delete(task.serving.id);
@@ -93,10 +99,20 @@ export class Turns implements PoolListener {
 
   onDry(attempt: number, record: string): void {
     const task = this.#queue.byAttempt(attempt);
+    this.#waits.end(attempt);
     if (task) this.#queue.resolve(task, { kind: 'dry', record: JSON.parse(record) as TurnRecord });
   }
 
+  onWait(attempt: number, wait: number, op: string, args: string): void {
+    this.#waits.begin(attempt, wait, op, args);
+  }
+
+  onSuspended(attempt: number, answered: number): void {
+    this.#waits.suspended(attempt, answered);
+  }
+
   onLost(lost: LostCell): void {
+    for (const attempt of lost.attempts) this.#waits.end(attempt);
     void this.#recover(lost).catch((error: unknown) => {
       for (const attempt of lost.attempts) {
         const task = this.#queue.byAttempt(attempt);

@@ -76,7 +76,7 @@ declare module 'neira:host/io' {
 
 /** The message bus. */
 declare module 'neira:host/bus' {
-  import type { Json } from 'neira:host/types';
+  import type { Json, RequestOptions } from 'neira:host/types';
 
   /**
    * Stages an event `namespace.noun.past` for the bus and answers the id that it will have.
@@ -84,6 +84,16 @@ declare module 'neira:host/bus' {
    * NEIRA_UNKNOWN_EVENT. Without a version it is version 1.
    */
   export function publish(event: string, payload: Json, version?: number): string;
+
+  /**
+   * Sends a command `namespace.verb` to the plugin that handles it and waits for its reply. The request leaves
+   * at once, whatever becomes of this turn; what this turn staged is not visible to the one that answers.
+   * Other turns run meanwhile: what is read after the answer is the state of then. At most 16 answers are
+   * waited for at a time, together no longer than `limits.wait_ms`.
+   * The command and its version must be named under `publishes` in the manifest, else NEIRA_UNKNOWN_EVENT.
+   * Refuses with NEIRA_COMMAND_UNHANDLED, and with what the other turn failed with.
+   */
+  export function request<T = Json>(command: string, payload: Json, options?: RequestOptions): Promise<T>;
 }
 
 /** Shapes shared by the three families of host functions. */
@@ -121,6 +131,16 @@ declare module 'neira:host/types' {
     readonly role: string;
     readonly text: string;
     readonly data?: Json;
+  }
+
+  /** How a command is sent. */
+  export interface RequestOptions {
+    /** Major version of the command, 1 without it. */
+    readonly version?: number;
+    /** Longest time to wait for the reply. */
+    readonly timeoutMs?: number;
+    /** The same key with the same command and payload is handled once; the stored reply answers the others. */
+    readonly idempotencyKey?: string;
   }
 
   export type Level = 'debug' | 'info' | 'warn' | 'error';
@@ -169,6 +189,7 @@ declare module 'neira:host/types' {
     | 'NEIRA_BUNDLE_FAILED'
     | 'NEIRA_BUSY'
     | 'NEIRA_CELL_LOST'
+    | 'NEIRA_COMMAND_UNHANDLED'
     | 'NEIRA_CONFIG_INVALID'
     | 'NEIRA_CONFLICT'
     | 'NEIRA_CPU_EXCEEDED'
@@ -212,5 +233,8 @@ declare module 'neira:host/types' {
     | 'NEIRA_UNREACHABLE'
     | 'NEIRA_VALUE_INVALID'
     | 'NEIRA_VALUE_TOO_LARGE'
-    | 'NEIRA_VERSION_MISMATCH';
+    | 'NEIRA_VERSION_MISMATCH'
+    | 'NEIRA_WAITING_FULL'
+    | 'NEIRA_WAITS_EXCEEDED'
+    | 'NEIRA_WAIT_TIMEOUT';
 }

@@ -39,6 +39,16 @@ export interface Message {
   readonly data?: JsonText;
 }
 
+/** How a command is sent. */
+export interface RequestOptions {
+  /** Major version of the command, 1 without it. */
+  readonly version?: number;
+  /** Longest time to wait for the reply. */
+  readonly timeoutMs?: number;
+  /** The same key with the same command and payload is handled once; the stored reply answers the others. */
+  readonly idempotencyKey?: string;
+}
+
 export type Level = 'debug' | 'info' | 'warn' | 'error';
 
 /**
@@ -118,6 +128,16 @@ export interface BusFunctions {
    * NEIRA_UNKNOWN_EVENT. Without a version it is version 1.
    */
   publish(event: string, payload: JsonText, version?: number): string;
+
+  /**
+   * Sends a command `namespace.verb` to the plugin that handles it and waits for its reply. The request leaves
+   * at once, whatever becomes of this turn; what this turn staged is not visible to the one that answers.
+   * Other turns run meanwhile: what is read after the answer is the state of then. At most 16 answers are
+   * waited for at a time, together no longer than `limits.wait_ms`.
+   * The command and its version must be named under `publishes` in the manifest, else NEIRA_UNKNOWN_EVENT.
+   * Refuses with NEIRA_COMMAND_UNHANDLED, and with what the other turn failed with.
+   */
+  request(command: string, payload: JsonText, options?: RequestOptions): Promise<JsonText>;
 }
 
 /** Every host function by the name that calls carry. */
@@ -133,6 +153,7 @@ export interface HostOps {
   'io.log': IoFunctions['log'];
   'io.send': IoFunctions['send'];
   'bus.publish': BusFunctions['publish'];
+  'bus.request': BusFunctions['request'];
 }
 
 export type HostOp = keyof HostOps;

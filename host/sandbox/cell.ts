@@ -1,6 +1,9 @@
 /**
  * A cell: a thread that holds instances and runs turns, one at a time, for many plugins.
  *
+ * A turn that waits for an answer is *suspended*: its instance is set aside as it is, and other turns, also
+ * of the same plugin, run in other instances until main sends the answer.
+ *
  * What makes it a cell of Neira – the host functions and the store's reader – is handed in by its
  * composition root (host/cell-main.ts); this file knows only sandboxes.
  */
@@ -9,6 +12,7 @@ import { runInNewContext } from 'node:vm';
 import type { MessagePort } from 'node:worker_threads';
 import { type ErrorShape, toShape } from '../errors.ts';
 import { failureOf, type GuestFailure } from './failure.ts';
+import { Instances } from './instances.ts';
 import {
   type BootReply,
   type BootSpec,
@@ -23,7 +27,13 @@ import {
 import type { GuestCode } from './quickjs/guest-code.ts';
 import { Instance } from './quickjs/instance.ts';
 import { FUEL_PER_MS, MAX_MEMORY_MB, STACK_AND_DATA_MB } from './quickjs/layout.ts';
-import { BootError, type Budget, type HostCalls, type RunResult } from './quickjs/run-result.ts';
+import {
+  BootError,
+  type Budget,
+  type HostCalls,
+  type RunResult,
+  type Suspended,
+} from './quickjs/run-result.ts';
 
 export type Settled =
   /** JSON array of the reply's actions. */
@@ -32,6 +42,10 @@ export type Settled =
 
 /** One turn as the host functions hold it; made anew for each. */
 export interface TurnSession extends HostCalls {
+  /** The turn stands still: nothing it holds may keep others waiting. */
+  suspend(): void;
+  /** The answer of `wait` came; the clock of the turn goes on to `atMs`. */
+  answered(wait: number, atMs: number): void;
   /** Ends the turn and answers its record, as text for the writer. */
   finish(settled: Settled, fuel: number, runMs: number): string;
 }
@@ -52,32 +66,47 @@ export interface CellParts {
 
 /** Finished turns leave for the writer at least this often, never a whole batch in lockstep (design §7). */
 const FLUSH_EVERY = 8;
-/** An instance whose memory grew this much beyond its image is replaced, so that the memory comes back. */
-const KEEP_GROWTH_BYTES = 4 * 1024 * 1024;
-/** Instances that stay alive in a cell; the least recently used make room. Images are kept by main. */
-const MAX_INSTANCES = 128;
 /** Boots may compute more than a turn: they build what turns then start from. */
 const BOOT_CPU_MS = 2000;
 const BOOT_WALL_MS = 5000;
 /** Between the soft limit, which leaves a stack trace, and the hard one. */
 const HARD_FUEL_MARGIN = 1.25;
 const MB = 1024 * 1024;
+/** What the suspended turns of a cell may hold together; one that would need more fails instead of waiting. */
+const MAX_SUSPENDED_BYTES = 256 * MB;
 /**
  * Guest memory that is dropped goes when V8 next collects, and V8 sees little reason to: the objects that hold
  * it are small, and the spare allocates nothing between boots. So a cell that dropped this much asks for it.
  */
 const COLLECT_AFTER_BYTES = 128 * MB;
 
+/** A turn that has begun. */
+interface Turn {
+  readonly program: Program;
+  readonly delivery: Delivery;
+  readonly session: TurnSession;
+  /** Undefined until it runs, and once it was given back. */
+  instance: Instance | undefined;
+  /** Running time of the slices so far; waiting does not count. */
+  ranMs: number;
+  fuel: number;
+  answered: number;
+  /** While it is suspended. */
+  heldBytes: number;
+}
+
 export class Cell {
   readonly #parts: CellParts;
   readonly #programs = new Map<number, Program>();
-  /** In order of last use. */
-  readonly #instances = new Map<number, Instance>();
+  readonly #instances: Instances;
+  /** By attempt. */
+  readonly #suspended = new Map<number, Turn>();
+  #suspendedBytes = 0;
   #finished: string[] = [];
-  #droppedBytes = 0;
 
   constructor(parts: CellParts) {
     this.#parts = parts;
+    this.#instances = new Instances(parts.guestCode.polyfills);
   }
 
   receive(message: ToCell): void {
@@ -90,10 +119,18 @@ export class Cell {
         break;
       case 'unload':
         this.#programs.delete(message.generation);
-        this.#drop(message.generation);
+        this.#instances.forget(message.generation);
         break;
       case 'deliveries':
         for (const delivery of JSON.parse(message.batch) as Delivery[]) this.#deliver(delivery);
+        this.#flush();
+        break;
+      case 'answer':
+        this.#resume(message.attempt, message.wait, message.answer, message.atMs);
+        this.#flush();
+        break;
+      case 'abort':
+        this.#abort(message.attempt, message.error);
         this.#flush();
         break;
       case 'boot':
@@ -105,15 +142,7 @@ export class Cell {
         break;
     }
     // After the answers are out: it takes some milliseconds.
-    if (this.#droppedBytes > COLLECT_AFTER_BYTES) {
-      this.#droppedBytes = 0;
-      collectGarbage();
-    }
-  }
-
-  #drop(generation: number): void {
-    this.#droppedBytes += this.#instances.get(generation)?.memoryBytes ?? 0;
-    this.#instances.delete(generation);
+    if (this.#instances.worthCollecting(COLLECT_AFTER_BYTES)) collectGarbage();
   }
 
   #setPolicy(generation: number, policy: unknown): void {
@@ -124,68 +153,116 @@ export class Cell {
   #deliver(delivery: Delivery): void {
     const program = this.#programs.get(delivery.generation);
     if (!program) throw new Error(`generation ${delivery.generation} was never loaded into this cell`);
+    const turn: Turn = {
+      program,
+      delivery,
+      session: this.#parts.openTurn(program, delivery),
+      instance: undefined,
+      ranMs: 0,
+      fuel: 0,
+      answered: 0,
+      heldBytes: 0,
+    };
+    this.#slice(turn, (instance, budget) => instance.run(delivery.envelope, turn.session, budget));
+  }
+
+  /** An answer for a turn that is over by now changes nothing. */
+  #resume(attempt: number, wait: number, answer: string, atMs: number): void {
+    const turn = this.#unsuspend(attempt);
+    if (!turn) return;
+    turn.answered++;
+    turn.session.answered(wait, atMs);
+    this.#slice(turn, (instance, budget) => instance.resume(wait, answer, turn.session, budget));
+  }
+
+  #abort(attempt: number, error: ErrorShape): void {
+    const turn = this.#unsuspend(attempt);
+    if (!turn) return;
+    this.#giveBack(turn);
+    this.#conclude(turn, refused(error, turn.program));
+  }
+
+  /** Runs a turn on, to its end or until it waits, named in shared memory for the watchdog. */
+  #slice(turn: Turn, go: (instance: Instance, budget: Budget) => RunResult | Suspended): void {
     const { slot } = this.#parts;
+    const { attempt } = turn.delivery;
     Atomics.store(slot, SLOT_STARTED_MS, slotNow());
-    Atomics.store(slot, SLOT_ATTEMPT, delivery.attempt);
-    const record = this.#turn(program, delivery);
+    Atomics.store(slot, SLOT_ATTEMPT, attempt);
+    const settled = this.#run(turn, go);
+    if (settled) this.#conclude(turn, settled);
+    else this.#tell({ type: 'suspended', attempt, answered: turn.answered });
     Atomics.store(slot, SLOT_ATTEMPT, 0);
+  }
+
+  /**
+   * Undefined when the turn is suspended. Whatever goes wrong with one turn is that turn's failure: an error
+   * that got out would end the cell.
+   */
+  #run(turn: Turn, go: (instance: Instance, budget: Budget) => RunResult | Suspended): Settled | undefined {
+    const { program } = turn;
+    const started = performance.now();
+    try {
+      turn.instance ??= this.#instances.take(program);
+      const { cpuMs, turnMs, outputBytes } = program.limits;
+      const result = go(turn.instance, {
+        softFuel: cpuMs * FUEL_PER_MS,
+        hardFuel: cpuMs * FUEL_PER_MS * HARD_FUEL_MARGIN,
+        wallDeadlineMs: started + turnMs - turn.ranMs,
+        maxOutputBytes: outputBytes,
+      });
+      turn.fuel = turn.instance.fuelUsed;
+      if (result.kind === 'suspended') return this.#suspend(turn);
+      this.#giveBack(turn);
+      return settle(result, program);
+    } catch (error) {
+      if (turn.instance) this.#instances.drop(turn.instance);
+      turn.instance = undefined;
+      return refused(error, program);
+    } finally {
+      turn.ranMs += performance.now() - started;
+    }
+  }
+
+  /** Sets the turn aside; the failure of it where the cell holds too much already. */
+  #suspend(turn: Turn): Settled | undefined {
+    const { program, delivery, session } = turn;
+    session.suspend();
+    turn.heldBytes = turn.instance!.heldBytes;
+    if (this.#suspendedBytes + turn.heldBytes > MAX_SUSPENDED_BYTES) {
+      this.#giveBack(turn);
+      const details = { waiting: this.#suspended.size, maxBytes: MAX_SUSPENDED_BYTES };
+      return refused({ code: 'NEIRA_WAITING_FULL', details }, program);
+    }
+    this.#suspendedBytes += turn.heldBytes;
+    this.#suspended.set(delivery.attempt, turn);
+    return undefined;
+  }
+
+  #unsuspend(attempt: number): Turn | undefined {
+    const turn = this.#suspended.get(attempt);
+    if (!turn) return undefined;
+    this.#suspended.delete(attempt);
+    this.#suspendedBytes -= turn.heldBytes;
+    return turn;
+  }
+
+  /** An old version may end its last turns after it was unloaded. */
+  #giveBack(turn: Turn): void {
+    const { program, instance } = turn;
+    if (!instance) return;
+    turn.instance = undefined;
+    if (this.#programs.has(program.generation)) this.#instances.giveBack(program, instance);
+    else this.#instances.drop(instance);
+  }
+
+  #conclude({ delivery, session, fuel, ranMs }: Turn, settled: Settled): void {
+    const record = session.finish(settled, fuel, ranMs);
     if (delivery.dryRun) {
       this.#tell({ type: 'dry', attempt: delivery.attempt, record });
       return;
     }
     this.#finished.push(record);
     if (this.#finished.length >= FLUSH_EVERY) this.#flush();
-  }
-
-  #turn(program: Program, delivery: Delivery): string {
-    const started = performance.now();
-    const session = this.#parts.openTurn(program, delivery);
-    const { settled, fuel } = this.#run(program, delivery, session, started);
-    return session.finish(settled, fuel, performance.now() - started);
-  }
-
-  /** Whatever goes wrong with one turn is that turn's failure: an error that got out would end the cell. */
-  #run(
-    program: Program,
-    delivery: Delivery,
-    session: TurnSession,
-    started: number,
-  ): { readonly settled: Settled; readonly fuel: number } {
-    try {
-      const instance = this.#instanceOf(program);
-      const { cpuMs, turnMs, outputBytes } = program.limits;
-      const result = instance.run(delivery.envelope, session, {
-        softFuel: cpuMs * FUEL_PER_MS,
-        hardFuel: cpuMs * FUEL_PER_MS * HARD_FUEL_MARGIN,
-        wallDeadlineMs: started + turnMs,
-        maxOutputBytes: outputBytes,
-      });
-      const fuel = instance.fuelUsed;
-      this.#recycle(program, instance);
-      return { settled: settle(result, program), fuel };
-    } catch (error) {
-      this.#drop(program.generation);
-      return {
-        settled: { status: 'failed', error: failureOf({ kind: 'refused', error }, program) },
-        fuel: 0,
-      };
-    }
-  }
-
-  /** The live instance of a program, restored from its image when there is none. */
-  #instanceOf(program: Program): Instance {
-    const { generation } = program;
-    const instance =
-      this.#instances.get(generation) ?? Instance.restore(program.image, this.#parts.guestCode.polyfills);
-    this.#instances.delete(generation);
-    this.#instances.set(generation, instance);
-    if (this.#instances.size > MAX_INSTANCES) this.#drop(this.#instances.keys().next().value!);
-    return instance;
-  }
-
-  #recycle(program: Program, instance: Instance): void {
-    if (instance.memoryBytes > program.image.memoryBytes + KEEP_GROWTH_BYTES) this.#drop(program.generation);
-    else instance.reset();
   }
 
   #boot(id: number, spec: BootSpec): void {
@@ -208,11 +285,11 @@ export class Cell {
         bootMs: performance.now() - started,
       };
       // What it touched; the cells that serve restore their own from the image.
-      this.#droppedBytes += instance.image.pages.byteLength;
+      this.#instances.noteDropped(instance.image.pages.byteLength);
       this.#tell({ type: 'booted', id, reply });
     } catch (error) {
       session.finish();
-      this.#droppedBytes += spec.limits.memoryMb * MB;
+      this.#instances.noteDropped(spec.limits.memoryMb * MB);
       this.#tell({ type: 'boot-failed', id, error: bootFailure(error, spec) });
     } finally {
       Atomics.store(slot, SLOT_ATTEMPT, 0);
@@ -238,7 +315,10 @@ function settle(result: RunResult, program: Program): Settled {
   if (reason === undefined) {
     return { status: 'ok', actions: JSON.stringify((reply as { actions?: unknown } | null)?.actions ?? []) };
   }
-  const error = { code: 'NEIRA_REPLY_INVALID', details: { plugin: program.plugin, reason } };
+  return refused({ code: 'NEIRA_REPLY_INVALID', details: { plugin: program.plugin, reason } }, program);
+}
+
+function refused(error: unknown, program: Program): Settled {
   return { status: 'failed', error: failureOf({ kind: 'refused', error }, program) };
 }
 

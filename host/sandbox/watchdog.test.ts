@@ -41,7 +41,12 @@ async function open() {
       connect: () => ({ cell: ++cells, port: new MessageChannel().port1 }),
       root: {},
     },
-    { onDry: (attempt) => done.push(attempt), onLost: (cell) => lost.push(cell) },
+    {
+      onDry: (attempt) => done.push(attempt),
+      onLost: (cell) => lost.push(cell),
+      onWait: () => {},
+      onSuspended: () => {},
+    },
   );
   pool.install({
     generation: 1,

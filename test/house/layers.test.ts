@@ -34,10 +34,12 @@ const HOST_FILES: Readonly<Record<string, string>> = {
   'linear-pattern.ts': 'base',
   'turn-context.ts': 'turn-context',
   'turn-random.ts': 'turn-context',
+  'open-waits.ts': 'turn-context',
   // The composition root of a cell thread: nothing imports it, host.ts hands its address on.
   'cell-main.ts': 'cell-main',
   'turn.ts': 'turn',
   'turn-queue.ts': 'turn',
+  'turn-waits.ts': 'turn',
   'host.ts': 'host',
   'main.ts': 'main',
 };

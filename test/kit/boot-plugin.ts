@@ -20,6 +20,7 @@ import type { Effect, LogLine, TurnOutcome, TurnRecord } from '../../host/store/
 import { openStore } from '../../host/store/store.ts';
 import { Turns } from '../../host/turn.ts';
 import type { CellRoot } from '../../host/turn-context.ts';
+import { unhandled } from '../../host/turn-waits.ts';
 
 export interface PluginOptions {
   /** `all` grants what the manifest asks, `none` nothing. */
@@ -55,7 +56,12 @@ export async function bootPlugin(folder: URL, options: PluginOptions = {}): Prom
       connect: () => store.connectCell(),
       root,
     },
-    { onDry: (attempt, record) => turns.onDry(attempt, record), onLost: (lost) => turns.onLost(lost) },
+    {
+      onDry: (attempt, record) => turns.onDry(attempt, record),
+      onLost: (lost) => turns.onLost(lost),
+      onWait: (...wait) => turns.onWait(...wait),
+      onSuspended: (attempt, answered) => turns.onSuspended(attempt, answered),
+    },
   );
   turns = new Turns({
     cells: 1,
@@ -63,6 +69,11 @@ export async function bootPlugin(folder: URL, options: PluginOptions = {}): Prom
     settled: (cell, attempt) => pool.settled(cell, attempt),
     submit: (record) => store.submit(record),
     fence: (cell) => store.retireCell(cell),
+    waits: {
+      request: unhandled,
+      answer: (...answer) => pool.answer(...answer),
+      abort: (...abort) => pool.abort(...abort),
+    },
     perform: () => {},
     quarantine: () => {},
   });
