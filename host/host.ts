@@ -33,6 +33,7 @@ import { openStore, type Store } from './store/store.ts';
 import { openTracing } from './tracing.ts';
 import { Turns } from './turn.ts';
 import type { CellRoot } from './turn-context.ts';
+import { unhandled } from './turn-waits.ts';
 
 export interface Host {
   /** Address to call. */
@@ -78,6 +79,8 @@ export async function openHost(config: Config, log: Logger): Promise<Host> {
       onDry: (attempt, record) => turns.onDry(attempt, record),
       onCut: (attempts) => turns.onCut(attempts),
       onLost: (lost) => turns.onLost(lost),
+      onWait: (...wait) => turns.onWait(...wait),
+      onSuspended: (attempt, answered) => turns.onSuspended(attempt, answered),
     },
   );
   const ports = new Ports(
@@ -91,6 +94,11 @@ export async function openHost(config: Config, log: Logger): Promise<Host> {
     settled: (cell, attempt) => pool.settled(cell, attempt),
     submit: (record) => store.submit(record),
     fence: (cell) => store.retireCell(cell),
+    waits: {
+      request: unhandled,
+      answer: (...answer) => pool.answer(...answer),
+      abort: (...abort) => pool.abort(...abort),
+    },
     perform: (sends) => ports.perform(sends),
     observe: observers,
     quarantine: (plugin, reason) =>

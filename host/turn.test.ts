@@ -9,11 +9,13 @@ import type { Effect, TurnRecord } from './store/records.ts';
 import { openStore, type Store } from './store/store.ts';
 import { type IncomingEvent, type Serving, type TurnResult, Turns } from './turn.ts';
 import type { TurnDelivery } from './turn-context.ts';
+import { unhandled } from './turn-waits.ts';
 
 /** Turns on a real store; only the cells are the test's: it takes deliveries and posts records as they would. */
 
 const LIMITS = {
   turnMs: 200,
+  waitMs: 10_000,
   cpuMs: 50,
   memoryMb: 32,
   hostCalls: 100,
@@ -48,6 +50,7 @@ beforeEach(async () => {
     settled: (_cell, attempt) => settled.push(attempt),
     submit: (record) => store.submit(record),
     fence: (lost) => store.retireCell(lost),
+    waits: { request: unhandled, answer: () => {}, abort: () => {} },
     perform: (sends) => performed.push(...sends.map(({ id }) => id)),
     quarantine: (plugin) => quarantined.push(plugin),
     observe: {

@@ -294,5 +294,8 @@ declare module 'neira:host/types' {
     | 'NEIRA_UNREACHABLE'
     | 'NEIRA_VALUE_INVALID'
     | 'NEIRA_VALUE_TOO_LARGE'
-    | 'NEIRA_VERSION_MISMATCH';
+    | 'NEIRA_VERSION_MISMATCH'
+    | 'NEIRA_WAITING_FULL'
+    | 'NEIRA_WAITS_EXCEEDED'
+    | 'NEIRA_WAIT_TIMEOUT';
 }

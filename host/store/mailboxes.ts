@@ -64,6 +64,8 @@ interface Asked {
 }
 
 const NOBODY: Asked = { request: null, chain: null, deadlineMs: null };
+/** Answers whose turn never came back for them. */
+const KEPT_REQUESTS_MS = 24 * 60 * 60 * 1000;
 /** Plugins that may wait for each other in a row. */
 const MAX_CHAIN = 16;
 
@@ -284,10 +286,10 @@ export class MailboxWriter {
    * asked again. @throws NEIRA_COMMAND_UNHANDLED, NEIRA_REQUEST_CYCLE, NEIRA_MAILBOX_FULL
    */
   request(
-    { identity, event, deadlineMs, chain }: RequestRecord,
+    { identity, event, deadlineMs, chain, dry }: RequestRecord,
     nowMs: number,
-  ): { request: number; answer?: string } {
-    const before = this.#requests.find(identity);
+  ): { request?: number; answer?: string; target?: RouteTarget } {
+    const before = dry ? undefined : this.#requests.find(identity);
     if (before) return { request: before.id, ...(before.answer !== null && { answer: before.answer }) };
     const [target] = this.#router.route({ ...event, mode: 'command' });
     const command = `${event.subject}@${event.version}`;
@@ -319,8 +321,24 @@ export class MailboxWriter {
     this.#requests.answer(id, answer);
   }
 
-  get requests(): RequestBook {
-    return this.#requests;
+  /** Whoever asked is settled, or will ask anew: then what failed before may succeed. */
+  closeRequests(caller: string, triesAgain: boolean): void {
+    if (triesAgain) {
+      this.#requests.forgetFailures(caller);
+      return;
+    }
+    for (const id of this.#requests.pendingOf(caller)) this.endRequest(id, 'U');
+    this.#requests.close(caller);
+  }
+
+  /** Requests whose time is over, and answers that nobody came back for. */
+  sweepRequests(nowMs: number): void {
+    for (const { id, caller } of this.#requests.overdue(nowMs)) {
+      const details = { deadlineMs: 0, caller };
+      const message = describe('NEIRA_DEADLINE', details);
+      this.endRequest(id, refusal({ code: 'NEIRA_DEADLINE', details, message }));
+    }
+    this.#requests.purge(nowMs - KEPT_REQUESTS_MS);
   }
 
   // --- delayed events

@@ -13,6 +13,7 @@ import { checkedSettings, policyOf } from '../../host/registry/policy.ts';
 import { CellPool } from '../../host/sandbox/pool.ts';
 import { openStore } from '../../host/store/store.ts';
 import { type Serving, Turns } from '../../host/turn.ts';
+import { unhandled } from '../../host/turn-waits.ts';
 import { atMost, median, ms, quantile, type Section, us } from './kit.ts';
 import { EVENT_JSON, HANDLER_BODY } from './work.ts';
 
@@ -73,6 +74,11 @@ async function openSpine(home: string) {
     settled: (cell, attempt) => pool.settled(cell, attempt),
     submit: (record) => store.submit(record),
     fence: (cell) => store.retireCell(cell),
+    waits: {
+      request: unhandled,
+      answer: (...answer) => pool.answer(...answer),
+      abort: (...abort) => pool.abort(...abort),
+    },
     perform: () => {},
     quarantine: () => {},
   });

@@ -49,7 +49,14 @@ const HOST_FILES: Readonly<Record<string, string>> = {
   'turn-queue.ts': 'turn',
   'turn-task.ts': 'turn',
   'mailboxes.ts': 'turn',
+  'requests.ts': 'turn',
   'turn-observer.ts': 'turn',
+  'open-waits.ts': 'turn-context',
+  // The composition root of a cell thread: nothing imports it, host.ts hands its address on.
+  'cell-main.ts': 'cell-main',
+  'turn.ts': 'turn',
+  'turn-queue.ts': 'turn',
+  'turn-waits.ts': 'turn',
   'host.ts': 'host',
   'main.ts': 'main',
 };

@@ -69,6 +69,11 @@ export async function bootPlugin(folder: URL, options: PluginOptions = {}): Prom
     settled: (cell, attempt) => pool.settled(cell, attempt),
     submit: (record) => store.submit(record),
     fence: (cell) => store.retireCell(cell),
+    waits: {
+      request: unhandled,
+      answer: (...answer) => pool.answer(...answer),
+      abort: (...abort) => pool.abort(...abort),
+    },
     perform: () => {},
     quarantine: () => {},
   });
