@@ -92,7 +92,9 @@ function openTurn(program: Program, delivery: Delivery, batch?: PlaceInBatch): T
   const ask: Ask = (wait, op, args) => {
     if (batch && !batch.isFirst) {
       cut = true;
-      throw new NeiraError('NEIRA_INTERNAL', { reason: 'the turn is to begin anew as the first of its batch' });
+      throw new NeiraError('NEIRA_INTERNAL', {
+        reason: 'the turn is to begin anew as the first of its batch',
+      });
     }
     asked = true;
     tell({ type: 'wait', attempt: rest.attempt, wait, op, args });

@@ -27,13 +27,13 @@ import { loadGates } from './registry/gate-catalogue.ts';
 import { GateService, requireAck } from './registry/gate-service.ts';
 import { PluginAdmin } from './registry/plugin-admin.ts';
 import { Registry } from './registry/registry.ts';
+import { Requests } from './requests.ts';
 import { CellPool } from './sandbox/pool.ts';
 import { createKvReader } from './store/reader.ts';
 import { openStore, type Store } from './store/store.ts';
 import { openTracing } from './tracing.ts';
 import { Turns } from './turn.ts';
 import type { CellRoot } from './turn-context.ts';
-import { unhandled } from './turn-waits.ts';
 
 export interface Host {
   /** Address to call. */
@@ -88,6 +88,11 @@ export async function openHost(config: Config, log: Logger): Promise<Host> {
     async (ids) => requireAck(await store.submit({ kind: 'sent', ids })),
     log,
   );
+  const requests = new Requests({
+    submit: (record) => store.submit(record),
+    serving: (plugin) => registry.servingOf(plugin),
+    turns: () => turns,
+  });
   turns = new Turns({
     cells: pool.size,
     send: (cell, deliveries) => pool.send(cell, deliveries),
@@ -95,7 +100,7 @@ export async function openHost(config: Config, log: Logger): Promise<Host> {
     submit: (record) => store.submit(record),
     fence: (cell) => store.retireCell(cell),
     waits: {
-      request: unhandled,
+      request: (call) => requests.perform(call),
       answer: (...answer) => pool.answer(...answer),
       abort: (...abort) => pool.abort(...abort),
     },
@@ -179,6 +184,7 @@ export async function openHost(config: Config, log: Logger): Promise<Host> {
   await registry.start();
   store.onNews((news) => {
     observers.news(news);
+    requests.answered(news.answers ?? []);
     mailboxes.arrived(news);
   });
   mailboxes.start();
@@ -196,6 +202,7 @@ export async function openHost(config: Config, log: Logger): Promise<Host> {
     await plugins.close();
     registry.close();
     mailboxes.stop();
+    requests.close();
     await turns.drain();
     ports.close();
     await pool.close();

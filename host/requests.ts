@@ -8,7 +8,13 @@ import { createHash, randomUUIDv7 } from 'node:crypto';
 import { parseEnvelope, sealEnvelope } from './bus/envelope.ts';
 import { describe, type ErrorCode, fromShape, NeiraError } from './errors.ts';
 import type { BusRequest } from './functions/bus.ts';
-import type { ChainLink, EventDraft, RequestAnswer, RequestEndRecord, RequestRecord } from './store/bus-records.ts';
+import type {
+  ChainLink,
+  EventDraft,
+  RequestAnswer,
+  RequestEndRecord,
+  RequestRecord,
+} from './store/bus-records.ts';
 import type { Ack } from './store/records.ts';
 import { childOf } from './trace-context.ts';
 import type { Serving, TurnResult, Turns } from './turn.ts';
@@ -41,7 +47,8 @@ export class Requests {
     const request = JSON.parse(call.args) as BusRequest;
     const record = this.#recordOf(call, request);
     const ack = await this.#parts.submit(record);
-    if (!ack.ok) throw ack.conflict || ack.gone || ack.cut ? new NeiraError('NEIRA_INTERNAL') : fromShape(ack.error);
+    if (!ack.ok)
+      throw ack.conflict || ack.gone || ack.cut ? new NeiraError('NEIRA_INTERNAL') : fromShape(ack.error);
     if (record.dry) return this.#runDry(call, record, ack.target!.plugin);
     if (ack.answer !== undefined) return ack.answer;
     return this.#answerTo(ack.request!, record.deadlineMs, call.signal);
@@ -150,7 +157,8 @@ export class Requests {
 }
 
 function answerOf(result: TurnResult): string {
-  if (result.kind !== 'dry') throw new NeiraError('NEIRA_INTERNAL', { reason: `a dry run came back ${result.kind}` });
+  if (result.kind !== 'dry')
+    throw new NeiraError('NEIRA_INTERNAL', { reason: `a dry run came back ${result.kind}` });
   const { outcome } = result.record;
   if (outcome.status === 'failed') throw fromShape(outcome.error);
   return outcome.result === undefined ? 'U' : `V${outcome.result}`;
@@ -158,7 +166,12 @@ function answerOf(result: TurnResult): string {
 
 function sealCommand(
   { event, turn, serving }: WaitCall,
-  what: { readonly command: string; readonly version: number; readonly payload: string; readonly nowMs: number },
+  what: {
+    readonly command: string;
+    readonly version: number;
+    readonly payload: string;
+    readonly nowMs: number;
+  },
 ): EventDraft {
   const cause = parseEnvelope(event.envelope);
   const traceparent = event.traceparent ?? cause.headers['traceparent'];
@@ -175,7 +188,14 @@ function sealCommand(
     headers: traceparent === undefined ? {} : { traceparent: childOf(traceparent, turn.turnId) },
     payloadJson: what.payload,
   });
-  return { id, subject: what.command, version: what.version, envelope, mode: 'command', caller: event.caller };
+  return {
+    id,
+    subject: what.command,
+    version: what.version,
+    envelope,
+    mode: 'command',
+    caller: event.caller,
+  };
 }
 
 function refusal(code: ErrorCode, details: Record<string, unknown>): string {

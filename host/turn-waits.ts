@@ -161,8 +161,3 @@ export function refusalText(error: unknown): string {
   const { message } = new NeiraError(code, details);
   return `E${JSON.stringify({ code, message, details })}`;
 }
-
-/** What a host answers that has nobody to ask. @throws NEIRA_COMMAND_UNHANDLED */
-export async function unhandled({ args }: Pick<WaitCall, 'args'>): Promise<string> {
-  throw new NeiraError('NEIRA_COMMAND_UNHANDLED', { command: (JSON.parse(args) as { what: string }).what });
-}

@@ -4,12 +4,12 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { MessagePort } from 'node:worker_threads';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { unhandled } from '../test/kit/unhandled.ts';
 import type { NeiraError } from './errors.ts';
 import type { Effect, TurnRecord } from './store/records.ts';
 import { openStore, type Store } from './store/store.ts';
 import { type IncomingEvent, type Serving, type TurnResult, Turns } from './turn.ts';
 import type { TurnDelivery } from './turn-context.ts';
-import { unhandled } from './turn-waits.ts';
 
 /** Turns on a real store; only the cells are the test's: it takes deliveries and posts records as they would. */
 

@@ -37,7 +37,11 @@ import {
 
 export type Settled =
   /** JSON array of the reply's actions. */
-  | { readonly status: 'ok'; readonly actions: string /** JSON of the reply's result. */; readonly result?: string }
+  | {
+      readonly status: 'ok';
+      readonly actions: string /** JSON of the reply's result. */;
+      readonly result?: string;
+    }
   | { readonly status: 'failed'; readonly error: GuestFailure };
 
 /** One turn as the host functions hold it; made anew for each. */
@@ -387,6 +391,10 @@ function settle(result: RunResult, program: Program): Settled {
     };
   }
   return refused({ code: 'NEIRA_REPLY_INVALID', details: { plugin: program.plugin, reason } }, program);
+}
+
+function refused(error: unknown, program: Program): Settled {
+  return { status: 'failed', error: failureOf({ kind: 'refused', error }, program) };
 }
 
 function whyNotReply(reply: unknown): string | undefined {

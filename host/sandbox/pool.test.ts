@@ -41,7 +41,13 @@ beforeEach(async () => {
   const root: CellRoot = { databasePath: store.databasePath, secret: Buffer.alloc(32, 1) };
   pool = await CellPool.open(
     { size: 2, entry: new URL('../cell-main.ts', import.meta.url), connect: () => store.connectCell(), root },
-    { onDry: () => {}, onCut: () => {}, onLost: (cell) => lost.push(cell), onWait: () => {}, onSuspended: () => {} },
+    {
+      onDry: () => {},
+      onCut: () => {},
+      onLost: (cell) => lost.push(cell),
+      onWait: () => {},
+      onSuspended: () => {},
+    },
   );
 });
 

@@ -204,8 +204,7 @@ export class Applier {
       this.#keepFailure(turn, outcome.error, nowMs);
       settlement = this.#mailboxes.failed(delivery, turn.delivery!, outcome.error, nowMs);
     }
-    if (turn.asked !== undefined)
-      this.#mailboxes.closeRequests(turn.asked, settlement?.state === 'retry');
+    if (turn.asked !== undefined) this.#mailboxes.closeRequests(turn.asked, settlement?.state === 'retry');
     this.#recordTurn(turn, outcome, nowMs);
     return { outcome, settlement };
   }

@@ -300,6 +300,7 @@ export class MailboxWriter {
       const way = [...chain, { plugin, key }].map((link) => link.plugin).join(' → ');
       throw new NeiraError('NEIRA_REQUEST_CYCLE', { command, plugin, way });
     }
+    if (dry) return { target };
     const origin: PublishOrigin = {
       turnId: null,
       plugin: null,

@@ -52,10 +52,6 @@ const HOST_FILES: Readonly<Record<string, string>> = {
   'requests.ts': 'turn',
   'turn-observer.ts': 'turn',
   'open-waits.ts': 'turn-context',
-  // The composition root of a cell thread: nothing imports it, host.ts hands its address on.
-  'cell-main.ts': 'cell-main',
-  'turn.ts': 'turn',
-  'turn-queue.ts': 'turn',
   'turn-waits.ts': 'turn',
   'host.ts': 'host',
   'main.ts': 'main',

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect } from 'vitest';
+import type { EventDefinition } from '../../host/bus/event-registry.ts';
 import type { BusRequest } from '../../host/functions/bus.ts';
 import { CellPool } from '../../host/sandbox/pool.ts';
 import { bundlePlugin } from '../../host/sandbox/quickjs/bundle.ts';
@@ -61,6 +62,7 @@ beforeEach(async () => {
     { size: 1, entry: CELL, connect: () => store.connectCell(), root },
     {
       onDry: (attempt, record) => turns.onDry(attempt, record),
+      onCut: (attempts) => turns.onCut(attempts),
       onLost: (lost) => turns.onLost(lost),
       onWait: (...wait) => turns.onWait(...wait),
       onSuspended: (attempt, answered) => {
@@ -109,6 +111,27 @@ export const HEAD = `
   const ask = (payload, options) => request('math.ask', payload, options);
 `;
 
+/** A command that takes whatever it is given. */
+function commandOf(fqdn: string): EventDefinition {
+  const [name = '', version] = fqdn.split('@');
+  return {
+    name,
+    version: Number(version),
+    kind: 'command',
+    status: 'stable',
+    summary: '',
+    requiredHeaders: [],
+    semantics: { delivery: 'at-least-once', idempotencyKey: null },
+    producers: [],
+    consumers: [],
+    xVersion: `${version}.0.0`,
+    schema: { $schema: 'https://json-schema.org/draft/2020-12/schema' },
+    digest: fqdn,
+    owner: 'test',
+    example: null,
+  };
+}
+
 /** A plugin whose `handle(event)` is this body. */
 export async function plugin(id: string, body: string, limits: Partial<TurnLimits> = {}): Promise<Serving> {
   return serve(id, `${HEAD}\nexport async function handle(event) { ${body} }`, limits);
@@ -123,6 +146,10 @@ export async function serve(id: string, source: string, limits: Partial<TurnLimi
     asked: [...all, 'bus.publish:math.secret'],
     granted: all,
     publishes: ['math.ask@1', 'math.ask@2', 'math.secret@1'],
+    events: Object.fromEntries(
+      ['math.ask@1', 'math.ask@2', 'math.secret@1'].map((fqdn) => [fqdn, commandOf(fqdn)]),
+    ),
+    retry: { max: 0, baseMs: 10, maxMs: 10 },
     limits: { ...LIMITS, ...limits },
     settings: '{}',
   };
@@ -139,9 +166,7 @@ export function deliver(serving: Serving, payload: unknown = null, changes: Part
   const delivered = turns.deliver(serving, {
     eventId,
     subject: 's',
-    correlationId: eventId,
-    tenant: 't',
-    envelope: JSON.stringify({ payload }),
+    envelope: JSON.stringify({ id: eventId, correlation_id: eventId, tenant: 't', headers: {}, payload }),
     key: undefined,
     caller: 'admin',
     mode: 'normal',
