@@ -247,6 +247,19 @@ export const ERRORS = {
     message: 'The event `{event}` is not one that plugin `{plugin}` declares under `publishes`.',
     remedy: 'Name it under `publishes` in the manifest.',
   },
+  NEIRA_EVENT_INVALID: {
+    status: 422,
+    blame: 'caller',
+    message: 'The event `{event}` is not valid: {reason}.',
+    remedy:
+      'Correct the paths listed in `errors`; the schemas lie in abi/events and in the `events` folders of plugins.',
+  },
+  NEIRA_EVENT_SCHEMA_INVALID: {
+    status: 422,
+    blame: 'plugin',
+    message: 'The events that the plugin brings are not valid: {reason}.',
+    remedy: 'Correct the files listed in `errors`; `neira events registry lint <folder>` looks closer.',
+  },
   NEIRA_IMPORT_REFUSED: {
     status: 500,
     blame: 'plugin',
