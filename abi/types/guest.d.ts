@@ -174,6 +174,8 @@ declare module 'neira:host/types' {
     | 'NEIRA_CPU_EXCEEDED'
     | 'NEIRA_DEADLINE'
     | 'NEIRA_DISK_FULL'
+    | 'NEIRA_EVENT_INVALID'
+    | 'NEIRA_EVENT_SCHEMA_INVALID'
     | 'NEIRA_FORBIDDEN'
     | 'NEIRA_GATE_LOCKED'
     | 'NEIRA_GATE_REQUIRES'

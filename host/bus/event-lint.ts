@@ -5,7 +5,12 @@
  */
 import { compilePluginSchema, isRecord, type Problem } from '../schema.ts';
 import { checkEvent, type FindEvent } from './event-check.ts';
-import { compareEvents, type PublishedEvent, type PublishedEvents, publishedForm } from './event-compatibility.ts';
+import {
+  compareEvents,
+  type PublishedEvent,
+  type PublishedEvents,
+  publishedForm,
+} from './event-compatibility.ts';
 import {
   type EventFiles,
   type EventFolder,
