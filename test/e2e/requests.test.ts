@@ -52,10 +52,19 @@ export async function handle(event) { ${body} }`,
 
 test('a plugin asks another and gets its result; both turns are atomic by themselves', async () => {
   await using host = await bootHost({ gates: SCRIPT_GATES });
-  await doubler(host, `export function handle(event) { append('done', event.payload.n); return { result: event.payload.n * 2 }; }`);
-  await asker(host, `const n = await request('math.double', { n: 21 }); return { actions: [{ type: 'answer', n }] };`);
+  await doubler(
+    host,
+    `export function handle(event) { append('done', event.payload.n); return { result: event.payload.n * 2 }; }`,
+  );
+  await asker(
+    host,
+    `const n = await request('math.double', { n: 21 }); return { actions: [{ type: 'answer', n }] };`,
+  );
   const { status, body } = await host.event('ask');
-  expect(body, JSON.stringify(body)).toMatchObject({ mode: 'executed', actions: [{ type: 'answer', n: 42 }] });
+  expect(body, JSON.stringify(body)).toMatchObject({
+    mode: 'executed',
+    actions: [{ type: 'answer', n: 42 }],
+  });
   expect(status).toBe(200);
 });
 
@@ -67,7 +76,9 @@ test('what the other turn failed with is what the one that asked is told', async
     `try { await request('math.double', { n: 1 }); } catch (error) { return { actions: [{ code: error.code, message: error.message }] }; }`,
   );
   const { body } = await host.event('ask');
-  expect(body.actions).toEqual([{ code: 'NEIRA_PLUGIN_FAILED', message: expect.stringContaining('too large') }]);
+  expect(body.actions).toEqual([
+    { code: 'NEIRA_PLUGIN_FAILED', message: expect.stringContaining('too large') },
+  ]);
 });
 
 test('nobody handles it: refused at once, with the remedy', async () => {
@@ -103,7 +114,9 @@ export async function handle(event) { append('done', 1); await request('math.slo
     `try { await request('math.double', { n: 1 }, { timeoutMs: 300 }); } catch (error) { return { actions: [{ code: error.code }] }; }`,
   );
   const { body } = await host.event('ask');
-  expect(['NEIRA_DEADLINE', 'NEIRA_COMMAND_UNHANDLED', 'NEIRA_EVENT_UNREGISTERED']).toContain(body.actions[0].code);
+  expect(['NEIRA_DEADLINE', 'NEIRA_COMMAND_UNHANDLED', 'NEIRA_EVENT_UNREGISTERED']).toContain(
+    body.actions[0].code,
+  );
 });
 
 test('a circle of requests is refused, naming the way', async () => {

@@ -58,7 +58,7 @@ const HOST_FILES: Readonly<Record<string, string>> = {
 };
 
 /** A client of the HTTP API, and what has to work with no host running. */
-const CLI_MAY_IMPORT = ['abi', 'gates', 'base', 'store', 'registry', 'main'];
+const CLI_MAY_IMPORT = ['abi', 'gates', 'base', 'store', 'bus', 'registry', 'main'];
 
 /** Undefined for a file that is not in any layer. */
 function layerOf(file: string): string | undefined {
