@@ -50,6 +50,7 @@ const SECRET_BYTES = 32;
 
 /** Boots a host. @throws NEIRA_HOME_LOCKED, NEIRA_HOME_NEWER, NEIRA_CONFIG_INVALID, and what the port says */
 export async function openHost(config: Config, log: Logger): Promise<Host> {
+  const startedMs = performance.now();
   CellPool.prepare();
   const store = await openStore({ home: config.home, durability: config.durability });
   const fatal = Promise.withResolvers<NeiraError>();
@@ -191,6 +192,14 @@ export async function openHost(config: Config, log: Logger): Promise<Host> {
   clock.start();
   ports.perform(store.pendingSends(Number.MAX_SAFE_INTEGER), true);
   const url = await server.listen();
+  void gateway
+    .announce('system.boot.completed', {
+      version: version(),
+      mode: mode.current,
+      plugins: registry.list().length,
+      boot_ms: Math.round(performance.now() - startedMs),
+    })
+    .catch((err: unknown) => log.error({ err }, 'system.boot.completed'));
   // Saves made while the host was down are taken over in the background: what is stored serves already.
   void plugins.start().catch((err: unknown) => log.error({ err }, 'watching plugin folders'));
 
