@@ -52,6 +52,7 @@ export interface PublishOrigin {
 
 interface Mark {
   readonly entries: number;
+  readonly published: number;
   readonly depths: number;
   readonly answers: number;
 }
@@ -103,7 +104,9 @@ export class MailboxWriter {
   readonly #dedupe: StatementSync;
   readonly #insertDedupe: StatementSync;
   #entries: MailboxEntry[] = [];
-  #published = new Map<string, number>();
+  /** Subjects of events that were published in this group. */
+  readonly #published: string[] = [];
+  #lastSeq: number | undefined;
   #shed = new Map<string, number>();
   #expiredBy = new Map<string, number>();
   #dueChanged = true;
@@ -191,7 +194,7 @@ export class MailboxWriter {
     { disposition, turnId }: PublishOrigin,
     nowMs: number,
   ): number {
-    if (disposition === 'published') count(this.#published, subject);
+    if (disposition === 'published') this.#published.push(subject);
     const { lastInsertRowid } = this.#insertEvent.run(
       id,
       subject,
@@ -202,7 +205,8 @@ export class MailboxWriter {
       caller,
       envelope,
     );
-    return Number(lastInsertRowid);
+    this.#lastSeq = Number(lastInsertRowid);
+    return this.#lastSeq;
   }
 
   route(draft: EventDraft, seq: number, origin: PublishOrigin, nowMs: number): void {
@@ -496,6 +500,7 @@ export class MailboxWriter {
   mark(): Mark {
     return {
       entries: this.#entries.length,
+      published: this.#published.length,
       depths: this.#policies.mark(),
       answers: this.#requests.mark(),
     };
@@ -503,6 +508,7 @@ export class MailboxWriter {
 
   rewind(mark: Mark): void {
     this.#entries.length = mark.entries;
+    this.#published.length = mark.published;
     this.#policies.rewind(mark.depths);
     this.#requests.rewind(mark.answers);
     this.#dueChanged = true;
@@ -518,12 +524,14 @@ export class MailboxWriter {
       deliveries,
       ...(this.#dueChanged && nextDueOf(this.#nextDue.get())),
       ...(answers.length > 0 && { answers }),
-      ...(this.#published.size > 0 && { published: Object.fromEntries(this.#published) }),
+      ...(this.#lastSeq !== undefined && { lastSeq: this.#lastSeq }),
+      ...(this.#published.length > 0 && { published: Object.fromEntries(counted(this.#published)) }),
       ...(this.#shed.size > 0 && { shed: Object.fromEntries(this.#shed) }),
       ...(this.#expiredBy.size > 0 && { expired: Object.fromEntries(this.#expiredBy) }),
     };
     this.#dueChanged = false;
-    this.#published = new Map();
+    this.#published.length = 0;
+    this.#lastSeq = undefined;
     this.#shed = new Map();
     this.#expiredBy = new Map();
     return news;
@@ -533,7 +541,8 @@ export class MailboxWriter {
   forget(): void {
     this.#entries = [];
     this.#requests.rewind(0);
-    this.#published.clear();
+    this.#published.length = 0;
+    this.#lastSeq = undefined;
     this.#shed.clear();
     this.#expiredBy.clear();
     this.#policies.load();
@@ -550,6 +559,12 @@ function refusal({ code, message, details }: TurnFailure): string {
 
 function nextDueOf(row: Record<string, unknown> | undefined): { dueMs?: number } {
   return typeof row?.['due'] === 'number' ? { dueMs: row['due'] } : {};
+}
+
+function counted(names: readonly string[]): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const name of names) count(counts, name);
+  return counts;
 }
 
 function count(counts: Map<string, number>, name: string): void {

@@ -189,7 +189,9 @@ function clientOf(url: string, home: string, close: () => Promise<void>): TestHo
     },
     async events(...fqdns) {
       const id = `test.events${++bringers}`;
-      const files = Object.assign({}, ...fqdns.map(eventFiles), { 'main.ts': 'export function handle() {}' });
+      const files = Object.assign({}, ...fqdns.map((fqdn) => eventFiles(fqdn)), {
+        'main.ts': 'export function handle() {}',
+      });
       const manifest = { id, version: '1.0.0', kind: 'script', entry: 'main.ts' };
       const answer = await call('POST', '/api/neira/plugins', { manifest, files });
       if (answer.status !== 201) throw new Error(JSON.stringify(answer.body));
