@@ -201,7 +201,11 @@ export class Applier {
     let { outcome } = turn;
     let settlement =
       outcome.status === 'ok' && delivery ? this.#mailboxes.done(delivery, outcome.result) : undefined;
-    if (outcome.status === 'ok') outcome = this.#applyEffects(turn, mark, nowMs);
+    if (outcome.status === 'ok') {
+      // Whoever hears of the event and of what comes of it hears of them in this order.
+      if (turn.delivery === undefined) this.#recordEvent(turn, 'executed', nowMs);
+      outcome = this.#applyEffects(turn, mark, nowMs);
+    }
     if (outcome.status === 'failed' && delivery) {
       this.#keepFailure(turn, outcome.error, nowMs);
       settlement = this.#mailboxes.failed(delivery, turn.delivery!, outcome.error, nowMs);
@@ -285,7 +289,7 @@ export class Applier {
     const failed = outcome.status === 'failed';
     const fuel = Math.round(turn.fuel);
     if (turn.delivery === undefined) {
-      this.#recordEvent(turn, failed ? 'failed' : 'executed', nowMs);
+      if (failed) this.#recordEvent(turn, 'failed', nowMs);
       this.#insertTurn.run(
         turnId,
         plugin,
