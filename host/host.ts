@@ -27,6 +27,7 @@ import { loadGates } from './registry/gate-catalogue.ts';
 import { GateService, requireAck } from './registry/gate-service.ts';
 import { PluginAdmin } from './registry/plugin-admin.ts';
 import { Registry } from './registry/registry.ts';
+import { Requests } from './requests.ts';
 import { CellPool } from './sandbox/pool.ts';
 import { createKvReader } from './store/reader.ts';
 import { openStore, type Store } from './store/store.ts';
@@ -78,6 +79,8 @@ export async function openHost(config: Config, log: Logger): Promise<Host> {
       onDry: (attempt, record) => turns.onDry(attempt, record),
       onCut: (attempts) => turns.onCut(attempts),
       onLost: (lost) => turns.onLost(lost),
+      onWait: (...wait) => turns.onWait(...wait),
+      onSuspended: (attempt, answered) => turns.onSuspended(attempt, answered),
     },
   );
   const ports = new Ports(
@@ -85,12 +88,22 @@ export async function openHost(config: Config, log: Logger): Promise<Host> {
     async (ids) => requireAck(await store.submit({ kind: 'sent', ids })),
     log,
   );
+  const requests = new Requests({
+    submit: (record) => store.submit(record),
+    serving: (plugin) => registry.servingOf(plugin),
+    turns: () => turns,
+  });
   turns = new Turns({
     cells: pool.size,
     send: (cell, deliveries) => pool.send(cell, deliveries),
     settled: (cell, attempt) => pool.settled(cell, attempt),
     submit: (record) => store.submit(record),
     fence: (cell) => store.retireCell(cell),
+    waits: {
+      request: (call) => requests.perform(call),
+      answer: (...answer) => pool.answer(...answer),
+      abort: (...abort) => pool.abort(...abort),
+    },
     perform: (sends) => ports.perform(sends),
     observe: observers,
     quarantine: (plugin, reason) =>
@@ -171,6 +184,7 @@ export async function openHost(config: Config, log: Logger): Promise<Host> {
   await registry.start();
   store.onNews((news) => {
     observers.news(news);
+    requests.answered(news.answers ?? []);
     mailboxes.arrived(news);
   });
   mailboxes.start();
@@ -188,6 +202,7 @@ export async function openHost(config: Config, log: Logger): Promise<Host> {
     await plugins.close();
     registry.close();
     mailboxes.stop();
+    requests.close();
     await turns.drain();
     ports.close();
     await pool.close();

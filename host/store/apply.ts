@@ -23,8 +23,6 @@ import type {
 import { StatisticsWriter } from './statistics.ts';
 import { SubscriptionWriter } from './subscriptions.ts';
 
-/** Answers whose turn never came back for them. */
-const KEPT_REQUESTS_MS = 24 * 60 * 60 * 1000;
 const IDEMPOTENCY_MS = 24 * 60 * 60 * 1000;
 /** Newest rows kept per plugin. */
 export const KEPT_LOGS = 2000;
@@ -131,7 +129,7 @@ export class Applier {
         this.#mailboxes.endRequest(record.id, record.answer);
         return { ok: true };
       case 'tick':
-        this.#mailboxes.requests.purge(nowMs - KEPT_REQUESTS_MS);
+        this.#mailboxes.sweepRequests(nowMs);
         this.#mailboxes.publishDue(nowMs);
         this.#mailboxes.expire(nowMs);
         return { ok: true };
@@ -210,11 +208,7 @@ export class Applier {
       this.#keepFailure(turn, outcome.error, nowMs);
       settlement = this.#mailboxes.failed(delivery, turn.delivery!, outcome.error, nowMs);
     }
-    if (turn.asked !== undefined) {
-      // Before another try, what failed is forgotten: it may succeed then.
-      if (settlement?.state === 'retry') this.#mailboxes.requests.forgetFailures(turn.asked);
-      else this.#mailboxes.requests.close(turn.asked);
-    }
+    if (turn.asked !== undefined) this.#mailboxes.closeRequests(turn.asked, settlement?.state === 'retry');
     this.#recordTurn(turn, outcome, nowMs);
     return { outcome, settlement };
   }

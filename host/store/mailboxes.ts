@@ -54,6 +54,7 @@ interface Mark {
   readonly entries: number;
   readonly depths: number;
   readonly answers: number;
+  readonly counts: readonly number[];
 }
 
 /** Who waits for the answer to a delivery. */
@@ -64,6 +65,8 @@ interface Asked {
 }
 
 const NOBODY: Asked = { request: null, chain: null, deadlineMs: null };
+/** Answers whose turn never came back for them. */
+const KEPT_REQUESTS_MS = 24 * 60 * 60 * 1000;
 /** Plugins that may wait for each other in a row. */
 const MAX_CHAIN = 16;
 
@@ -101,9 +104,10 @@ export class MailboxWriter {
   readonly #dedupe: StatementSync;
   readonly #insertDedupe: StatementSync;
   #entries: MailboxEntry[] = [];
-  #published = new Map<string, number>();
-  #shed = new Map<string, number>();
-  #expiredBy = new Map<string, number>();
+  /** Names, one for each time: what a rolled back record counted is cut off again. */
+  readonly #published: string[] = [];
+  readonly #shed: string[] = [];
+  readonly #expiredBy: string[] = [];
   #dueChanged = true;
 
   constructor(db: DatabaseSync, router: EventRouter) {
@@ -189,7 +193,7 @@ export class MailboxWriter {
     { disposition, turnId }: PublishOrigin,
     nowMs: number,
   ): number {
-    if (disposition === 'published') count(this.#published, subject);
+    if (disposition === 'published') this.#published.push(subject);
     const { lastInsertRowid } = this.#insertEvent.run(
       id,
       subject,
@@ -251,7 +255,7 @@ export class MailboxWriter {
     if (depth < max) return true;
     if (overflow === 'slow' && whenFull === 'refuse')
       throw new NeiraError('NEIRA_MAILBOX_FULL', { plugin, max });
-    count(this.#shed, plugin);
+    this.#shed.push(plugin);
     if (overflow !== 'drop_oldest') return false;
     const offset = Math.min(DROP_BEHIND, depth >> 1);
     const oldest = this.#oldest.get(plugin, offset) as unknown as DeliveryRow | undefined;
@@ -284,10 +288,10 @@ export class MailboxWriter {
    * asked again. @throws NEIRA_COMMAND_UNHANDLED, NEIRA_REQUEST_CYCLE, NEIRA_MAILBOX_FULL
    */
   request(
-    { identity, event, deadlineMs, chain }: RequestRecord,
+    { identity, event, deadlineMs, chain, dry }: RequestRecord,
     nowMs: number,
-  ): { request: number; answer?: string } {
-    const before = this.#requests.find(identity);
+  ): { request?: number; answer?: string; target?: RouteTarget } {
+    const before = dry ? undefined : this.#requests.find(identity);
     if (before) return { request: before.id, ...(before.answer !== null && { answer: before.answer }) };
     const [target] = this.#router.route({ ...event, mode: 'command' });
     const command = `${event.subject}@${event.version}`;
@@ -298,6 +302,7 @@ export class MailboxWriter {
       const way = [...chain, { plugin, key }].map((link) => link.plugin).join(' → ');
       throw new NeiraError('NEIRA_REQUEST_CYCLE', { command, plugin, way });
     }
+    if (dry) return { target };
     const origin: PublishOrigin = {
       turnId: null,
       plugin: null,
@@ -319,8 +324,24 @@ export class MailboxWriter {
     this.#requests.answer(id, answer);
   }
 
-  get requests(): RequestBook {
-    return this.#requests;
+  /** Whoever asked is settled, or will ask anew: then what failed before may succeed. */
+  closeRequests(caller: string, triesAgain: boolean): void {
+    if (triesAgain) {
+      this.#requests.forgetFailures(caller);
+      return;
+    }
+    for (const id of this.#requests.pendingOf(caller)) this.endRequest(id, 'U');
+    this.#requests.close(caller);
+  }
+
+  /** Requests whose time is over, and answers that nobody came back for. */
+  sweepRequests(nowMs: number): void {
+    for (const { id, caller } of this.#requests.overdue(nowMs)) {
+      const details = { deadlineMs: 0, caller };
+      const message = describe('NEIRA_DEADLINE', details);
+      this.endRequest(id, refusal({ code: 'NEIRA_DEADLINE', details, message }));
+    }
+    this.#requests.purge(nowMs - KEPT_REQUESTS_MS);
   }
 
   // --- delayed events
@@ -467,7 +488,7 @@ export class MailboxWriter {
           details,
           message: describe('NEIRA_DELIVERY_EXPIRED', details),
         } as const;
-        if (this.#bury(row, row.attempts, error, nowMs)) count(this.#expiredBy, plugin);
+        if (this.#bury(row, row.attempts, error, nowMs)) this.#expiredBy.push(plugin);
       }
     }
   }
@@ -479,6 +500,7 @@ export class MailboxWriter {
       entries: this.#entries.length,
       depths: this.#policies.mark(),
       answers: this.#requests.mark(),
+      counts: this.#tallies.map(({ length }) => length),
     };
   }
 
@@ -486,7 +508,14 @@ export class MailboxWriter {
     this.#entries.length = mark.entries;
     this.#policies.rewind(mark.depths);
     this.#requests.rewind(mark.answers);
+    this.#tallies.forEach((names, index) => {
+      names.length = mark.counts[index]!;
+    });
     this.#dueChanged = true;
+  }
+
+  get #tallies(): readonly string[][] {
+    return [this.#published, this.#shed, this.#expiredBy];
   }
 
   /** The group committed: what main has to know. */
@@ -499,14 +528,12 @@ export class MailboxWriter {
       deliveries,
       ...(this.#dueChanged && nextDueOf(this.#nextDue.get())),
       ...(answers.length > 0 && { answers }),
-      ...(this.#published.size > 0 && { published: Object.fromEntries(this.#published) }),
-      ...(this.#shed.size > 0 && { shed: Object.fromEntries(this.#shed) }),
-      ...(this.#expiredBy.size > 0 && { expired: Object.fromEntries(this.#expiredBy) }),
+      ...(this.#published.length > 0 && { published: countsOf(this.#published) }),
+      ...(this.#shed.length > 0 && { shed: countsOf(this.#shed) }),
+      ...(this.#expiredBy.length > 0 && { expired: countsOf(this.#expiredBy) }),
     };
     this.#dueChanged = false;
-    this.#published = new Map();
-    this.#shed = new Map();
-    this.#expiredBy = new Map();
+    for (const names of this.#tallies) names.length = 0;
     return news;
   }
 
@@ -514,9 +541,7 @@ export class MailboxWriter {
   forget(): void {
     this.#entries = [];
     this.#requests.rewind(0);
-    this.#published.clear();
-    this.#shed.clear();
-    this.#expiredBy.clear();
+    for (const names of this.#tallies) names.length = 0;
     this.#policies.load();
   }
 }
@@ -533,6 +558,8 @@ function nextDueOf(row: Record<string, unknown> | undefined): { dueMs?: number }
   return typeof row?.['due'] === 'number' ? { dueMs: row['due'] } : {};
 }
 
-function count(counts: Map<string, number>, name: string): void {
-  counts.set(name, (counts.get(name) ?? 0) + 1);
+function countsOf(names: readonly string[]): Readonly<Record<string, number>> {
+  const counts = new Map<string, number>();
+  for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
+  return Object.fromEntries(counts);
 }

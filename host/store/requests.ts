@@ -13,6 +13,8 @@ export class RequestBook {
   readonly #forget: StatementSync;
   readonly #overdue: StatementSync;
   readonly #pending: StatementSync;
+  readonly #pendingOf: StatementSync;
+  readonly #late: StatementSync;
   #answers: RequestAnswer[] = [];
 
   constructor(db: DatabaseSync) {
@@ -26,6 +28,8 @@ export class RequestBook {
     this.#close = db.prepare('delete from request where caller = ?');
     this.#forget = db.prepare(`delete from request where caller = ? and answer like 'E%'`);
     this.#overdue = db.prepare('delete from request where deadline_ms <= ?');
+    this.#pendingOf = db.prepare('select id from request where caller = ? and answer is null');
+    this.#late = db.prepare('select id, caller from request where answer is null and deadline_ms <= ?');
     this.#pending = db.prepare('select 1 from request where id = ? and answer is null');
   }
 
@@ -36,6 +40,14 @@ export class RequestBook {
 
   open({ caller, digest, occurrence }: RequestIdentity, deadlineMs: number): number {
     return Number(this.#insert.get(caller, digest, occurrence, deadlineMs)!['id']);
+  }
+
+  pendingOf(caller: string): readonly number[] {
+    return this.#pendingOf.all(caller).map(({ id }) => Number(id));
+  }
+
+  overdue(nowMs: number): readonly { readonly id: number; readonly caller: string }[] {
+    return this.#late.all(nowMs) as unknown as readonly { id: number; caller: string }[];
   }
 
   isPending(id: number): boolean {

@@ -35,6 +35,7 @@ const GOOD_CALLS: Readonly<Record<string, Step>> = {
   'io.log': ['io.log', 'info', 'line'],
   'io.send': ['io.send', 'console', 'x', 1],
   'bus.publish': ['bus.publish', 'probe.thing.done', 1],
+  'bus.request': ['bus.request', 'probe.thing.done', 1],
 };
 /** Its own settings and its own log need no permission. */
 const FREE = new Set(['storage.settings', 'io.log']);
@@ -215,7 +216,7 @@ describe.each(ENGINES)('$name', (engine) => {
 
     test.each(GUARDED)('%s is refused when the manifest does not ask for it', async (fn) => {
       const [answer] = await modest.run([GOOD_CALLS[fn]!]);
-      const code = fn === 'bus.publish' ? 'NEIRA_UNKNOWN_EVENT' : 'NEIRA_PERMISSION_DENIED';
+      const code = fn.startsWith('bus.') ? 'NEIRA_UNKNOWN_EVENT' : 'NEIRA_PERMISSION_DENIED';
       expect(answer).toMatchObject({ code, details: { plugin: 'modest' } });
     });
 

@@ -211,4 +211,33 @@ export const BUS: readonly Case[] = [
     ],
     answers: () => [refused('NEIRA_VALUE_TOO_LARGE', { what: 'payload' }), value(UUID)],
   },
+  {
+    fn: 'bus.request',
+    claim: 'a command that no plugin handles is refused, by name and version',
+    turns: () => [
+      [
+        ['bus.request', PUBLISHED, { a: 1 }],
+        ['bus.request', PUBLISHED, [], { version: 2, timeoutMs: 100, idempotencyKey: 'k' }],
+      ],
+    ],
+    answers: () => [1, 2].map((n) => refused('NEIRA_COMMAND_UNHANDLED', { command: `${PUBLISHED}@${n}` })),
+  },
+  {
+    fn: 'bus.request',
+    claim: 'a command that the manifest does not name is refused, and so is what is no option',
+    turns: () => [
+      [
+        ['bus.request', 'probe.other.done', 1],
+        ['bus.request', PUBLISHED, 1, { version: 3 }],
+        ['bus.request', PUBLISHED, 'x'.repeat(256 * KB)],
+        ['bus.request', PUBLISHED, 1, { idempotencyKey: 'k'.repeat(201) }],
+      ],
+    ],
+    answers: () => [
+      refused('NEIRA_UNKNOWN_EVENT'),
+      refused('NEIRA_UNKNOWN_EVENT'),
+      refused('NEIRA_VALUE_TOO_LARGE'),
+      refused('NEIRA_VALUE_INVALID'),
+    ],
+  },
 ];

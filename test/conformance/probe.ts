@@ -49,13 +49,17 @@ function perform([name, ...args]) {
   return HOST[family][camel(fn)](...args.map((arg) => arg ?? undefined));
 }
 
+const answered = (value) => (value === undefined ? {} : { value });
+const refused = (error) => error instanceof NeiraError
+  ? { code: error.code, message: error.message, details: error.details }
+  : { code: error.name, message: error.message };
+
 function attempt(step) {
   try {
     const value = perform(step);
-    return value === undefined ? {} : { value };
+    return value instanceof Promise ? value.then(answered, refused) : answered(value);
   } catch (error) {
-    if (!(error instanceof NeiraError)) return { code: error.name, message: error.message };
-    return { code: error.code, message: error.message, details: error.details };
+    return refused(error);
   }
 }
 
@@ -73,7 +77,7 @@ export async function handle(event) {
   const answers = [];
   for (const step of event.payload.params.steps) {
     const [name, ...args] = step;
-    answers.push(name in PROBE ? PROBE[name](...args) ?? {} : attempt(step));
+    answers.push(name in PROBE ? PROBE[name](...args) ?? {} : await attempt(step));
   }
   return { actions: [{ type: 'answers', answers }] };
 }

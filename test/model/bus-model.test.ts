@@ -29,13 +29,16 @@ test(
       numRuns: RUNS,
     });
     const seconds = ((performance.now() - begunMs) / 1000).toFixed(1);
-    console.log(`bus model: ${details.numRuns} histories, ${JSON.stringify(sums)}, ${seconds} s, seed ${SEED}`);
+    console.log(
+      `bus model: ${details.numRuns} histories, ${JSON.stringify(sums)}, ${seconds} s, seed ${SEED}`,
+    );
     const again = `NEIRA_MODEL_SEED=${SEED} NEIRA_MODEL_PATH=${details.counterexamplePath} npx vitest run --project model`;
     const cause = details.errorInstance as Error | null;
     expect(
       details.failed ? `${again}\n${JSON.stringify(details.counterexample)}\n${cause?.stack ?? ''}` : '',
     ).toBe('');
-    for (const [what, count] of Object.entries(sums)) if (PATH === undefined) expect(count, what).toBeGreaterThan(0);
+    for (const [what, count] of Object.entries(sums))
+      if (PATH === undefined) expect(count, what).toBeGreaterThan(0);
   },
   TEST_MS,
 );

@@ -6,7 +6,12 @@ import type { DatabaseSync } from 'node:sqlite';
 import { prepareLastOf } from '../../host/store/kv.ts';
 import { prepareScan } from '../../host/store/ranges.ts';
 import type { BatchRecord, TurnOutcome, TurnRecord } from '../../host/store/records.ts';
-import { type PluginPolicy, type StateReader, TurnContext, type TurnDelivery } from '../../host/turn-context.ts';
+import {
+  type PluginPolicy,
+  type StateReader,
+  TurnContext,
+  type TurnDelivery,
+} from '../../host/turn-context.ts';
 import { TurnRandom } from '../../host/turn-random.ts';
 import { afterFailure } from '../../host/turn-retry.ts';
 import { TurnState } from '../../host/turn-state.ts';
@@ -117,7 +122,7 @@ export class ModelCell {
       subscriptions: mailbox?.subscriptions ?? '[]',
     };
     const random = new TurnRandom(Buffer.alloc(32), deliveryId);
-    const turn = new TurnContext(policy, origin, this.#ports.reader, random, batch);
+    const turn = new TurnContext(policy, origin, this.#ports.reader, random, undefined, batch);
     const behaviour = opened(envelope).payload.does[policy.plugin] ?? {};
     const attempt = origin.attempts + 1;
     if (attempt <= (behaviour.kills ?? 0)) return undefined;

@@ -1,8 +1,8 @@
 /** Histories: what clients, administrators, plugins and misfortune do to a host, one after the other. */
 import fc from 'fast-check';
 import type { Behaviour, Publication, Subject } from './events.ts';
-import { CELLS } from './process.ts';
 import { PLUGINS } from './plugins.ts';
+import { CELLS } from './process.ts';
 
 export type Op =
   /** One record of a client; with a key it is sent again after a crash that left it without an answer. */
@@ -78,13 +78,19 @@ const op: fc.Arbitrary<Op> = fc.oneof(
       keyed: fc.boolean(),
     }),
   },
-  { weight: 1, arbitrary: fc.record({ op: fc.constant('burst' as const), event: plainEvent, count: fc.nat(12) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ op: fc.constant('burst' as const), event: plainEvent, count: fc.nat(12) }),
+  },
   { weight: 3, arbitrary: fc.record({ op: fc.constant('ui' as const), plugin, event }) },
   { weight: 12, arbitrary: fc.record({ op: fc.constant('steps' as const), count: fc.nat(40) }) },
   { weight: 3, arbitrary: fc.record({ op: fc.constant('time' as const), timers: fc.nat(8) }) },
   {
     weight: 1,
-    arbitrary: fc.record({ op: fc.constant('sleep' as const), ms: fc.constantFrom(100, 40_000, 2 * HOUR_MS) }),
+    arbitrary: fc.record({
+      op: fc.constant('sleep' as const),
+      ms: fc.constantFrom(100, 40_000, 2 * HOUR_MS),
+    }),
   },
   { weight: 3, arbitrary: fc.record({ op: fc.constant('kill-cell' as const), cell: fc.nat(CELLS - 1) }) },
   { weight: 4, arbitrary: fc.record({ op: fc.constant('crash' as const), unheard: fc.boolean() }) },
@@ -128,6 +134,9 @@ export const history: fc.Arbitrary<History> = fc.oneof(
     weight: 1,
     arbitrary: fc
       .record({ seed, ops: fc.array(op, { maxLength: 16, size: 'max' }), flood })
-      .map(({ ops, flood: many, ...rest }) => ({ ...rest, ops: [...ops.slice(0, 3), many, ...ops.slice(3)] })),
+      .map(({ ops, flood: many, ...rest }) => ({
+        ...rest,
+        ops: [...ops.slice(0, 3), many, ...ops.slice(3)],
+      })),
   },
 );

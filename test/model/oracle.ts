@@ -200,7 +200,11 @@ export class Oracle {
   ): void {
     if (event.dedupe !== undefined) {
       const first = this.#known.get(event.dedupe);
-      require_(first === duplicateOf, 'an idempotency key brings its event once', { event, first, duplicateOf });
+      require_(first === duplicateOf, 'an idempotency key brings its event once', {
+        event,
+        first,
+        duplicateOf,
+      });
       if (first !== undefined) return;
       this.#known.set(event.dedupe, event.id);
     }
@@ -213,7 +217,8 @@ export class Oracle {
   }
 
   #deliver(event: EventDraft, whenFull: 'refuse' | 'shed', except: string | undefined): void {
-    for (const { plugin } of this.#hearers(event)) if (plugin.id !== except) this.#put(event, plugin, whenFull);
+    for (const { plugin } of this.#hearers(event))
+      if (plugin.id !== except) this.#put(event, plugin, whenFull);
     const members = this.#members(event);
     if (members.length === 0) return;
     const chosen = members.find(({ plugin }) => plugin.id === this.#news[0]?.plugin);
@@ -221,10 +226,17 @@ export class Oracle {
     this.#put(event, chosen!.plugin, whenFull);
   }
 
-  #put(event: EventDraft, { id: plugin, mailbox, subscribes }: ModelPlugin, whenFull: 'refuse' | 'shed'): void {
+  #put(
+    event: EventDraft,
+    { id: plugin, mailbox, subscribes }: ModelPlugin,
+    whenFull: 'refuse' | 'shed',
+  ): void {
     const state = this.#of(plugin);
     if (state.waiting.length >= mailbox.max) {
-      require_(mailbox.overflow !== 'slow' || whenFull === 'shed', 'a full mailbox takes nothing', { plugin, event });
+      require_(mailbox.overflow !== 'slow' || whenFull === 'shed', 'a full mailbox takes nothing', {
+        plugin,
+        event,
+      });
       this.shed++;
       if (mailbox.overflow !== 'drop_oldest') return;
       state.waiting.splice(Math.min(DROP_BEHIND, state.waiting.length >> 1), 1);
@@ -264,7 +276,9 @@ export class Oracle {
   }
 
   #room({ plugin, waiting }: PluginState): number {
-    return plugin.mailbox.overflow === 'slow' ? plugin.mailbox.max - waiting.length : Number.POSITIVE_INFINITY;
+    return plugin.mailbox.overflow === 'slow'
+      ? plugin.mailbox.max - waiting.length
+      : Number.POSITIVE_INFINITY;
   }
 
   // --- time and administration

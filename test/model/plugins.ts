@@ -102,6 +102,7 @@ export function servingOf(id: string, generation: number): Serving {
     retry: { max: RETRIES, baseMs: 20, maxMs: 60 },
     limits: {
       turnMs: 200,
+      waitMs: 1000,
       cpuMs: 50,
       memoryMb: 32,
       hostCalls: 100,

@@ -64,6 +64,11 @@ export class ModelProcess {
       settled: (cell, attempt) => void this.#cells[cell]!.inside.delete(attempt),
       submit: (record) => this.submit(record),
       fence: (cell) => new Promise((done) => this.#writer.post({ op: 'retire', cell, done })),
+      waits: {
+        request: () => Promise.reject(new Error('no handler of the model asks')),
+        answer: () => {},
+        abort: () => {},
+      },
       perform: () => {},
       quarantine: (plugin) => this.change(plugin, 'quarantined'),
     });
@@ -190,7 +195,12 @@ export class ModelProcess {
     cell.hasEnded = true;
     this.#fromCells.push(() => {
       this.#cells[index] = this.#startCell();
-      this.turns.onLost({ storeCell: cell.storeCell, blamed, attempts: [...cell.inside], reason: 'it ended' });
+      this.turns.onLost({
+        storeCell: cell.storeCell,
+        blamed,
+        attempts: [...cell.inside],
+        reason: 'it ended',
+      });
     });
   }
 

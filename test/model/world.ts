@@ -266,7 +266,11 @@ class World implements Disposable {
       const { id } = plugin;
       const log = this.#column(`select value from kv where plugin = ? and k like 'seen/%' order by k`, id);
       const handled = log.map((value) => JSON.parse(value) as string);
-      require_(same(handled, seen), 'effects are those of the turns that stand, in order', { id, handled, seen });
+      require_(same(handled, seen), 'effects are those of the turns that stand, in order', {
+        id,
+        handled,
+        seen,
+      });
       require_(new Set(handled).size === handled.length, 'an event is handled once', { id, handled });
       const inBox = this.#column(
         `select e.event_id from delivery d join event e on e.seq = d.event_seq where d.plugin = ? order by d.id`,
@@ -278,7 +282,11 @@ class World implements Disposable {
       const given = dead.map(({ eventId }) => eventId).sort();
       require_(same(letters, given), 'what was given up is a dead letter', { id, letters, given });
       const [count = '0'] = this.#column(`select value from kv where plugin = ? and k = 'count'`, id);
-      require_(Number(count) === counted, 'a number is read and written by one at a time', { id, count, counted });
+      require_(Number(count) === counted, 'a number is read and written by one at a time', {
+        id,
+        count,
+        counted,
+      });
     }
     const { left } = this.#process;
     const empty = Object.values(left).every((count) => count === 0);

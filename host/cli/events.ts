@@ -1,0 +1,9 @@
+import type { Command } from 'commander';
+import { addEventFiles } from './events-registry.ts';
+
+export function addEvents(program: Command): void {
+  const events = program
+    .command('events')
+    .description('the events of the bus: what there is, and what goes by');
+  addEventFiles(events);
+}
