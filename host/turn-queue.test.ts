@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { NeiraError } from './errors.ts';
 import type { IncomingEvent, Serving, TurnResult } from './turn.ts';
 import type { TurnDelivery } from './turn-context.ts';
 import { TurnQueue } from './turn-queue.ts';
@@ -248,6 +249,19 @@ test('idle waits for one generation only, drained for all', async () => {
   bench.finish('e2');
   await bench.inCells();
   expect(over).toEqual(['nobody', 'idle', 'drained']);
+});
+
+test('a plugin whose waiting deliveries were all given up goes on with what comes later', async () => {
+  const bench = new Bench();
+  for (let n = 0; n < CELL_WINDOW + 3; n++) bench.add('a').catch(() => {});
+  expect(await bench.inCells()).toHaveLength(CELL_WINDOW);
+  bench.queue.rejectWaiting(
+    () => true,
+    () => new NeiraError('NEIRA_STOPPING'),
+  );
+  void bench.add('a');
+  bench.finish('e1', 'e2');
+  expect(await bench.inCells()).toContain(`e${CELL_WINDOW + 4}`);
 });
 
 test('a turn that stands still frees its place and not its key, and takes the place again when it goes on', async () => {

@@ -327,6 +327,8 @@ export class TurnQueue {
 
   /** While a full mailbox pauses the plugin, only what somebody waits for goes on. */
   #nextLine(lane: Lane): Line | undefined {
+    // What waited in it was given up meanwhile.
+    while (lane.ready[0]?.waiting.length === 0) lane.ready.shift()!.offered = false;
     if (lane.pausedUntilMs === 0) return lane.ready[0];
     return lane.ready.find(({ waiting }) => waiting[0] && !isFromMailbox(waiting[0]));
   }
