@@ -54,7 +54,11 @@ const SECRET_BYTES = 32;
 export async function openHost(config: Config, log: Logger): Promise<Host> {
   const startedMs = performance.now();
   CellPool.prepare();
-  const store = await openStore({ home: config.home, durability: config.durability });
+  const store = await openStore({
+    home: config.home,
+    durability: config.durability,
+    writer: new URL('./writer-main.ts', import.meta.url),
+  });
   const fatal = Promise.withResolvers<NeiraError>();
   store.onProblem(({ what, reason, fatal: isFatal }) => {
     log.error({ reason }, what);

@@ -48,7 +48,11 @@ export async function bootPlugin(folder: URL, options: PluginOptions = {}): Prom
   const version = await buildVersion(fileURLToPath(folder), { require: false, trusted: {} });
   const { manifest } = version;
   const home = mkdtempSync(path.join(tmpdir(), 'neira-plugin-'));
-  const store = await openStore({ home, durability: 'process' });
+  const store = await openStore({
+    writer: new URL('../../host/writer-main.ts', import.meta.url),
+    home,
+    durability: 'process',
+  });
   const root: CellRoot = { databasePath: store.databasePath, secret: Buffer.alloc(32, 1) };
   let turns: Turns;
   const pool = await CellPool.open(
