@@ -21,7 +21,7 @@ test('two generations give the same bytes, and these are the committed ones', ()
 test('`--check` fails with the names of stale and missing files, and writes nothing', async () => {
   const copy = mkdtempSync(path.join(tmpdir(), 'neira-gen-'));
   try {
-    for (const part of ['abi', 'gates', 'host']) {
+    for (const part of ['abi', 'gates', 'host', 'plugins']) {
       cpSync(path.join(ROOT, part), path.join(copy, part), { recursive: true });
     }
     symlinkSync(path.join(ROOT, 'node_modules'), path.join(copy, 'node_modules'));

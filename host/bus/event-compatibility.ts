@@ -155,7 +155,7 @@ class Comparison {
     this.#compare(oldItems, newItems, `${at}/items`);
   }
 
-  /** What a reference that stands alone names. */
+  /** What a reference that stands alone names. Whoever read the schemas has refused circles. */
   #resolved(root: Schema, part: unknown): unknown {
     let found = part;
     while (isRecord(found) && typeof found['$ref'] === 'string') {
@@ -311,9 +311,12 @@ function typesOf({ type }: Schema): ReadonlySet<string> {
   return new Set(type === undefined ? TYPES : Array.isArray(type) ? (type as string[]) : [type as string]);
 }
 
+/** The values that `enum` and `const` leave together; undefined when there is neither. */
 function valuesOf(schema: Schema): readonly unknown[] | undefined {
-  if (Object.hasOwn(schema, 'const')) return [schema['const']];
-  return schema['enum'] as readonly unknown[] | undefined;
+  const values = schema['enum'] as readonly unknown[] | undefined;
+  if (!Object.hasOwn(schema, 'const')) return values;
+  const only = schema['const'];
+  return values === undefined || contains(values, only) ? [only] : [];
 }
 
 function fieldsOf({ properties }: Schema): Schema {
