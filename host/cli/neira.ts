@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 import { isNeiraError, type Problem, toProblem } from '../errors.ts';
 import { addBackup } from './backup.ts';
 import { Refused } from './client.ts';
+import { addEventCommands } from './events.ts';
 import { addGate } from './gate.ts';
 import { addHostState } from './host-state.ts';
 import { addJournal } from './journal.ts';
@@ -42,6 +43,10 @@ function createProgram(): Command {
   addPlugin(program);
   addGate(program);
   addRecords(program);
+  const events = program
+    .command('events')
+    .description('publish, follow and replay events; topics and dead letters');
+  addEventCommands(events);
   addNew(program);
   addJournal(program);
   addToken(program);

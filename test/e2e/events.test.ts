@@ -214,14 +214,14 @@ test('a replay publishes again, in order, marked and caused by the first, and ne
     });
   }
   // Piece by piece; events of the host and replays stay out.
-  const pieces = [];
+  const pieces: Record<string, number>[] = [];
   for (let after: number | null = 0; after !== null; ) {
     const { body } = await replay({ after, limit: 4 });
     pieces.push(body);
     after = body.next;
     if (pieces.length > 10) break;
   }
-  const sum = (field: string) => pieces.reduce((total, piece) => total + piece[field], 0);
+  const sum = (field: string) => pieces.reduce((total, piece) => total + piece[field]!, 0);
   expect([sum('replayed'), sum('skipped')]).toEqual([5 + 0, expect.any(Number)]);
   expect(sum('skipped')).toBeGreaterThanOrEqual(5);
   const { entries } = (await host.call('GET', '/api/neira/journal?limit=1000')).body;
