@@ -39,6 +39,14 @@ test('`--check` fails with the names of stale and missing files, and writes noth
   }
 });
 
+test('an async function of the WIT answers scripts with a promise', () => {
+  const types = generate().get('abi/types/guest.d.ts');
+  expect(types).toContain(
+    'export function request<T = Json>(command: string, payload: Json, options?: RequestOptions): Promise<T>;',
+  );
+  expect(types).toContain('export function publish(event: string, payload: Json, version?: number): string;');
+});
+
 // MIS-06: only host functions for storage, IO and bus.
 test('the world of a plugin is storage, io and bus, and nothing else', () => {
   expect(loadWit().worlds.map((world) => world.imports)).toEqual([['storage', 'io', 'bus']]);

@@ -134,6 +134,7 @@ export function renderFunctions(wit: WitPackage): string {
       op: opOf(each, fn),
       interface: each.name,
       name: camelCase(fn.name),
+      ...(fn.async && { async: true }),
       params: fn.params.map(({ name, type }) => ({ name: camelCase(name), type: witText(type) })),
       result: fn.result ? witText(fn.result) : null,
     })),
@@ -194,7 +195,8 @@ class Types {
     const answer = answerOf(fn);
     const answersJson = namesOf(answer).some((name) => name === 'json' || this.#generic.has(name));
     const parameter = this.#view.generic && answersJson ? `<T = ${this.#view.json}>` : '';
-    return `${parameter}(${params.join(', ')}): ${this.#text(answer, parameter === '' ? undefined : 'T')};`;
+    const text = this.#text(answer, parameter === '' ? undefined : 'T');
+    return `${parameter}(${params.join(', ')}): ${fn.async ? `Promise<${text}>` : text};`;
   }
 
   definition(each: WitDefinition): string {

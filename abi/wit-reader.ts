@@ -30,6 +30,8 @@ export type WitDefinition = { readonly name: string; readonly docs: readonly str
 export interface WitFunction {
   readonly name: string;
   readonly docs: readonly string[];
+  /** Answers later: a promise in scripts. */
+  readonly async: boolean;
   readonly params: readonly WitField[];
   readonly result: WitType | undefined;
 }
@@ -227,6 +229,7 @@ class WitReader {
 
   #function(name: string, docs: readonly string[]): WitFunction {
     this.#sign(':');
+    const async = this.#accept('async');
     this.#word('func');
     this.#sign('(');
     const params: WitField[] = [];
@@ -236,7 +239,7 @@ class WitReader {
     }
     const result = this.#accept('->') ? this.#type() : undefined;
     this.#sign(';');
-    return { name, docs, params, result };
+    return { name, docs, async, params, result };
   }
 
   #field(): WitField {

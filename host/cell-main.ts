@@ -3,9 +3,11 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { type Envelope, parseEnvelope } from './bus/envelope.ts';
+import { NeiraError } from './errors.ts';
 import { callHostFunction } from './functions/table.ts';
+import type { Ask } from './open-waits.ts';
 import { type BatchSession, type BootSession, Cell, type TurnSession } from './sandbox/cell.ts';
-import type { BootSpec, CellData, Delivery, Program, ToCell } from './sandbox/messages.ts';
+import type { BootSpec, CellData, Delivery, FromCell, Program, ToCell } from './sandbox/messages.ts';
 import { engineModule } from './sandbox/quickjs/engine.ts';
 import type { DeliveryRef } from './store/bus-records.ts';
 import { createKvReader } from './store/reader.ts';
@@ -37,8 +39,9 @@ const NO_READS = { keys: [], ranges: [] };
 
 function openBatch(): BatchSession {
   const state = new TurnState();
+  let turns = 0;
   return {
-    openTurn: (program, delivery) => openTurn(program, delivery, state),
+    openTurn: (program, delivery) => openTurn(program, delivery, { state, isFirst: turns++ === 0 }),
     get hasRoom() {
       return state.stagedBytes < MAX_BATCH_BYTES;
     },
@@ -48,7 +51,13 @@ function openBatch(): BatchSession {
   };
 }
 
-function openTurn(program: Program, delivery: Delivery, batch?: TurnState): TurnSession {
+interface PlaceInBatch {
+  readonly state: TurnState;
+  /** Only the first may stand still: what others saw of it is not committed yet. */
+  readonly isFirst: boolean;
+}
+
+function openTurn(program: Program, delivery: Delivery, batch?: PlaceInBatch): TurnSession {
   const policy = program.policy as PluginPolicy;
   const { turnId, deliveryId, eventId, envelope, caller, mode, mailbox, ...rest } = delivery as TurnDelivery;
   const startedAtMs = Date.now();
@@ -78,12 +87,29 @@ function openTurn(program: Program, delivery: Delivery, batch?: TurnState): Turn
     attempts: mailbox?.attempts ?? 0,
     subscriptions: mailbox?.subscriptions ?? '[]',
   };
-  const turn = new TurnContext(policy, origin, reader, random, batch);
+  let cut = false;
+  let asked = false;
+  const ask: Ask = (wait, op, args) => {
+    if (batch && !batch.isFirst) {
+      cut = true;
+      throw new NeiraError('NEIRA_INTERNAL', {
+        reason: 'the turn is to begin anew as the first of its batch',
+      });
+    }
+    asked = true;
+    tell({ type: 'wait', attempt: rest.attempt, wait, op, args });
+  };
+  const turn = new TurnContext(policy, origin, reader, random, ask, batch?.state);
   return {
     call: (op, args) => callHostFunction(turn, op, args),
     randomBytes: (count) => random.bytes(count),
-    nowMs: () => startedAtMs,
-    finish(settled, fuel, runMs) {
+    nowMs: () => turn.nowMs,
+    suspend: () => turn.suspend(),
+    answered: (wait, atMs) => turn.answered(wait, atMs),
+    get cut() {
+      return cut;
+    },
+    finish(settled, fuel, runMs, batched) {
       turn.end();
       const record: TurnRecord = {
         kind: 'turn',
@@ -96,9 +122,10 @@ function openTurn(program: Program, delivery: Delivery, batch?: TurnState): Turn
         subject: rest.subject,
         caller,
         ...(mailbox && { delivery: refOf(policy, mailbox) }),
+        ...(asked && { asked: deliveryId }),
         startedAtMs,
         ...(rest.deadlineAtMs !== undefined && { deadlineAtMs: rest.deadlineAtMs }),
-        reads: batch ? NO_READS : turn.reads,
+        reads: batched ? NO_READS : turn.reads,
         effects: settled.status === 'ok' ? turn.effects : [],
         outcome: settled,
         fuel,
@@ -154,6 +181,7 @@ function openBoot(spec: BootSpec): BootSession {
 }
 
 const parent = parentPort!;
+const tell = (message: FromCell) => parent.postMessage(message);
 const cell = new Cell({
   parent: parent as never,
   records: data.records,
@@ -164,4 +192,4 @@ const cell = new Cell({
   openBoot,
 });
 parent.on('message', (message: ToCell) => cell.receive(message));
-parent.postMessage({ type: 'ready' });
+tell({ type: 'ready' });

@@ -193,6 +193,26 @@ export const ERRORS = {
     message: 'handle() of plugin `{plugin}` returned a promise that nothing is left to settle.',
     remedy: 'Resolve every promise that handle() awaits.',
   },
+  NEIRA_WAIT_TIMEOUT: {
+    status: 504,
+    blame: 'plugin',
+    message:
+      'The turn of plugin `{plugin}` waited longer than {waitMs} ms and was ended; it waited for {what}.',
+    remedy: 'Wait for less in one turn, or raise `limits.wait_ms` in the manifest.',
+  },
+  NEIRA_WAITS_EXCEEDED: {
+    status: 500,
+    blame: 'plugin',
+    message: 'A turn of plugin `{plugin}` may wait for {max} answers at a time.',
+    remedy: 'Await some of the open requests before making more.',
+  },
+  NEIRA_WAITING_FULL: {
+    status: 503,
+    blame: 'host',
+    message:
+      'The turn of plugin `{plugin}` could not wait: the {waiting} turns that wait in its cell hold all of the {maxBytes} bytes that they may.',
+    remedy: 'Send it again a little later, keep less in memory while waiting, or give the host more cells.',
+  },
   NEIRA_OUTPUT_TOO_LARGE: {
     status: 500,
     blame: 'plugin',

@@ -29,6 +29,7 @@ import { loadGates } from './registry/gate-catalogue.ts';
 import { GateService, requireAck } from './registry/gate-service.ts';
 import { PluginAdmin } from './registry/plugin-admin.ts';
 import { Registry } from './registry/registry.ts';
+import { Requests } from './requests.ts';
 import { CellPool } from './sandbox/pool.ts';
 import { createKvReader } from './store/reader.ts';
 import { openStore, type Store } from './store/store.ts';
@@ -51,6 +52,7 @@ const SECRET_BYTES = 32;
 
 /** Boots a host. @throws NEIRA_HOME_LOCKED, NEIRA_HOME_NEWER, NEIRA_CONFIG_INVALID, and what the port says */
 export async function openHost(config: Config, log: Logger): Promise<Host> {
+  const startedMs = performance.now();
   CellPool.prepare();
   const store = await openStore({ home: config.home, durability: config.durability });
   const fatal = Promise.withResolvers<NeiraError>();
@@ -80,6 +82,8 @@ export async function openHost(config: Config, log: Logger): Promise<Host> {
       onDry: (attempt, record) => turns.onDry(attempt, record),
       onCut: (attempts) => turns.onCut(attempts),
       onLost: (lost) => turns.onLost(lost),
+      onWait: (...wait) => turns.onWait(...wait),
+      onSuspended: (attempt, answered) => turns.onSuspended(attempt, answered),
     },
   );
   const ports = new Ports(
@@ -87,12 +91,22 @@ export async function openHost(config: Config, log: Logger): Promise<Host> {
     async (ids) => requireAck(await store.submit({ kind: 'sent', ids })),
     log,
   );
+  const requests = new Requests({
+    submit: (record) => store.submit(record),
+    serving: (plugin) => registry.servingOf(plugin),
+    turns: () => turns,
+  });
   turns = new Turns({
     cells: pool.size,
     send: (cell, deliveries) => pool.send(cell, deliveries),
     settled: (cell, attempt) => pool.settled(cell, attempt),
     submit: (record) => store.submit(record),
     fence: (cell) => store.retireCell(cell),
+    waits: {
+      request: (call) => requests.perform(call),
+      answer: (...answer) => pool.answer(...answer),
+      abort: (...abort) => pool.abort(...abort),
+    },
     perform: (sends) => ports.perform(sends),
     observe: observers,
     quarantine: (plugin, reason) =>
@@ -182,6 +196,7 @@ export async function openHost(config: Config, log: Logger): Promise<Host> {
   await registry.start();
   store.onNews((news) => {
     observers.news(news);
+    requests.answered(news.answers ?? []);
     mailboxes.arrived(news);
     eventRecords.news(news);
   });
@@ -189,6 +204,14 @@ export async function openHost(config: Config, log: Logger): Promise<Host> {
   clock.start();
   ports.perform(store.pendingSends(Number.MAX_SAFE_INTEGER), true);
   const url = await server.listen();
+  void gateway
+    .announce('system.boot.completed', {
+      version: version(),
+      mode: mode.current,
+      plugins: registry.list().length,
+      boot_ms: Math.round(performance.now() - startedMs),
+    })
+    .catch((err: unknown) => log.error({ err }, 'system.boot.completed'));
   // Saves made while the host was down are taken over in the background: what is stored serves already.
   void plugins.start().catch((err: unknown) => log.error({ err }, 'watching plugin folders'));
 
@@ -200,6 +223,7 @@ export async function openHost(config: Config, log: Logger): Promise<Host> {
     await plugins.close();
     registry.close();
     mailboxes.stop();
+    requests.close();
     await turns.drain();
     ports.close();
     await pool.close();

@@ -185,7 +185,7 @@ export class Mailboxes {
 
   #handOver(box: Box, entry: MailboxEntry): void {
     const serving = this.#parts.serving(box.plugin)!;
-    const { id, plugin, key, attempts, triesLeftFrom, subscriptions, envelope } = entry;
+    const { id, plugin, key, attempts, triesLeftFrom, subscriptions, envelope, chain, deadlineMs } = entry;
     box.inHand.set(id, { bytes: envelope.length, failed: false });
     box.fresh++;
     box.bytes += envelope.length;
@@ -206,11 +206,13 @@ export class Mailboxes {
         mode: this.#parts.mode(),
         dryRun: false,
         notBeforeMs: entry.dueMs,
+        ...(deadlineMs !== null && { deadlineAtMs: deadlineMs }),
         mailbox: {
           id,
           attempts,
           triesLeftFrom,
           subscriptions,
+          ...(chain !== null && { chain }),
           serving: () => (this.#stopped ? undefined : this.#parts.serving(plugin)),
           failing: () => this.#failing(box, id),
         },
@@ -240,9 +242,15 @@ export class Mailboxes {
   /** It did not run, and waits in the store as before. */
   #givenBack(box: Box, entry: MailboxEntry, error: unknown): void {
     this.#letGo(box, entry);
+    const code = isNeiraError(error) ? error.code : undefined;
+    // Who asked has given up by now, and the delivery with it.
+    if (code === 'NEIRA_DEADLINE') {
+      this.#refill(box, entry.key);
+      this.#fill(box);
+      return;
+    }
     box.waiting = true;
     box.behind = true;
-    const code = isNeiraError(error) ? error.code : undefined;
     // The others are given back with the change that wakes the box again.
     if (code === 'NEIRA_PLUGIN_INACTIVE' || code === 'NEIRA_QUARANTINED' || code === 'NEIRA_STOPPING') {
       if (this.#parts.serving(box.plugin) && code === 'NEIRA_PLUGIN_INACTIVE') this.#wakeSoon(box);

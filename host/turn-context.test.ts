@@ -6,6 +6,7 @@ import { TurnRandom } from './turn-random.ts';
 
 const LIMITS = {
   turnMs: 200,
+  waitMs: 10_000,
   cpuMs: 50,
   memoryMb: 32,
   hostCalls: 1000,

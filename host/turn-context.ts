@@ -10,6 +10,7 @@ import type { Mode } from '../gates/gates.ts';
 import type { EventDefinition } from './bus/event-registry.ts';
 import type { RetryPolicy } from './bus/retry.ts';
 import { type ErrorCode, NeiraError } from './errors.ts';
+import { type Ask, MAX_OPEN_WAITS, OpenWaits, type Wait, type WaitArguments } from './open-waits.ts';
 import type { Delivery } from './sandbox/messages.ts';
 import type { EventCaller } from './store/bus-records.ts';
 import { addTo, logKey } from './store/kv.ts';
@@ -21,6 +22,8 @@ import { TurnState } from './turn-state.ts';
 
 export interface TurnLimits {
   readonly turnMs: number;
+  /** Waiting time of one turn, over all its waits. */
+  readonly waitMs: number;
   readonly cpuMs: number;
   readonly memoryMb: number;
   readonly hostCalls: number;
@@ -132,15 +135,21 @@ export class TurnContext {
   #droppedLogs = 0;
   #stagedBytes = 0;
   #reading = false;
+  #nowMs: number;
   readonly #reader: StateReader;
+  readonly #waits: OpenWaits | undefined;
   readonly #state: TurnState;
 
-  /** @param state of the batch that the turn is part of */
+  /**
+   * @param ask tells main of a wait; without it nothing can be waited for.
+   * @param state of the batch that the turn is part of.
+   */
   constructor(
     policy: PluginPolicy,
     origin: TurnOrigin,
     reader: StateReader,
     random: TurnRandom,
+    ask?: Ask,
     state = new TurnState(),
   ) {
     this.policy = policy;
@@ -148,6 +157,13 @@ export class TurnContext {
     this.random = random;
     this.#reader = reader;
     this.#state = state;
+    this.#nowMs = origin.startedAtMs;
+    this.#waits = ask && new OpenWaits(ask);
+  }
+
+  /** Time in the turn: its start, advanced to each answer that it waited for. */
+  get nowMs(): number {
+    return this.#nowMs;
   }
 
   get reads(): Reads {
@@ -158,13 +174,34 @@ export class TurnContext {
     return this.#publishes;
   }
 
-  /** Closes the read snapshot. */
-  end(): void {
+  // --- waits
+
+  /**
+   * Begins what main answers later: a host function returns this instead of its answer.
+   * @throws NEIRA_WAITS_EXCEEDED above {@link MAX_OPEN_WAITS}
+   */
+  wait(op: string, args: WaitArguments): Wait {
+    if (!this.#waits || this.#waits.full) throw this.refusal('NEIRA_WAITS_EXCEEDED', { max: MAX_OPEN_WAITS });
+    return this.#waits.begin(op, args);
+  }
+
+  /** Closes the read snapshot; what is read after the wait is the state of then. */
+  suspend(): void {
     if (this.#reading) this.#reader.end();
     this.#reading = false;
+  }
+
+  answered(wait: number, atMs: number): void {
+    this.#waits?.answered(wait);
+    this.#nowMs = Math.max(this.#nowMs, atMs);
+  }
+
+  /** Closes the read snapshot. */
+  end(): void {
+    this.suspend();
     if (this.#droppedLogs > 0) {
       const message = `${this.#droppedLogs} log lines above limits.log_kb were dropped`;
-      this.logs.push({ level: 'warn', message, atMs: this.origin.startedAtMs });
+      this.logs.push({ level: 'warn', message, atMs: this.#nowMs });
     }
   }
 
@@ -272,7 +309,7 @@ export class TurnContext {
       return;
     }
     this.#logBytes += bytes;
-    this.logs.push({ level, message, atMs: this.origin.startedAtMs });
+    this.logs.push({ level, message, atMs: this.#nowMs });
   }
 
   #stage(effect: Effect, bytes: number): void {

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { NeiraError } from './errors.ts';
 import type { IncomingEvent, Serving, TurnResult } from './turn.ts';
 import type { TurnDelivery } from './turn-context.ts';
 import { TurnQueue } from './turn-queue.ts';
@@ -248,4 +249,63 @@ test('idle waits for one generation only, drained for all', async () => {
   bench.finish('e2');
   await bench.inCells();
   expect(over).toEqual(['nobody', 'idle', 'drained']);
+});
+
+test('a plugin whose waiting deliveries were all given up goes on with what comes later', async () => {
+  const bench = new Bench();
+  for (let n = 0; n < CELL_WINDOW + 3; n++) bench.add('a').catch(() => {});
+  expect(await bench.inCells()).toHaveLength(CELL_WINDOW);
+  bench.queue.rejectWaiting(
+    () => true,
+    () => new NeiraError('NEIRA_STOPPING'),
+  );
+  void bench.add('a');
+  bench.finish('e1', 'e2');
+  expect(await bench.inCells()).toContain(`e${CELL_WINDOW + 4}`);
+});
+
+test('a turn that stands still frees its place and not its key, and takes the place again when it goes on', async () => {
+  const bench = new Bench();
+  for (let n = 0; n < CELL_WINDOW; n++) void bench.add(`p${n}`, { key: 'k' });
+  void bench.add('p0', { key: 'k' });
+  void bench.add('late');
+  const full = await bench.inCells();
+  expect(full).toHaveLength(CELL_WINDOW);
+  const standing = bench.task('e1')!;
+  bench.queue.suspend(standing);
+  expect((await bench.inCells()).filter((id) => !full.includes(id))).toEqual(['e34']);
+  bench.queue.resume(standing);
+  bench.finish('e2');
+  void bench.add('later');
+  expect(await bench.inCells()).not.toContain('e35');
+  bench.finish('e3', 'e1');
+  expect(await bench.inCells()).toEqual(expect.arrayContaining(['e33', 'e35']));
+});
+
+test('time in which a turn stands still does not make its plugin a slow one', async () => {
+  const bench = new Bench();
+  void bench.add('a');
+  await bench.inCells();
+  const standing = bench.task('e1')!;
+  bench.queue.suspend(standing);
+  await vi.advanceTimersByTimeAsync(5000);
+  bench.queue.resume(standing);
+  bench.finish('e1');
+  for (let n = 0; n < 3; n++) void bench.add('a');
+  expect(await bench.inCells()).toHaveLength(3);
+});
+
+test('a plugin with very many turns that stand still gets no more of them, and its neighbours go on', async () => {
+  const bench = new Bench();
+  for (let n = 0; n < 300; n++) void bench.add('a');
+  for (let sent = 0; sent < 256; sent = bench.sent.length) {
+    await bench.inCells();
+    for (const { delivery } of bench.sent) bench.queue.suspend(bench.queue.byAttempt(delivery.attempt)!);
+  }
+  expect(await bench.inCells()).toHaveLength(256);
+  void bench.add('b');
+  expect(await bench.inCells()).toHaveLength(257);
+  bench.queue.resume(bench.task('e1')!);
+  bench.finish('e1');
+  expect(await bench.inCells()).toContain('e257');
 });

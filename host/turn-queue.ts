@@ -15,6 +15,7 @@ import {
   type Lane,
   type Line,
   mayFollow,
+  newLane,
   orderKey,
   type Serving,
   type Task,
@@ -32,6 +33,8 @@ const SLOW_MS = 10;
 const AVERAGE_WEIGHT = 0.2;
 /** What one plugin has inside a cell may take this long by its own limit: so long do its neighbours wait at most. */
 const MAX_INSIDE_CPU_MS = 2000;
+/** Turns of one plugin that stand still at a time; its further deliveries wait outside. */
+const MAX_SUSPENDED = 256;
 const SWEEP_PERIOD_MS = 25;
 
 export class TurnQueue {
@@ -88,6 +91,8 @@ export class TurnQueue {
         failures: 0,
         arrivedAtMs: Date.now(),
         sentAtMs: 0,
+        insideMs: 0,
+        suspended: false,
         alone: false,
         resolve,
         reject,
@@ -140,6 +145,26 @@ export class TurnQueue {
     this.#offer(task.line, 'first');
   }
 
+  /** The turn waits for an answer: others may run in its place. */
+  suspend(task: Task): void {
+    if (task.cell < 0 || task.suspended) return;
+    task.suspended = true;
+    task.insideMs += performance.now() - task.sentAtMs;
+    task.lane.suspended++;
+    this.#freePlace(task);
+    this.#pump();
+  }
+
+  /** The answer is there: it goes on in its cell at once, whoever took its place. */
+  resume(task: Task): void {
+    if (!task.suspended) return;
+    task.suspended = false;
+    task.sentAtMs = performance.now();
+    task.lane.suspended--;
+    task.lane.inFlight++;
+    this.#cells[task.cell]!.inFlight++;
+  }
+
   resolve(task: Task, result: TurnResult): void {
     this.#finish(task);
     task.resolve(result);
@@ -188,7 +213,7 @@ export class TurnQueue {
   #laneOf(plugin: string): Lane {
     let lane = this.#lanes.get(plugin);
     if (!lane) {
-      lane = { plugin, ready: [], lines: new Map(), waiting: 0, inFlight: 0, averageMs: 0, pausedUntilMs: 0 };
+      lane = newLane(plugin);
       this.#lanes.set(plugin, lane);
     }
     return lane;
@@ -221,7 +246,7 @@ export class TurnQueue {
   #finish(task: Task): void {
     const { lane, line } = task;
     if (task.cell >= 0) {
-      const tookMs = performance.now() - task.sentAtMs;
+      const tookMs = task.insideMs + (task.suspended ? 0 : performance.now() - task.sentAtMs);
       lane.averageMs += (tookMs / Math.max(lane.inFlight, 1) - lane.averageMs) * AVERAGE_WEIGHT;
       this.#leaveCell(task);
     } else {
@@ -242,12 +267,19 @@ export class TurnQueue {
 
   #leaveCell(task: Task): void {
     if (task.cell < 0) return;
-    this.#cells[task.cell]!.inFlight--;
-    task.lane.inFlight--;
+    if (task.suspended) task.lane.suspended--;
+    else this.#freePlace(task);
+    task.suspended = false;
+    task.insideMs = 0;
     task.line.running--;
     task.cell = -1;
     this.#byTurn.delete(task.delivery.turnId);
     this.#byAttempt.delete(task.delivery.attempt);
+  }
+
+  #freePlace(task: Task): void {
+    this.#cells[task.cell]!.inFlight--;
+    task.lane.inFlight--;
   }
 
   // --- cells
@@ -280,6 +312,7 @@ export class TurnQueue {
     const task = line?.waiting[0];
     if (!line || !task) return false;
     if (task.alone ? lane.inFlight > 0 : this.#aloneIsRunning(lane)) return false;
+    if (lane.suspended + lane.inFlight >= MAX_SUSPENDED) return false;
     if (lane.averageMs > SLOW_MS && lane.inFlight > 0) return false;
     if (!this.#mayEnter(lane, task)) return false;
     const cell = this.#cellOf(task);
@@ -294,6 +327,8 @@ export class TurnQueue {
 
   /** While a full mailbox pauses the plugin, only what somebody waits for goes on. */
   #nextLine(lane: Lane): Line | undefined {
+    // What waited in it was given up meanwhile.
+    while (lane.ready[0]?.waiting.length === 0) lane.ready.shift()!.offered = false;
     if (lane.pausedUntilMs === 0) return lane.ready[0];
     return lane.ready.find(({ waiting }) => waiting[0] && !isFromMailbox(waiting[0]));
   }
@@ -353,7 +388,8 @@ export class TurnQueue {
 
   #aloneIsRunning(lane: Lane): boolean {
     if (lane.inFlight !== 1) return false;
-    for (const task of this.#byAttempt.values()) if (task.alone && task.lane === lane) return true;
+    for (const task of this.#byAttempt.values())
+      if (task.alone && task.lane === lane && !task.suspended) return true;
     return false;
   }
 

@@ -43,6 +43,8 @@ export interface MailboxPlace {
   readonly attempts: number;
   readonly triesLeftFrom: number;
   readonly subscriptions: string;
+  /** JSON of who waits for the answer, when somebody does. */
+  readonly chain?: string;
   /** What serves now; undefined when the plugin may not run. */
   serving(): Serving | undefined;
   /** Told at each attempt that failed and will be made again. */
@@ -76,6 +78,10 @@ export interface Task {
   failures: number;
   readonly arrivedAtMs: number;
   sentAtMs: number;
+  /** Time in cells before {@link sentAtMs}. */
+  insideMs: number;
+  /** Stands still inside its cell: it keeps its key, not its place. */
+  suspended: boolean;
   /** When it first found a mailbox full that it publishes to. */
   blockedSinceMs?: number;
   /** Runs only while nothing else of its plugin is in flight. */
@@ -104,10 +110,16 @@ export interface Lane {
   readonly lines: Map<string, Line>;
   waiting: number;
   inFlight: number;
+  suspended: number;
   /** Moving average of how long a delivery stays in flight. */
   averageMs: number;
   /** A mailbox that it publishes to was full: until then only what somebody waits for runs. */
   pausedUntilMs: number;
+}
+
+export function newLane(plugin: string): Lane {
+  const counts = { waiting: 0, inFlight: 0, suspended: 0, averageMs: 0, pausedUntilMs: 0 };
+  return { plugin, ready: [], lines: new Map(), ...counts };
 }
 
 export function isFromMailbox(

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { MessagePort } from 'node:worker_threads';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { unhandled } from '../test/kit/unhandled.ts';
 import type { NeiraError } from './errors.ts';
 import type { Effect, TurnRecord } from './store/records.ts';
 import { openStore, type Store } from './store/store.ts';
@@ -14,6 +15,7 @@ import type { TurnDelivery } from './turn-context.ts';
 
 const LIMITS = {
   turnMs: 200,
+  waitMs: 10_000,
   cpuMs: 50,
   memoryMb: 32,
   hostCalls: 100,
@@ -48,6 +50,7 @@ beforeEach(async () => {
     settled: (_cell, attempt) => settled.push(attempt),
     submit: (record) => store.submit(record),
     fence: (lost) => store.retireCell(lost),
+    waits: { request: unhandled, answer: () => {}, abort: () => {} },
     perform: (sends) => performed.push(...sends.map(({ id }) => id)),
     quarantine: (plugin) => quarantined.push(plugin),
     observe: {

@@ -15,6 +15,7 @@ import { committedTurn, dryTurn, type TurnObserver } from './turn-observer.ts';
 import { TurnQueue } from './turn-queue.ts';
 import { afterFailure } from './turn-retry.ts';
 import { type IncomingEvent, isFromMailbox, type Serving, type Task, type TurnResult } from './turn-task.ts';
+import { TurnWaits, type WaitParts } from './turn-waits.ts';
 
 export type { IncomingEvent, MailboxPlace, Serving, TurnResult } from './turn-task.ts';
 
@@ -26,6 +27,8 @@ export interface TurnParts {
   submit(record: TurnRecord): Promise<Ack>;
   /** Resolves when everything that a lost cell had sent is committed and acknowledged. */
   fence(storeCell: number): Promise<void>;
+  /** Answers what turns wait for. */
+  readonly waits: WaitParts;
   perform(sends: NonNullable<Extract<Ack, { ok: true }>['sends']>): void;
   /** Three turns of three deliveries killed their cells, with no success between. */
   quarantine(plugin: string, reason: string): void;
@@ -46,6 +49,7 @@ const HOST_TROUBLE_MS = 1000;
 export class Turns implements PoolListener {
   readonly #parts: TurnParts;
   readonly #queue: TurnQueue;
+  readonly #waits: TurnWaits;
   readonly #kills = new Map<string, number[]>();
   /** Quarantined generations, with the reason: the registry's own word comes only after a commit. */
   readonly #stopped = new Map<number, string>();
@@ -53,6 +57,7 @@ export class Turns implements PoolListener {
   constructor(parts: TurnParts) {
     this.#parts = parts;
     this.#queue = new TurnQueue(parts.cells, (cell, deliveries) => parts.send(cell, deliveries));
+    this.#waits = new TurnWaits(parts.waits, this.#queue);
   }
 
   /** Turns that have not settled. */
@@ -90,6 +95,7 @@ export class Turns implements PoolListener {
     const task = ack.turnId === undefined ? undefined : this.#queue.byTurn(ack.turnId);
     if (!task) return;
     this.#parts.settled(task.cell, task.delivery.attempt);
+    this.#waits.end(task.delivery.attempt);
     if (ack.ok) {
       if (ack.sends?.length) this.#parts.perform(ack.sends);
       if (ack.outcome?.status === 'ok') this.#kills.delete(task.serving.id);
@@ -118,6 +124,7 @@ export class Turns implements PoolListener {
   #refused(task: Task, error: NeiraError): void {
     if (!isFromMailbox(task)) this.#queue.reject(task, error);
     else if (error.code === 'NEIRA_MAILBOX_FULL') this.#park(task, error);
+    else if (error.code === 'NEIRA_DEADLINE') this.#queue.resolve(task, { kind: 'gone' });
     else {
       task.conflicts = 0;
       this.#queue.hold(task, Date.now() + HOST_TROUBLE_MS);
@@ -141,6 +148,7 @@ export class Turns implements PoolListener {
 
   onDry(attempt: number, record: string): void {
     const task = this.#queue.byAttempt(attempt);
+    this.#waits.end(attempt);
     if (!task) return;
     const dry = JSON.parse(record) as TurnRecord;
     this.#parts.observe?.turnEnded(dryTurn(task, dry));
@@ -149,13 +157,23 @@ export class Turns implements PoolListener {
 
   onCut(attempts: readonly number[]): void {
     for (const attempt of attempts) {
+      this.#waits.end(attempt);
       const task = this.#queue.byAttempt(attempt);
       if (task) this.#rerun(task, false);
     }
   }
 
+  onWait(attempt: number, wait: number, op: string, args: string): void {
+    this.#waits.begin(attempt, wait, op, args);
+  }
+
+  onSuspended(attempt: number, answered: number): void {
+    this.#waits.suspended(attempt, answered);
+  }
+
   onLost(lost: LostCell): void {
     this.#parts.observe?.cellLost(lost.reason);
+    for (const attempt of lost.attempts) this.#waits.end(attempt);
     void this.#recover(lost).catch((error: unknown) => {
       for (const attempt of lost.attempts) {
         const task = this.#queue.byAttempt(attempt);

@@ -85,7 +85,7 @@ declare module 'neira:host/io' {
 
 /** The message bus. */
 declare module 'neira:host/bus' {
-  import type { DeliveryInfo, Json, PublishOptions, Subscription } from 'neira:host/types';
+  import type { DeliveryInfo, Json, PublishOptions, RequestOptions, Subscription } from 'neira:host/types';
 
   /**
    * Stages an event `namespace.noun.past` for the bus and answers the id that it will have. It goes to its
@@ -94,6 +94,18 @@ declare module 'neira:host/bus' {
    * schema, else NEIRA_EVENT_INVALID. A command goes to one plugin that handles it.
    */
   export function publish(event: string, payload: Json, options?: PublishOptions): string;
+
+  /**
+   * Sends a command `namespace.verb` to the plugin that handles it and waits for its result. The request leaves
+   * at once, whatever becomes of this turn; what this turn staged is not visible to the one that answers.
+   * Other turns run meanwhile: what is read after the answer is the state of then. At most 16 answers are
+   * waited for at a time, together no longer than `limits.wait_ms`. A turn that is tried again gets the answer
+   * that it got before.
+   * The command and its version must be named under `publishes` in the manifest, else NEIRA_UNKNOWN_EVENT.
+   * Refuses with NEIRA_COMMAND_UNHANDLED, NEIRA_REQUEST_CYCLE, NEIRA_DEADLINE, and with what the other turn
+   * failed with.
+   */
+  export function request<T = Json>(command: string, payload: Json, options?: RequestOptions): Promise<T>;
 
   /**
    * Stages that an event with `options.at` is taken back. One that was published already, or that
@@ -172,6 +184,14 @@ declare module 'neira:host/types' {
     readonly headers?: Json;
     /** To every subscriber, also to each of a queue group. */
     readonly broadcast?: boolean;
+  }
+
+  /** How a command is sent. */
+  export interface RequestOptions {
+    /** Major version of the command, 1 without it. */
+    readonly version?: number;
+    /** Longest time to wait for the result; after it nothing of the command is kept. */
+    readonly timeoutMs?: number;
   }
 
   /** What a plugin wants to hear. Subjects are dotted: `*` stands for one part, `>` at the end for the rest. */
@@ -295,5 +315,8 @@ declare module 'neira:host/types' {
     | 'NEIRA_UNREACHABLE'
     | 'NEIRA_VALUE_INVALID'
     | 'NEIRA_VALUE_TOO_LARGE'
-    | 'NEIRA_VERSION_MISMATCH';
+    | 'NEIRA_VERSION_MISMATCH'
+    | 'NEIRA_WAITING_FULL'
+    | 'NEIRA_WAITS_EXCEEDED'
+    | 'NEIRA_WAIT_TIMEOUT';
 }

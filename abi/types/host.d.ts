@@ -62,6 +62,14 @@ export interface PublishOptions {
   readonly broadcast?: boolean;
 }
 
+/** How a command is sent. */
+export interface RequestOptions {
+  /** Major version of the command, 1 without it. */
+  readonly version?: number;
+  /** Longest time to wait for the result; after it nothing of the command is kept. */
+  readonly timeoutMs?: number;
+}
+
 /** What a plugin wants to hear. Subjects are dotted: `*` stands for one part, `>` at the end for the rest. */
 export interface Subscription {
   readonly name: string;
@@ -174,6 +182,18 @@ export interface BusFunctions {
   publish(event: string, payload: JsonText, options?: PublishOptions): string;
 
   /**
+   * Sends a command `namespace.verb` to the plugin that handles it and waits for its result. The request leaves
+   * at once, whatever becomes of this turn; what this turn staged is not visible to the one that answers.
+   * Other turns run meanwhile: what is read after the answer is the state of then. At most 16 answers are
+   * waited for at a time, together no longer than `limits.wait_ms`. A turn that is tried again gets the answer
+   * that it got before.
+   * The command and its version must be named under `publishes` in the manifest, else NEIRA_UNKNOWN_EVENT.
+   * Refuses with NEIRA_COMMAND_UNHANDLED, NEIRA_REQUEST_CYCLE, NEIRA_DEADLINE, and with what the other turn
+   * failed with.
+   */
+  request(command: string, payload: JsonText, options?: RequestOptions): Promise<JsonText>;
+
+  /**
    * Stages that an event with `options.at` is taken back. One that was published already, or that
    * another plugin published, is left as it is.
    */
@@ -206,6 +226,7 @@ export interface HostOps {
   'io.log': IoFunctions['log'];
   'io.send': IoFunctions['send'];
   'bus.publish': BusFunctions['publish'];
+  'bus.request': BusFunctions['request'];
   'bus.cancel': BusFunctions['cancel'];
   'bus.subscribe': BusFunctions['subscribe'];
   'bus.unsubscribe': BusFunctions['unsubscribe'];

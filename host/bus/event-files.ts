@@ -127,6 +127,10 @@ export function readEventFolders(files: EventFiles, owner: string, isIndexed = f
   const index = isIndexed ? readIndex(files.get(INDEX_FILE) ?? '', findings) : undefined;
   const events: EventFolder[] = [];
   const seen = new Set<string>();
+  for (const file of strays(files.keys())) {
+    const message = 'lies in no folder of an event: `<namespace>/<name>/v<major>`, in lower case';
+    findings.push(broken('schema-misplaced', file, message, 'Move it, or correct the names of the folders.'));
+  }
   for (const folder of foldersIn(files.keys())) {
     const named = eventOfFolder(folder);
     if (!named) continue;
@@ -312,6 +316,17 @@ function examplesOf(files: EventFiles, folder: string): EventFiles {
 function foldersIn(paths: Iterable<string>): string[] {
   const folders = [...paths].map((path) => path.split('/')).filter((parts) => parts.length > 3);
   return [...new Set(folders.map((parts) => parts.slice(0, 3).join('/')))].sort();
+}
+
+/** Schemas that would be passed over in silence. */
+function strays(paths: Iterable<string>): string[] {
+  return [...paths].filter((path) => {
+    const [folder] = foldersIn([path]);
+    const isSchema = path === SCHEMA_FILE || path.endsWith(`/${SCHEMA_FILE}`);
+    return (
+      isSchema && (folder === undefined || path !== `${folder}/${SCHEMA_FILE}` || !eventOfFolder(folder))
+    );
+  });
 }
 
 function problemsOf(error: unknown): Problem[] {

@@ -15,7 +15,15 @@ type Mode = Reading | 'kept';
 
 /** Describe the schema itself; no validator needs them. */
 const IDENTITY = new Set(['$id', '$schema', 'x-version']);
-const ANNOTATIONS = new Set(['title', 'description', 'default', 'examples', 'deprecated', '$comment']);
+/** Say something to people; no value fails by them. */
+export const ANNOTATIONS: ReadonlySet<string> = new Set([
+  'title',
+  'description',
+  'default',
+  'examples',
+  'deprecated',
+  '$comment',
+]);
 /** Schemas that look at the same value as the one that holds them. */
 const IN_PLACE = [
   'allOf',

@@ -1,9 +1,16 @@
 /** How host functions read what a guest passed: texts only, checked here and nowhere else. */
 import { NeiraError } from '../errors.ts';
+import type { Wait } from '../open-waits.ts';
 import type { TurnContext } from '../turn-context.ts';
 
-/** Arguments are texts (JSON for values, empty for an absent option); the answer is JSON or nothing. */
-export type HostFunction = (turn: TurnContext, args: readonly (string | undefined)[]) => string | undefined;
+/**
+ * Arguments are texts (JSON for values, empty for an absent option); the answer is JSON, nothing, or what
+ * `turn.wait()` began, whose answer comes later.
+ */
+export type HostFunction = (
+  turn: TurnContext,
+  args: readonly (string | undefined)[],
+) => string | Wait | undefined;
 
 /** Ids from outside that become file names: contract, "UI events". */
 export const LOCAL_ID = /^(?!\.+$)[\p{L}\p{N}_.-]{1,128}$/u;

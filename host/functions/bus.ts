@@ -2,26 +2,36 @@
  * `neira:host/bus`: the message bus. Twin of abi/wit/v1/bus.wit and sandbox/quickjs/guest/bus.ts.
  */
 import { sealEnvelope } from '../bus/envelope.ts';
-import { validatePublish } from '../bus/event-registry.ts';
+import { type EventDefinition, validatePublish } from '../bus/event-registry.ts';
 import { compileFilter } from '../bus/filter.ts';
 import { parseSingularPath } from '../bus/key.ts';
 import { covers, parseSubscriptionEvent } from '../bus/subject.ts';
-import { isNeiraError, NeiraError } from '../errors.ts';
+import { isNeiraError } from '../errors.ts';
+import type { WaitArguments } from '../open-waits.ts';
 import type { EventDraft, SubscriptionDraft } from '../store/bus-records.ts';
 import { childOf } from '../trace-context.ts';
 import type { TurnContext, TurnOrigin } from '../turn-context.ts';
 import { type HostFunction, isPresent, parsedJson, parseObject } from './arguments.ts';
+import {
+  invalid,
+  MAX_OPTIONS_BYTES,
+  nameOf,
+  publishOptions,
+  refuseOthers,
+  requestOptions,
+} from './bus-options.ts';
 
 export const MAX_EVENT_BYTES = 256 * 1024;
-const MAX_OPTIONS_BYTES = 16 * 1024;
-const MAX_HEADERS = 16;
-const HEADER_NAME = /^[a-z][a-z0-9_-]{0,63}$/;
-const MAX_HEADER_CHARS = 512;
-/** Set by the host, not by a plugin. */
-export const OWN_HEADERS = new Set(['idempotency_key', 'traceparent', 'tracestate', 'replay_of']);
-const MAX_AHEAD_MS = 10 * 366 * 24 * 60 * 60 * 1000;
-const NAME = /^[\p{L}\p{N}_.:/-]{1,128}$/u;
 const GROUP = /^[a-z0-9][a-z0-9_.-]{0,63}$/;
+
+/** What main is handed for a `bus.request`; `what` is `<command>@<version>`. */
+export interface BusRequest extends WaitArguments {
+  readonly command: string;
+  readonly version: number;
+  /** JSON. */
+  readonly payload: string;
+  readonly timeoutMs?: number;
+}
 
 export const busFunctions: Readonly<Record<string, HostFunction>> = {
   /**
@@ -30,13 +40,9 @@ export const busFunctions: Readonly<Record<string, HostFunction>> = {
    * @throws NEIRA_EVENT_INVALID with the failing paths; nothing is staged.
    */
   publish(turn, [event, payload, options]) {
-    const { version, headers, atMs, key, broadcast } = publishOptions(turn, options);
+    const { version, headers, atMs, key, broadcast } = publishOptions(options, turn.nowMs);
     const name = event ?? '';
-    const fqdn = `${name}@${version}`;
-    const definition = turn.policy.events[fqdn];
-    if (!turn.policy.publishes.includes(fqdn)) throw turn.refusal('NEIRA_UNKNOWN_EVENT', { event: fqdn });
-    turn.require(`bus.publish:${name}`);
-    if (!definition) throw turn.refusal('NEIRA_EVENT_UNREGISTERED', { event: fqdn });
+    const definition = declared(turn, name, version);
     const { text, value } = parsedJson(payload, 'payload', MAX_EVENT_BYTES);
     validatePublish(definition, value, headers);
     const { origin, policy } = turn;
@@ -45,7 +51,7 @@ export const busFunctions: Readonly<Record<string, HostFunction>> = {
       id,
       eventName: name,
       version,
-      atMs: atMs ?? origin.startedAtMs,
+      atMs: atMs ?? turn.nowMs,
       source: `plugin:${policy.plugin}`,
       correlationId: origin.correlationId,
       causationId: origin.eventId,
@@ -60,7 +66,7 @@ export const busFunctions: Readonly<Record<string, HostFunction>> = {
       envelope,
       mode: broadcast ? 'broadcast' : definition.kind === 'command' ? 'command' : 'event',
       caller: origin.caller,
-      ...(key !== undefined && { dedupe: `plugin:${policy.plugin}:${fqdn}:${key}` }),
+      ...(key !== undefined && { dedupe: `plugin:${policy.plugin}:${name}@${version}:${key}` }),
       ...(atMs !== undefined && { atMs }),
     };
     turn.publish({ op: 'publish', event: draft });
@@ -85,43 +91,40 @@ export const busFunctions: Readonly<Record<string, HostFunction>> = {
     return undefined;
   },
 
+  /**
+   * Sends a command and waits for its result.
+   * @throws as publish does, and NEIRA_WAITS_EXCEEDED with too many open requests.
+   */
+  request(turn, [command, payload, options]) {
+    const { version, timeoutMs } = requestOptions(options);
+    const name = command ?? '';
+    const definition = declared(turn, name, version);
+    if (definition.kind !== 'command') throw invalid('command', `${name}@${version} is no command`);
+    const { text, value } = parsedJson(payload, 'payload', MAX_EVENT_BYTES);
+    validatePublish(definition, value, {});
+    const request: BusRequest = {
+      what: `${name}@${version}`,
+      command: name,
+      version,
+      payload: text,
+      ...(timeoutMs !== undefined && { timeoutMs }),
+    };
+    return turn.wait('bus.request', request);
+  },
+
   delivery({ origin }) {
     return `{"attempt":${origin.attempts + 1},"subscriptions":${origin.subscriptions}}`;
   },
 };
 
-interface PublishOptions {
-  readonly version: number;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly atMs?: number;
-  readonly key?: string;
-  readonly broadcast: boolean;
-}
-
-const NO_OPTIONS: PublishOptions = { version: 1, headers: {}, broadcast: false };
-
-function publishOptions(turn: TurnContext, given: string | undefined): PublishOptions {
-  if (!isPresent(given)) return NO_OPTIONS;
-  const {
-    version = 1,
-    at,
-    idempotencyKey,
-    headers = {},
-    broadcast = false,
-    ...others
-  } = parseObject(given, 'options', MAX_OPTIONS_BYTES);
-  refuseOthers('options', others);
-  if (typeof version !== 'number' || !Number.isSafeInteger(version) || version < 1)
-    throw invalid('options.version', 'it must be a whole number from 1');
-  if (typeof broadcast !== 'boolean') throw invalid('options.broadcast', 'it must be true or false');
-  const checked = headersOf(headers);
-  return {
-    version,
-    broadcast,
-    headers: idempotencyKey === undefined ? checked : { ...checked, ...keyHeader(idempotencyKey) },
-    ...(idempotencyKey !== undefined && { key: idempotencyKey as string }),
-    ...(at !== undefined && { atMs: timeOf(at, turn.origin.startedAtMs) }),
-  };
+/** What the manifest names under `publishes`, an administrator granted and the registry knows. */
+function declared(turn: TurnContext, name: string, version: number): EventDefinition {
+  const fqdn = `${name}@${version}`;
+  if (!turn.policy.publishes.includes(fqdn)) throw turn.refusal('NEIRA_UNKNOWN_EVENT', { event: fqdn });
+  turn.require(`bus.publish:${name}`);
+  const definition = turn.policy.events[fqdn];
+  if (!definition) throw turn.refusal('NEIRA_EVENT_UNREGISTERED', { event: fqdn });
+  return definition;
 }
 
 /** The turn's own span is what the event comes from (W3C Trace Context). */
@@ -130,38 +133,6 @@ function traced(
   headers: Readonly<Record<string, string>>,
 ): Readonly<Record<string, string>> {
   return traceparent === undefined ? headers : { ...headers, traceparent: childOf(traceparent, turnId) };
-}
-
-function keyHeader(key: unknown): { readonly idempotency_key: string } {
-  if (typeof key === 'string' && key !== '' && key.length <= MAX_HEADER_CHARS)
-    return { idempotency_key: key };
-  throw invalid('options.idempotencyKey', `it must be a text of 1 to ${MAX_HEADER_CHARS} characters`);
-}
-
-function headersOf(given: unknown): Readonly<Record<string, string>> {
-  if (typeof given !== 'object' || given === null || Array.isArray(given))
-    throw invalid('options.headers', 'it must be an object of texts');
-  const entries = Object.entries(given);
-  if (entries.length > MAX_HEADERS) throw invalid('options.headers', `it has more than ${MAX_HEADERS}`);
-  for (const [name, value] of entries) {
-    const what = `options.headers.${name.slice(0, 64)}`;
-    if (!HEADER_NAME.test(name)) throw invalid(what, 'its name must match [a-z][a-z0-9_-]{0,63}');
-    if (OWN_HEADERS.has(name)) throw invalid(what, 'only the host sets it');
-    if (typeof value !== 'string' || value.length > MAX_HEADER_CHARS)
-      throw invalid(what, `it must be a text of at most ${MAX_HEADER_CHARS} characters`);
-  }
-  return Object.fromEntries(entries) as Record<string, string>;
-}
-
-/** RFC 3339 with its offset: what a local time means depends on where it is read. */
-const RFC_3339 = /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/;
-
-function timeOf(at: unknown, nowMs: number): number {
-  const atMs = typeof at === 'string' && RFC_3339.test(at) ? Date.parse(at) : Number.NaN;
-  if (Number.isNaN(atMs))
-    throw invalid('options.at', 'it must be a time like 2026-11-24T07:00:00+02:00, or a Date');
-  if (atMs - nowMs > MAX_AHEAD_MS) throw invalid('options.at', 'it is more than ten years ahead');
-  return atMs;
 }
 
 function subscriptionOf(turn: TurnContext, given: string | undefined): SubscriptionDraft {
@@ -208,18 +179,4 @@ function requirePath(path: string): void {
   } catch (error) {
     throw isNeiraError(error) ? error : invalid('subscription.key', (error as Error).message);
   }
-}
-
-function nameOf(name: unknown): string {
-  if (typeof name === 'string' && NAME.test(name)) return name;
-  throw invalid('name', 'it must be 1 to 128 letters, digits, `_`, `.`, `:`, `/` or `-`');
-}
-
-function refuseOthers(what: string, others: Record<string, unknown>): void {
-  const [other] = Object.keys(others);
-  if (other !== undefined) throw invalid(`${what}.${other.slice(0, 64)}`, 'it is not a known field');
-}
-
-function invalid(what: string, reason: string): NeiraError {
-  return new NeiraError('NEIRA_VALUE_INVALID', { what, reason });
 }

@@ -118,7 +118,7 @@ function saveRecord(
     type,
     chat_id: chatId,
     session_id: sessionId,
-    ts: new Date(turn.origin.startedAtMs).toISOString(),
+    ts: new Date(turn.nowMs).toISOString(),
     plugin: turn.policy.plugin,
     ...body,
   });

@@ -10,6 +10,7 @@ import { callHostFunction, hostFunctions } from './table.ts';
 
 const LIMITS = {
   turnMs: 200,
+  waitMs: 10_000,
   cpuMs: 50,
   memoryMb: 32,
   hostCalls: 50,

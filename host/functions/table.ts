@@ -19,7 +19,8 @@ export const hostFunctions: ReadonlyMap<string, HostFunction> = new Map(
 const ENDING = new Set(['NEIRA_HOST_CALLS_EXCEEDED', 'NEIRA_INTERNAL']);
 
 /**
- * Performs one call: `V<json>`, `U`, or `E<refusal>` which the guest throws at the author's line.
+ * Performs one call: `V<json>`, `U`, `P<number>` of a wait, or `E<refusal>` which the guest throws at the
+ * author's line.
  * @throws what must end the turn.
  */
 export function callHostFunction(turn: TurnContext, op: string, args: readonly string[]): string {
@@ -29,7 +30,8 @@ export function callHostFunction(turn: TurnContext, op: string, args: readonly s
     const fn = hostFunctions.get(op);
     if (!fn) throw turn.refusal('NEIRA_NOT_FOUND', { what: 'host function', id: op.slice(0, 100) });
     const answer = fn(turn, args);
-    return answer === undefined ? 'U' : `V${answer}`;
+    if (answer === undefined) return 'U';
+    return typeof answer === 'string' ? `V${answer}` : `P${answer.wait}`;
   } catch (error) {
     const { code, details } = toShape(error);
     if (ENDING.has(code)) throw error;

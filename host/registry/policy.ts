@@ -32,6 +32,7 @@ export function policyOf(
 export function limitsOf({ limits }: Manifest): TurnLimits {
   return {
     turnMs: limits.turnMs,
+    waitMs: limits.waitMs,
     cpuMs: limits.cpuMs,
     memoryMb: limits.memoryMb,
     hostCalls: limits.hostCalls,

@@ -1,6 +1,9 @@
 /**
  * A cell: a thread that holds instances and runs turns, one at a time, for many plugins.
  *
+ * A turn that waits for an answer is *suspended*: its instance is set aside as it is, and other turns, also
+ * of the same plugin, run in other instances until main sends the answer.
+ *
  * What makes it a cell of Neira – the host functions and the store's reader – is handed in by its
  * composition root (host/cell-main.ts); this file knows only sandboxes.
  */
@@ -9,6 +12,7 @@ import { runInNewContext } from 'node:vm';
 import type { MessagePort } from 'node:worker_threads';
 import { type ErrorShape, toShape } from '../errors.ts';
 import { failureOf, type GuestFailure } from './failure.ts';
+import { Instances } from './instances.ts';
 import {
   type BootReply,
   type BootSpec,
@@ -23,17 +27,33 @@ import {
 import type { GuestCode } from './quickjs/guest-code.ts';
 import { Instance } from './quickjs/instance.ts';
 import { FUEL_PER_MS, MAX_MEMORY_MB, STACK_AND_DATA_MB } from './quickjs/layout.ts';
-import { BootError, type Budget, type HostCalls, type RunResult } from './quickjs/run-result.ts';
+import {
+  BootError,
+  type Budget,
+  type HostCalls,
+  type RunResult,
+  type Suspended,
+} from './quickjs/run-result.ts';
 
 export type Settled =
   /** JSON array of the reply's actions. */
-  | { readonly status: 'ok'; readonly actions: string }
+  | {
+      readonly status: 'ok';
+      readonly actions: string /** JSON of the reply's result. */;
+      readonly result?: string;
+    }
   | { readonly status: 'failed'; readonly error: GuestFailure };
 
 /** One turn as the host functions hold it; made anew for each. */
 export interface TurnSession extends HostCalls {
-  /** Ends the turn and answers its record, as text for the writer. */
-  finish(settled: Settled, fuel: number, runMs: number): string;
+  /** The turn stands still: nothing it holds may keep others waiting. */
+  suspend(): void;
+  /** The answer of `wait` came; the clock of the turn goes on to `atMs`. */
+  answered(wait: number, atMs: number): void;
+  /** It would have stood still where it may not: nothing of it counts, and it is to begin anew. */
+  readonly cut: boolean;
+  /** Ends the turn and answers its record, as text for the writer; in a batch, what it read is the batch's. */
+  finish(settled: Settled, fuel: number, runMs: number, batched?: 'batched'): string;
 }
 
 /** Turns that run one after the other and commit together. */
@@ -62,32 +82,53 @@ export interface CellParts {
 
 /** Finished turns leave for the writer at least this often, never a whole batch in lockstep (design §7). */
 const FLUSH_EVERY = 8;
-/** An instance whose memory grew this much beyond its image is replaced, so that the memory comes back. */
-const KEEP_GROWTH_BYTES = 4 * 1024 * 1024;
-/** Instances that stay alive in a cell; the least recently used make room. Images are kept by main. */
-const MAX_INSTANCES = 128;
 /** Boots may compute more than a turn: they build what turns then start from. */
 const BOOT_CPU_MS = 2000;
 const BOOT_WALL_MS = 5000;
 /** Between the soft limit, which leaves a stack trace, and the hard one. */
 const HARD_FUEL_MARGIN = 1.25;
 const MB = 1024 * 1024;
+/** What the suspended turns of a cell may hold together; one that would need more fails instead of waiting. */
+const MAX_SUSPENDED_BYTES = 256 * MB;
 /**
  * Guest memory that is dropped goes when V8 next collects, and V8 sees little reason to: the objects that hold
  * it are small, and the spare allocates nothing between boots. So a cell that dropped this much asks for it.
  */
 const COLLECT_AFTER_BYTES = 128 * MB;
 
+/** A turn that has begun. */
+interface Turn {
+  readonly program: Program;
+  readonly delivery: Delivery;
+  readonly session: TurnSession;
+  /** Undefined until it runs, and once it was given back. */
+  instance: Instance | undefined;
+  /** Running time of the slices so far; waiting does not count. */
+  ranMs: number;
+  fuel: number;
+  answered: number;
+  /** While it is suspended. */
+  heldBytes: number;
+}
+
+type Slice = (instance: Instance, budget: Budget) => RunResult | Suspended;
+
+function handling({ delivery, session }: Turn): Slice {
+  return (instance, budget) => instance.run(delivery.envelope, session, budget);
+}
+
 export class Cell {
   readonly #parts: CellParts;
   readonly #programs = new Map<number, Program>();
-  /** In order of last use. */
-  readonly #instances = new Map<number, Instance>();
+  readonly #instances: Instances;
+  /** By attempt. */
+  readonly #suspended = new Map<number, Turn>();
+  #suspendedBytes = 0;
   #finished: string[] = [];
-  #droppedBytes = 0;
 
   constructor(parts: CellParts) {
     this.#parts = parts;
+    this.#instances = new Instances(parts.guestCode.polyfills);
   }
 
   receive(message: ToCell): void {
@@ -100,13 +141,21 @@ export class Cell {
         break;
       case 'unload':
         this.#programs.delete(message.generation);
-        this.#drop(message.generation);
+        this.#instances.forget(message.generation);
         break;
       case 'deliveries':
         for (const batch of batchesOf(JSON.parse(message.batch) as Delivery[])) {
           if (batch.length === 1) this.#deliver(batch[0]!);
           else this.#deliverBatch(batch);
         }
+        this.#flush();
+        break;
+      case 'answer':
+        this.#resume(message.attempt, message.wait, message.answer, message.atMs);
+        this.#flush();
+        break;
+      case 'abort':
+        this.#abort(message.attempt, message.error);
         this.#flush();
         break;
       case 'boot':
@@ -118,15 +167,7 @@ export class Cell {
         break;
     }
     // After the answers are out: it takes some milliseconds.
-    if (this.#droppedBytes > COLLECT_AFTER_BYTES) {
-      this.#droppedBytes = 0;
-      collectGarbage();
-    }
-  }
-
-  #drop(generation: number): void {
-    this.#droppedBytes += this.#instances.get(generation)?.memoryBytes ?? 0;
-    this.#instances.delete(generation);
+    if (this.#instances.worthCollecting(COLLECT_AFTER_BYTES)) collectGarbage();
   }
 
   #setPolicy(generation: number, policy: unknown): void {
@@ -135,89 +176,152 @@ export class Cell {
   }
 
   #deliver(delivery: Delivery): void {
-    const { record } = this.#turn(delivery, this.#parts);
-    if (delivery.dryRun) this.#tell({ type: 'dry', attempt: delivery.attempt, record });
-    else this.#finish(record);
+    const turn = this.#begin(delivery, this.#parts);
+    const settled = this.#slice(turn, handling(turn));
+    if (settled) this.#conclude(turn, settled);
   }
 
-  /** One after the other, until one fails: what would have run on what it staged goes back. */
+  /**
+   * One after the other, until one fails: what would have run on what it staged goes back. The first may stand
+   * still and then goes on by itself; another that would is to begin anew as the first.
+   */
   #deliverBatch(batch: readonly Delivery[]): void {
     const session = this.#parts.openBatch();
     const records: string[] = [];
+    let begun = 0;
     for (const delivery of batch) {
-      const { record, ok } = this.#turn(delivery, session);
-      records.push(record);
-      if (!ok || !session.hasRoom) break;
+      const turn = this.#begin(delivery, session);
+      const settled = this.#slice(turn, handling(turn));
+      if (turn.session.cut) break;
+      begun++;
+      if (!settled) break;
+      records.push(turn.session.finish(settled, turn.fuel, turn.ranMs, 'batched'));
+      if (settled.status !== 'ok' || !session.hasRoom) break;
     }
-    this.#finish(session.finish(records));
-    const rest = batch.slice(records.length);
+    if (records.length > 0) this.#finish(session.finish(records));
+    const rest = batch.slice(begun);
     if (rest.length > 0) this.#tell({ type: 'cut', attempts: rest.map(({ attempt }) => attempt) });
+  }
+
+  #begin(delivery: Delivery, { openTurn }: Pick<BatchSession, 'openTurn'>): Turn {
+    const program = this.#programs.get(delivery.generation);
+    if (!program) throw new Error(`generation ${delivery.generation} was never loaded into this cell`);
+    return {
+      program,
+      delivery,
+      session: openTurn(program, delivery),
+      instance: undefined,
+      ranMs: 0,
+      fuel: 0,
+      answered: 0,
+      heldBytes: 0,
+    };
+  }
+
+  /** An answer for a turn that is over by now changes nothing. */
+  #resume(attempt: number, wait: number, answer: string, atMs: number): void {
+    const turn = this.#unsuspend(attempt);
+    if (!turn) return;
+    turn.answered++;
+    turn.session.answered(wait, atMs);
+    const settled = this.#slice(turn, (instance, budget) =>
+      instance.resume(wait, answer, turn.session, budget),
+    );
+    if (settled) this.#conclude(turn, settled);
+  }
+
+  #abort(attempt: number, error: ErrorShape): void {
+    const turn = this.#unsuspend(attempt);
+    if (!turn) return;
+    this.#giveBack(turn);
+    this.#conclude(turn, refused(error, turn.program));
+  }
+
+  /** Runs a turn on, to its end or until it waits, named in shared memory for the watchdog. */
+  #slice(turn: Turn, go: Slice): Settled | undefined {
+    const { slot } = this.#parts;
+    const { attempt } = turn.delivery;
+    Atomics.store(slot, SLOT_STARTED_MS, slotNow());
+    Atomics.store(slot, SLOT_ATTEMPT, attempt);
+    const settled = this.#run(turn, go);
+    if (!settled) this.#tell({ type: 'suspended', attempt, answered: turn.answered });
+    Atomics.store(slot, SLOT_ATTEMPT, 0);
+    return settled;
+  }
+
+  /**
+   * Undefined when the turn is suspended. Whatever goes wrong with one turn is that turn's failure: an error
+   * that got out would end the cell.
+   */
+  #run(turn: Turn, go: Slice): Settled | undefined {
+    const { program } = turn;
+    const started = performance.now();
+    try {
+      turn.instance ??= this.#instances.take(program);
+      const { cpuMs, turnMs, outputBytes } = program.limits;
+      const result = go(turn.instance, {
+        softFuel: cpuMs * FUEL_PER_MS,
+        hardFuel: cpuMs * FUEL_PER_MS * HARD_FUEL_MARGIN,
+        wallDeadlineMs: started + turnMs - turn.ranMs,
+        maxOutputBytes: outputBytes,
+      });
+      turn.fuel = turn.instance.fuelUsed;
+      if (result.kind === 'suspended') return this.#suspend(turn);
+      this.#giveBack(turn);
+      return settle(result, program);
+    } catch (error) {
+      if (turn.instance) this.#instances.drop(turn.instance);
+      turn.instance = undefined;
+      return refused(error, program);
+    } finally {
+      turn.ranMs += performance.now() - started;
+    }
+  }
+
+  /** Sets the turn aside; the failure of it where the cell holds too much already. */
+  #suspend(turn: Turn): Settled | undefined {
+    const { program, delivery, session } = turn;
+    session.suspend();
+    turn.heldBytes = turn.instance!.heldBytes;
+    if (this.#suspendedBytes + turn.heldBytes > MAX_SUSPENDED_BYTES) {
+      this.#giveBack(turn);
+      const details = { waiting: this.#suspended.size, maxBytes: MAX_SUSPENDED_BYTES };
+      return refused({ code: 'NEIRA_WAITING_FULL', details }, program);
+    }
+    this.#suspendedBytes += turn.heldBytes;
+    this.#suspended.set(delivery.attempt, turn);
+    return undefined;
+  }
+
+  #unsuspend(attempt: number): Turn | undefined {
+    const turn = this.#suspended.get(attempt);
+    if (!turn) return undefined;
+    this.#suspended.delete(attempt);
+    this.#suspendedBytes -= turn.heldBytes;
+    return turn;
+  }
+
+  /** An old version may end its last turns after it was unloaded. */
+  #giveBack(turn: Turn): void {
+    const { program, instance } = turn;
+    if (!instance) return;
+    turn.instance = undefined;
+    if (this.#programs.has(program.generation)) this.#instances.giveBack(program, instance);
+    else this.#instances.drop(instance);
+  }
+
+  #conclude({ delivery, session, fuel, ranMs }: Turn, settled: Settled): void {
+    const record = session.finish(settled, fuel, ranMs);
+    if (delivery.dryRun) {
+      this.#tell({ type: 'dry', attempt: delivery.attempt, record });
+      return;
+    }
+    this.#finish(record);
   }
 
   #finish(record: string): void {
     this.#finished.push(record);
     if (this.#finished.length >= FLUSH_EVERY) this.#flush();
-  }
-
-  #turn(
-    delivery: Delivery,
-    { openTurn }: Pick<BatchSession, 'openTurn'>,
-  ): { readonly record: string; readonly ok: boolean } {
-    const program = this.#programs.get(delivery.generation);
-    if (!program) throw new Error(`generation ${delivery.generation} was never loaded into this cell`);
-    const { slot } = this.#parts;
-    Atomics.store(slot, SLOT_STARTED_MS, slotNow());
-    Atomics.store(slot, SLOT_ATTEMPT, delivery.attempt);
-    const started = performance.now();
-    const session = openTurn(program, delivery);
-    const { settled, fuel } = this.#run(program, delivery, session, started);
-    const record = session.finish(settled, fuel, performance.now() - started);
-    Atomics.store(slot, SLOT_ATTEMPT, 0);
-    return { record, ok: settled.status === 'ok' };
-  }
-
-  /** Whatever goes wrong with one turn is that turn's failure: an error that got out would end the cell. */
-  #run(
-    program: Program,
-    delivery: Delivery,
-    session: TurnSession,
-    started: number,
-  ): { readonly settled: Settled; readonly fuel: number } {
-    try {
-      const instance = this.#instanceOf(program);
-      const { cpuMs, turnMs, outputBytes } = program.limits;
-      const result = instance.run(delivery.envelope, session, {
-        softFuel: cpuMs * FUEL_PER_MS,
-        hardFuel: cpuMs * FUEL_PER_MS * HARD_FUEL_MARGIN,
-        wallDeadlineMs: started + turnMs,
-        maxOutputBytes: outputBytes,
-      });
-      const fuel = instance.fuelUsed;
-      this.#recycle(program, instance);
-      return { settled: settle(result, program), fuel };
-    } catch (error) {
-      this.#drop(program.generation);
-      return {
-        settled: { status: 'failed', error: failureOf({ kind: 'refused', error }, program) },
-        fuel: 0,
-      };
-    }
-  }
-
-  /** The live instance of a program, restored from its image when there is none. */
-  #instanceOf(program: Program): Instance {
-    const { generation } = program;
-    const instance =
-      this.#instances.get(generation) ?? Instance.restore(program.image, this.#parts.guestCode.polyfills);
-    this.#instances.delete(generation);
-    this.#instances.set(generation, instance);
-    if (this.#instances.size > MAX_INSTANCES) this.#drop(this.#instances.keys().next().value!);
-    return instance;
-  }
-
-  #recycle(program: Program, instance: Instance): void {
-    if (instance.memoryBytes > program.image.memoryBytes + KEEP_GROWTH_BYTES) this.#drop(program.generation);
-    else instance.reset();
   }
 
   #boot(id: number, spec: BootSpec): void {
@@ -240,11 +344,11 @@ export class Cell {
         bootMs: performance.now() - started,
       };
       // What it touched; the cells that serve restore their own from the image.
-      this.#droppedBytes += instance.image.pages.byteLength;
+      this.#instances.noteDropped(instance.image.pages.byteLength);
       this.#tell({ type: 'booted', id, reply });
     } catch (error) {
       session.finish();
-      this.#droppedBytes += spec.limits.memoryMb * MB;
+      this.#instances.noteDropped(spec.limits.memoryMb * MB);
       this.#tell({ type: 'boot-failed', id, error: bootFailure(error, spec) });
     } finally {
       Atomics.store(slot, SLOT_ATTEMPT, 0);
@@ -279,9 +383,17 @@ function settle(result: RunResult, program: Program): Settled {
   const reply = result.json === undefined ? {} : (JSON.parse(result.json) as unknown);
   const reason = whyNotReply(reply);
   if (reason === undefined) {
-    return { status: 'ok', actions: JSON.stringify((reply as { actions?: unknown } | null)?.actions ?? []) };
+    const { actions = [], result: answer } = (reply ?? {}) as { actions?: unknown; result?: unknown };
+    return {
+      status: 'ok',
+      actions: JSON.stringify(actions),
+      ...(answer !== undefined && { result: JSON.stringify(answer) }),
+    };
   }
-  const error = { code: 'NEIRA_REPLY_INVALID', details: { plugin: program.plugin, reason } };
+  return refused({ code: 'NEIRA_REPLY_INVALID', details: { plugin: program.plugin, reason } }, program);
+}
+
+function refused(error: unknown, program: Program): Settled {
   return { status: 'failed', error: failureOf({ kind: 'refused', error }, program) };
 }
 

@@ -2,7 +2,7 @@
  * What main and a cell say to each other: two unions, nothing else crosses.
  *
  * A cell sends the record of a finished turn straight to the writer of the store, through a port of its
- * own; to main it answers boots and dry runs. What a turn may do and what it did is opaque here: the
+ * own; to main it answers boots and dry runs, and says what turns wait for. What a turn may do and what it did is opaque here: the
  * composition root of the cell (host/cell-main.ts) and host/turn.ts understand it.
  */
 import type { MessagePort } from 'node:worker_threads';
@@ -61,6 +61,16 @@ export type ToCell =
   | { readonly type: 'unload'; readonly generation: number }
   /** JSON of Delivery[]; one message a group. */
   | { readonly type: 'deliveries'; readonly batch: string }
+  /** Settles one wait of a suspended turn with `V<json>`, `U` or `E<refusal>`; its clock goes on to `atMs`. */
+  | {
+      readonly type: 'answer';
+      readonly attempt: number;
+      readonly wait: number;
+      readonly answer: string;
+      readonly atMs: number;
+    }
+  /** Ends a suspended turn with this failure; its record goes the usual way. */
+  | { readonly type: 'abort'; readonly attempt: number; readonly error: ErrorShape }
   | { readonly type: 'boot'; readonly id: number; readonly spec: BootSpec }
   | { readonly type: 'stop' };
 
@@ -78,6 +88,16 @@ export type FromCell =
   | { readonly type: 'boot-failed'; readonly id: number; readonly error: ErrorShape }
   /** These were not run: one before them in their batch failed, or staged so much that the batch ends. */
   | { readonly type: 'cut'; readonly attempts: readonly number[] }
+  /** A turn called something whose answer has to come from main; `args` is JSON. */
+  | {
+      readonly type: 'wait';
+      readonly attempt: number;
+      readonly wait: number;
+      readonly op: string;
+      readonly args: string;
+    }
+  /** A turn has nothing left to do until an answer comes; so many it has been given so far. */
+  | { readonly type: 'suspended'; readonly attempt: number; readonly answered: number }
   /** The record of a dry run, which goes nowhere else. */
   | { readonly type: 'dry'; readonly attempt: number; readonly record: string };
 

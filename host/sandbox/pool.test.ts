@@ -14,6 +14,7 @@ import { folderOf } from './quickjs/test-instance.ts';
 
 const LIMITS = {
   turnMs: 1000,
+  waitMs: 10_000,
   cpuMs: 200,
   memoryMb: 32,
   hostCalls: 100,
@@ -40,7 +41,13 @@ beforeEach(async () => {
   const root: CellRoot = { databasePath: store.databasePath, secret: Buffer.alloc(32, 1) };
   pool = await CellPool.open(
     { size: 2, entry: new URL('../cell-main.ts', import.meta.url), connect: () => store.connectCell(), root },
-    { onDry: () => {}, onCut: () => {}, onLost: (cell) => lost.push(cell) },
+    {
+      onDry: () => {},
+      onCut: () => {},
+      onLost: (cell) => lost.push(cell),
+      onWait: () => {},
+      onSuspended: () => {},
+    },
   );
 });
 

@@ -5,7 +5,7 @@
  * runs top-level code, and it takes the place of a cell that had to be ended.
  */
 import { type MessagePort, Worker } from 'node:worker_threads';
-import { fromShape, NeiraError } from '../errors.ts';
+import { type ErrorShape, fromShape, NeiraError } from '../errors.ts';
 import {
   type BootReply,
   type BootSpec,
@@ -51,6 +51,10 @@ export interface PoolListener {
   /** These were given back: they did not run. */
   onCut(attempts: readonly number[]): void;
   onLost(lost: LostCell): void;
+  /** A turn waits for something that main has to perform; `args` is JSON. */
+  onWait(attempt: number, wait: number, op: string, args: string): void;
+  /** The turn stands still, after it was given so many answers. */
+  onSuspended(attempt: number, answered: number): void;
 }
 
 /** How long past its own limit a turn may stay in a cell before the thread is ended. */
@@ -167,6 +171,16 @@ export class CellPool {
     cell.tell({ type: 'deliveries', batch: JSON.stringify(deliveries) });
   }
 
+  /** Settles a wait of a turn in that cell; what has ended by then takes no notice. */
+  answer(cellIndex: number, attempt: number, wait: number, answer: string, atMs: number): void {
+    this.#cells[cellIndex]!.tell({ type: 'answer', attempt, wait, answer, atMs });
+  }
+
+  /** Ends a suspended turn with this failure. */
+  abort(cellIndex: number, attempt: number, error: ErrorShape): void {
+    this.#cells[cellIndex]!.tell({ type: 'abort', attempt, error });
+  }
+
   /** The attempt is over: its record was acknowledged, or it was given up. */
   settled(cellIndex: number, attempt: number): void {
     this.#cells[cellIndex]!.inside.delete(attempt);
@@ -210,6 +224,12 @@ export class CellPool {
       case 'cut':
         for (const attempt of message.attempts) cell.inside.delete(attempt);
         this.#listener.onCut(message.attempts);
+        break;
+      case 'wait':
+        this.#listener.onWait(message.attempt, message.wait, message.op, message.args);
+        break;
+      case 'suspended':
+        this.#listener.onSuspended(message.attempt, message.answered);
         break;
       case 'booted':
         this.#endBoot(message.id)?.resolve(message.reply);

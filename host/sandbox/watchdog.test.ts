@@ -41,7 +41,13 @@ async function open() {
       connect: () => ({ cell: ++cells, port: new MessageChannel().port1 }),
       root: {},
     },
-    { onDry: (attempt) => done.push(attempt), onCut: () => {}, onLost: (cell) => lost.push(cell) },
+    {
+      onDry: (attempt) => done.push(attempt),
+      onCut: () => {},
+      onLost: (cell) => lost.push(cell),
+      onWait: () => {},
+      onSuspended: () => {},
+    },
   );
   pool.install({
     generation: 1,

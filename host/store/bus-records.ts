@@ -58,6 +58,8 @@ export interface RequestRecord {
   readonly deadlineMs: number;
   readonly chain: readonly ChainLink[];
   readonly event: EventDraft;
+  /** Only who would get it is wanted; nothing is kept. */
+  readonly dry?: true;
 }
 
 /** The time for a request is over, or nobody waits for it any more. */

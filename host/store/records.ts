@@ -7,6 +7,7 @@ import type {
   PublishRecord,
   RequestEndRecord,
   RequestRecord,
+  RouteTarget,
   Settlement,
   SubscriptionDraft,
   TickRecord,
@@ -291,6 +292,8 @@ export type Ack =
       readonly settlement?: Settlement;
       /** Number of a request, and its answer when that is known. */
       readonly request?: number;
+      /** Who would get a dry one. */
+      readonly target?: RouteTarget;
       readonly answer?: string;
       /** The event that the idempotency key of a publish had brought before; nothing was done. */
       readonly duplicateOf?: string;

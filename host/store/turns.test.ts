@@ -39,8 +39,8 @@ test('everything that a turn staged commits with its event, its outcome and its 
   expect(contents(store)).toEqual({ a: 1, 'log/0000000000000001': 'x' });
   expect(store.search({}).map(({ id }) => id)).toEqual(['n1']); // UIT-10
   expect(store.events({ limit: 10 }).map((e) => [e.subject, e.disposition])).toEqual([
-    ['annotation.saved', 'published'],
     ['ui.pencil.draw', 'executed'],
+    ['annotation.saved', 'published'],
   ]);
   expect(store.logs('demo', 10)).toMatchObject([{ message: 'drawn', turnId: record.turnId }]);
   expect(store.turn(record.turnId)).toMatchObject({ plugin: 'demo', outcome: record.outcome });

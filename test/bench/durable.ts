@@ -13,6 +13,7 @@ import { checkedSettings, policyOf } from '../../host/registry/policy.ts';
 import { CellPool } from '../../host/sandbox/pool.ts';
 import { openStore } from '../../host/store/store.ts';
 import { type Serving, Turns } from '../../host/turn.ts';
+import { unhandled } from '../kit/unhandled.ts';
 import { atMost, median, ms, quantile, type Section, us } from './kit.ts';
 import { EVENT_JSON, HANDLER_BODY } from './work.ts';
 
@@ -65,6 +66,8 @@ async function openSpine(home: string) {
       onDry: (attempt, record) => turns.onDry(attempt, record),
       onCut: (attempts) => turns.onCut(attempts),
       onLost: (lost) => turns.onLost(lost),
+      onWait: (...wait) => turns.onWait(...wait),
+      onSuspended: (...suspended) => turns.onSuspended(...suspended),
     },
   );
   turns = new Turns({
@@ -73,6 +76,11 @@ async function openSpine(home: string) {
     settled: (cell, attempt) => pool.settled(cell, attempt),
     submit: (record) => store.submit(record),
     fence: (cell) => store.retireCell(cell),
+    waits: {
+      request: unhandled,
+      answer: (...answer) => pool.answer(...answer),
+      abort: (...abort) => pool.abort(...abort),
+    },
     perform: () => {},
     quarantine: () => {},
   });

@@ -49,13 +49,17 @@ function perform([name, ...args]) {
   return HOST[family][camel(fn)](...args.map((arg) => arg ?? undefined));
 }
 
+const answered = (value) => (value === undefined ? {} : { value });
+const refused = (error) => error instanceof NeiraError
+  ? { code: error.code, message: error.message, details: error.details }
+  : { code: error.name, message: error.message };
+
 function attempt(step) {
   try {
     const value = perform(step);
-    return value === undefined ? {} : { value };
+    return value instanceof Promise ? value.then(answered, refused) : answered(value);
   } catch (error) {
-    if (!(error instanceof NeiraError)) return { code: error.name, message: error.message };
-    return { code: error.code, message: error.message, details: error.details };
+    return refused(error);
   }
 }
 
@@ -73,7 +77,7 @@ export async function handle(event) {
   const answers = [];
   for (const step of event.payload.params.steps) {
     const [name, ...args] = step;
-    answers.push(name in PROBE ? PROBE[name](...args) ?? {} : attempt(step));
+    answers.push(name in PROBE ? PROBE[name](...args) ?? {} : await attempt(step));
   }
   return { actions: [{ type: 'answers', answers }] };
 }
@@ -89,7 +93,23 @@ export const scriptEngine: Engine = {
 export const ENGINES: readonly Engine[] = [scriptEngine];
 
 export const PUBLISHED = 'probe.thing.done';
-const ALL_PERMISSIONS = { storage: ['read', 'write'], io: { ports: ['console'] } };
+export const COMMAND = 'probe.thing.ask';
+const ALL_PERMISSIONS = {
+  storage: ['read', 'write'],
+  io: { ports: ['console'] },
+  bus: { subscribe: ['probe.>'] },
+};
+
+const brought = new WeakMap<TestHost, Promise<void>>();
+
+/** The events of the probes, once for each host. */
+function bringEvents(host: TestHost): Promise<void> {
+  const known = brought.get(host);
+  if (known) return known;
+  const bringing = host.events(`${PUBLISHED}@1`, `${PUBLISHED}@2`, `${COMMAND}@1!`, `${COMMAND}@2!`);
+  brought.set(host, bringing);
+  return bringing;
+}
 
 /** One registered probe, as the cases use it. */
 export class Probe {
@@ -109,10 +129,11 @@ export class Probe {
     query?: string,
   ): Promise<Probe> {
     const event = `${id}.run`;
+    await bringEvents(host);
     const full = {
       id,
       permissions: ALL_PERMISSIONS,
-      publishes: [`${PUBLISHED}@1`, `${PUBLISHED}@2`],
+      publishes: [`${PUBLISHED}@1`, `${PUBLISHED}@2`, `${COMMAND}@1`, `${COMMAND}@2`],
       ui: { buttons: [{ id, title: id, event }] },
       ...manifest,
     };

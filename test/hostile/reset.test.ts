@@ -10,7 +10,7 @@ import { guestCode } from '../../host/sandbox/quickjs/guest-code.ts';
 import type { Image } from '../../host/sandbox/quickjs/image.ts';
 import { Instance } from '../../host/sandbox/quickjs/instance.ts';
 import { PAGE_BYTES } from '../../host/sandbox/quickjs/layout.ts';
-import type { Budget, HostCalls, RunResult } from '../../host/sandbox/quickjs/run-result.ts';
+import type { Budget, HostCalls, RunResult, Suspended } from '../../host/sandbox/quickjs/run-result.ts';
 
 const TURNS = 250;
 const ENOUGH_MS = 25_000;
@@ -120,7 +120,7 @@ function budget(fuel: number): Budget {
   };
 }
 
-function calmTurn(instance: Instance): { result: RunResult; fuel: number } {
+function calmTurn(instance: Instance): { result: RunResult | Suspended; fuel: number } {
   const result = instance.run('{"attack":"calm"}', calls, budget(FUEL));
   const fuel = instance.fuelUsed;
   instance.reset();

@@ -49,13 +49,16 @@ const HOST_FILES: Readonly<Record<string, string>> = {
   'turn-queue.ts': 'turn',
   'turn-task.ts': 'turn',
   'mailboxes.ts': 'turn',
+  'requests.ts': 'turn',
   'turn-observer.ts': 'turn',
+  'open-waits.ts': 'turn-context',
+  'turn-waits.ts': 'turn',
   'host.ts': 'host',
   'main.ts': 'main',
 };
 
 /** A client of the HTTP API, and what has to work with no host running. */
-const CLI_MAY_IMPORT = ['abi', 'gates', 'base', 'store', 'registry', 'main'];
+const CLI_MAY_IMPORT = ['abi', 'gates', 'base', 'store', 'bus', 'registry', 'main'];
 
 /** Undefined for a file that is not in any layer. */
 function layerOf(file: string): string | undefined {

@@ -22,6 +22,7 @@ import type { Effect, LogLine, TurnOutcome, TurnRecord } from '../../host/store/
 import { openStore } from '../../host/store/store.ts';
 import { Turns } from '../../host/turn.ts';
 import type { CellRoot, PluginPolicy } from '../../host/turn-context.ts';
+import { unhandled } from './unhandled.ts';
 
 export interface PluginOptions {
   /** `all` grants what the manifest asks, `none` nothing. */
@@ -61,6 +62,8 @@ export async function bootPlugin(folder: URL, options: PluginOptions = {}): Prom
       onDry: (attempt, record) => turns.onDry(attempt, record),
       onCut: (attempts) => turns.onCut(attempts),
       onLost: (lost) => turns.onLost(lost),
+      onWait: (...wait) => turns.onWait(...wait),
+      onSuspended: (...suspended) => turns.onSuspended(...suspended),
     },
   );
   turns = new Turns({
@@ -69,6 +72,11 @@ export async function bootPlugin(folder: URL, options: PluginOptions = {}): Prom
     settled: (cell, attempt) => pool.settled(cell, attempt),
     submit: (record) => store.submit(record),
     fence: (cell) => store.retireCell(cell),
+    waits: {
+      request: unhandled,
+      answer: (...answer) => pool.answer(...answer),
+      abort: (...abort) => pool.abort(...abort),
+    },
     perform: () => {},
     quarantine: () => {},
   });

@@ -5,7 +5,15 @@
 import { NeiraError } from '../../errors.ts';
 import { EngineFault, Guest, type GuestHooks } from './engine.ts';
 import type { ImagePointers } from './image.ts';
-import type { Budget, Failure, HostCalls, Polyfill, RunResult, ThrownReport } from './run-result.ts';
+import type {
+  Budget,
+  Failure,
+  HostCalls,
+  Polyfill,
+  RunResult,
+  Suspended,
+  ThrownReport,
+} from './run-result.ts';
 
 class Ended extends Error {
   readonly why: 'cpu' | 'turn';
@@ -51,6 +59,9 @@ export class GuestRun implements GuestHooks {
   #interrupted = false;
   #outOfMemory = false;
   #settled: string | undefined;
+  readonly #waits = new Set<number>();
+  /** What `wait.answer` hands out. */
+  #delivered = 'U';
 
   constructor(memoryMb: number, polyfills: readonly Polyfill[]) {
     this.#polyfills = polyfills;
@@ -106,6 +117,9 @@ export class GuestRun implements GuestHooks {
       answer = `[${new Uint32Array(Uint8Array.from(this.#host!.randomBytes(16)).buffer).join()}]`;
     } else if (op === 'random.bytes') {
       answer = this.#randomBytes(Number(args[0]));
+    } else if (op === 'wait.answer') {
+      answer = this.#delivered;
+      this.#delivered = 'U';
     } else if (op === 'polyfill.source') {
       answer = this.#polyfills.find((polyfill) => polyfill.name === args[0])?.code ?? '';
     } else {
@@ -129,7 +143,9 @@ export class GuestRun implements GuestHooks {
 
   #answer(op: string, args: readonly string[]): string {
     try {
-      return this.#host!.call(op, args);
+      const answer = this.#host!.call(op, args);
+      if (answer[0] === 'P') this.#waits.add(Number(answer.slice(1)));
+      return answer;
     } catch (error) {
       throw new Refused(error);
     }
@@ -138,7 +154,7 @@ export class GuestRun implements GuestHooks {
   // --- one call
 
   /** Calls a function of the guest with one JSON argument. Never throws. */
-  call(target: number, argument: string, host: HostCalls, budget: Budget): RunResult {
+  call(target: number, argument: string, host: HostCalls, budget: Budget): RunResult | Suspended {
     this.arm(host, budget);
     try {
       const { fn } = this.guest;
@@ -165,13 +181,41 @@ export class GuestRun implements GuestHooks {
     }
   }
 
+  /**
+   * Goes on with a suspended call: `answer` settles the promise of `wait`. Fuel, interrupts and what was
+   * settled go on from where they were; `budget` holds the whole call's fuel. Never throws.
+   */
+  resume(wait: number, answer: string, host: HostCalls, budget: Budget): RunResult | Suspended {
+    if (!this.#waits.delete(wait)) return SUSPENDED;
+    this.#host = host;
+    this.#budget = budget;
+    this.#delivered = answer;
+    try {
+      const { fn } = this.guest;
+      const { ctx, argv, deliver, event, eventText } = this.pointers;
+      // The event was parsed long ago, and its text slot is free again.
+      this.guest.fillTextSlot(eventText, String(wait));
+      this.guest.bytes.writeUInt32LE(event, argv);
+      this.guest.mark(argv, 4);
+      const value = fn.QTS_Call(ctx, deliver, fn.QTS_GetUndefined(), 1, argv);
+      const error = fn.QTS_ResolveException(ctx, value);
+      return error === 0 ? this.#settle(budget) : this.uncaught(error);
+    } catch (error) {
+      return this.endedBy(error);
+    } finally {
+      this.disarm();
+    }
+  }
+
   /** Runs promise jobs until the answer is there; what is still queued then is dropped with the turn. */
-  #settle(budget: Budget): RunResult {
+  #settle(budget: Budget): RunResult | Suspended {
     const failed = this.runJobs(() => this.#settled !== undefined);
     if (failed !== undefined) return failed;
     // An interrupt inside a job rejects its promise; where nobody waits for that one, this is all there is to see.
-    if (this.#settled === undefined)
-      return this.#interrupted ? { kind: 'interrupted', stack: '' } : { kind: 'pending' };
+    if (this.#settled === undefined) {
+      if (this.#interrupted) return { kind: 'interrupted', stack: '' };
+      return this.#waits.size > 0 ? SUSPENDED : { kind: 'pending' };
+    }
     if (Buffer.byteLength(this.#settled) > budget.maxOutputBytes) return { kind: 'output-too-large' };
     return this.#result(this.#settled);
   }
@@ -266,6 +310,7 @@ export class GuestRun implements GuestHooks {
     this.#interrupted = false;
     this.#outOfMemory = false;
     this.#settled = undefined;
+    this.#waits.clear();
     this.guest.mayUseReserve = false;
     this.guest.refuel();
   }
@@ -301,6 +346,8 @@ export class GuestRun implements GuestHooks {
     return out;
   }
 }
+
+const SUSPENDED: Suspended = { kind: 'suspended' };
 
 /** Stands for an argument that is not read at all; no text from a guest holds a NUL. */
 const TOO_LONG = '\0';

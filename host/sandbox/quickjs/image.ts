@@ -17,6 +17,8 @@ export interface ImagePointers {
   readonly event: number;
   readonly eventText: number;
   readonly run: number;
+  /** The prelude's function that takes the answer of a wait. */
+  readonly deliver: number;
   /** The prelude's describer of thrown things. */
   readonly describe: number;
   /** 0 when the plugin exports no `handle`. */
@@ -79,8 +81,11 @@ export function restoreImage(guest: Guest, image: Image): void {
   guest.fn.stack_pointer.value = image.stackPointer;
 }
 
-/** Copies back every page whose card is marked; sound also after the guest was ended in mid-flight. */
-export function resetToImage(guest: Guest, image: Image): number {
+/**
+ * Copies back every page whose card is marked; sound also after the guest was ended in mid-flight. Pages that
+ * the image does not hold, and that cost memory from now on although they are zero, are noted in `touched`.
+ */
+export function resetToImage(guest: Guest, image: Image, touched: Set<number>): number {
   const { pages, index } = views(image);
   const memory = guest.bytes;
   const { fn } = guest;
@@ -90,10 +95,25 @@ export function resetToImage(guest: Guest, image: Image): number {
     dirty++;
     const place = page < index.length ? index[page]! : -1;
     if (place >= 0) memory.set(pages[place]!, page * PAGE_BYTES);
-    else memory.fill(0, page * PAGE_BYTES, (page + 1) * PAGE_BYTES);
+    else {
+      memory.fill(0, page * PAGE_BYTES, (page + 1) * PAGE_BYTES);
+      touched.add(page);
+    }
   }
   guest.fn.stack_pointer.value = image.stackPointer;
   return dirty;
+}
+
+/** Bytes of memory that the guest really holds now: the image's, what earlier turns touched, what this one has. */
+export function heldBytes(guest: Guest, image: Image, touched: ReadonlySet<number>): number {
+  const { index } = views(image);
+  const cards = guest.bytes.subarray(CARD_TABLE, CARD_TABLE + guest.bytes.length / PAGE_BYTES);
+  let pages = image.pages.byteLength / PAGE_BYTES + touched.size;
+  for (let page = cards.indexOf(1); page >= 0; page = cards.indexOf(1, page + 1)) {
+    const inImage = page < index.length && index[page]! >= 0;
+    if (!inImage && !touched.has(page)) pages++;
+  }
+  return pages * PAGE_BYTES;
 }
 
 interface Views {

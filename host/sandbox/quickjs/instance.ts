@@ -3,12 +3,12 @@
  *
  * Life: `Instance.boot()` evaluates prelude, host modules and plugin code in a fresh module and takes the
  * image; `Instance.restore()` makes another instance from an image, in this thread or any other; `run()`
- * performs one turn; `reset()` copies back the pages that the turn dirtied.
+ * performs one turn, which `resume()` continues when it waits; `reset()` copies back the pages that it dirtied.
  */
 import { EvalFlags } from 'quickjs-emscripten-core';
 import { TEXT_SLOT_BYTES } from './engine.ts';
 import { BUFFER_BYTES, GuestRun } from './guest-run.ts';
-import { type Image, resetToImage, restoreImage, takeImage } from './image.ts';
+import { heldBytes, type Image, resetToImage, restoreImage, takeImage } from './image.ts';
 import { MAX_STACK_BYTES } from './layout.ts';
 import {
   BootError,
@@ -17,6 +17,7 @@ import {
   type HostCalls,
   type Polyfill,
   type RunResult,
+  type Suspended,
 } from './run-result.ts';
 
 /** The host's own guest code keeps neither its source text nor its line tables in the image. */
@@ -32,6 +33,7 @@ export class Instance {
   readonly #run: GuestRun;
   readonly #memoryMb: number;
   #image: Image | undefined;
+  readonly #touched = new Set<number>();
 
   private constructor(memoryMb: number, polyfills: readonly Polyfill[]) {
     this.#memoryMb = memoryMb;
@@ -65,7 +67,12 @@ export class Instance {
     return this.#run.guest.memory.buffer.byteLength;
   }
 
-  /** Fuel used by the last run. */
+  /** Memory that it really takes: most of what a guest may use it never touches. */
+  get heldBytes(): number {
+    return heldBytes(this.#run.guest, this.#image!, this.#touched);
+  }
+
+  /** Fuel used by the last run, over all its slices. */
   get fuelUsed(): number {
     return this.#run.fuelUsed;
   }
@@ -75,14 +82,22 @@ export class Instance {
     return this.#run.pointers.handle !== 0;
   }
 
-  /** Runs `handle(event)` to its end. Never throws; call {@link reset} before the next run. */
-  run(eventJson: string, host: HostCalls, budget: Budget): RunResult {
+  /** Runs `handle(event)` to its end or until it waits. Never throws; call {@link reset} before the next run. */
+  run(eventJson: string, host: HostCalls, budget: Budget): RunResult | Suspended {
     return this.#run.call(this.#run.pointers.handle, eventJson, host, budget);
   }
 
-  /** Back to the image: answers how many pages were copied. */
+  /**
+   * Hands the answer of `wait` (`V<json>`, `U`, `E<refusal>`) to a suspended run and goes on with it. `budget`
+   * has the fuel of the whole run; an answer that nobody waits for changes nothing. Never throws.
+   */
+  resume(wait: number, answer: string, host: HostCalls, budget: Budget): RunResult | Suspended {
+    return this.#run.resume(wait, answer, host, budget);
+  }
+
+  /** Back to the image, also from a suspended run: answers how many pages were copied. */
   reset(): number {
-    return resetToImage(this.#run.guest, this.#image!);
+    return resetToImage(this.#run.guest, this.#image!, this.#touched);
   }
 
   // --- boot
@@ -98,7 +113,8 @@ export class Instance {
       const ctx = fn.QTS_NewContext(rt, 0);
       const buffer = fn.malloc(BUFFER_BYTES);
       const argv = fn.malloc(16);
-      this.#run.pointers = { rt, ctx, buffer, argv, event: 0, eventText: 0, run: 0, describe: 0, handle: 0 };
+      const none = { event: 0, eventText: 0, run: 0, deliver: 0, describe: 0, handle: 0 };
+      this.#run.pointers = { rt, ctx, buffer, argv, ...none };
       const global = fn.QTS_GetGlobalObject(ctx);
       const hostFunction = fn.QTS_NewFunction(
         ctx,
@@ -121,6 +137,7 @@ export class Instance {
         event,
         eventText,
         run,
+        deliver: this.#property(internals, 'deliver'),
         describe: this.#property(internals, 'describeThrown'),
       };
       this.#evaluate('delete globalThis.__neira; delete globalThis.host;', 'neira:seal', TRUSTED_SCRIPT);
@@ -144,7 +161,8 @@ export class Instance {
 
   #prepare(prepare: number, host: HostCalls, budget: Budget): void {
     const result = this.#run.call(prepare, '', host, budget);
-    if (result.kind !== 'value') throw new BootError('prepare', result);
+    if (result.kind === 'value') return;
+    throw new BootError('prepare', result.kind === 'suspended' ? { kind: 'pending' } : result);
   }
 
   /** Loads what the bundle names into the image, so that no turn pays for it. */

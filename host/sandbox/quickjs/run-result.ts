@@ -2,7 +2,10 @@
 
 /** What a running guest may ask for; the functions behind it decide and refuse. */
 export interface HostCalls {
-  /** Answers `V<json>`, `U` or `E<json of a refusal>`. Throwing ends the turn. */
+  /**
+   * Answers `V<json>`, `U`, `E<json of a refusal>`, or `P<number>` of a wait whose answer is handed to
+   * `resume` later. Throwing ends the turn.
+   */
   call(op: string, args: readonly string[]): string;
   randomBytes(count: number): Uint8Array;
   nowMs(): number;
@@ -38,6 +41,11 @@ export type RunResult =
   | { readonly kind: 'output-too-large' }
   | { readonly kind: 'refused'; readonly error: unknown }
   | { readonly kind: 'fault'; readonly message: string };
+
+/** Nothing is left to run until the answer of an open wait comes. */
+export interface Suspended {
+  readonly kind: 'suspended';
+}
 
 export type Failure = Exclude<RunResult, { kind: 'value' }>;
 

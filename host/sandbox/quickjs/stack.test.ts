@@ -143,7 +143,8 @@ test.each([
   ],
   [
     'a loop at the top',
-    'let n = 0;\nfor (;;) n = Math.max(n, 1);\nexport const handle = () => 1;',
+    // An interrupt at the jump back to the loop's head names what stands before the loop: both on one line.
+    '\nlet n = Math.min(0, 1); for (;;) n = Math.max(n, 1);\nexport const handle = () => 1;',
     'load',
     2,
   ],

@@ -102,6 +102,7 @@ export function pluginOf(instance: Instance, bundle: Bundle, guest: GuestCode): 
   const run: TestPlugin['run'] = (event = null, host = new TestCalls(), budget = {}) => {
     const result = instance.run(JSON.stringify(event), host, { ...budgetOf(), ...budget });
     instance.reset();
+    if (result.kind === 'suspended') throw new Error('it waits');
     return result;
   };
   return {

@@ -1,7 +1,7 @@
 /** `neira:host/bus` for scripts; twin of abi/wit/v1/bus.wit. */
 import { sdk } from './sdk.ts';
 
-const { call, text, json } = sdk;
+const { call, callLater, text, json } = sdk;
 
 export const publish = (event: unknown, payload: unknown, options?: unknown) =>
   call(
@@ -10,6 +10,14 @@ export const publish = (event: unknown, payload: unknown, options?: unknown) =>
     json(payload, 'payload'),
     options === undefined ? '' : json(options, 'options'),
   );
+
+export const request = (command: unknown, payload: unknown, options?: unknown) =>
+  callLater(() => [
+    'bus.request',
+    text(command, 'command'),
+    json(payload, 'payload'),
+    options === undefined ? '' : json(options, 'options'),
+  ]);
 
 export const cancel = (id: unknown) => {
   call('bus.cancel', text(id, 'id'));

@@ -4,7 +4,7 @@
  *
  * What it puts under `__neira` is taken away again once the host functions' modules have picked it up.
  */
-/** Provided by the host: op and string arguments in, `V<json>`, `U` (nothing) or `E<json>` out. */
+/** Provided by the host: op and string arguments in; `V<json>`, `U` (nothing), `E<json>` or `P<wait>` out. */
 declare const host: (op: string, ...args: string[]) => string;
 
 interface Refusal {
@@ -17,6 +17,7 @@ const hostCall = host;
 const { parse, stringify } = JSON;
 const { apply } = Reflect;
 const { then } = Promise.prototype;
+const NativePromise = Promise;
 const resolvePromise = Promise.resolve.bind(Promise);
 const toText = String;
 const { floor } = Math;
@@ -66,6 +67,12 @@ class NeiraError extends NativeError {
 /** The refusals that came from the host, as it said them: whatever else looks like one is a plugin's own. */
 const refusals = new NativeWeakMap();
 
+function refused(refusal: string): NeiraError {
+  const error = new NeiraError(parse(refusal) as Refusal);
+  remember(refusals, error, refusal);
+  return error;
+}
+
 /** One host call, `op` first; a refusal is thrown as a NeiraError at the author's line. */
 function call(...args: string[]): unknown {
   // The rest array is handed on as it is: a spread would go through the guest's Array iterator.
@@ -73,10 +80,47 @@ function call(...args: string[]): unknown {
   const kind = answer[0];
   if (kind === 'V') return parse(sliceText(answer, 1));
   if (kind === 'U') return undefined;
-  const refusal = sliceText(answer, 1);
-  const error = new NeiraError(parse(refusal) as Refusal);
-  remember(refusals, error, refusal);
-  throw error;
+  throw refused(sliceText(answer, 1));
+}
+
+// --- waits: calls whose answer comes later in the turn (design §4, "Requests")
+
+interface Wait {
+  resolve(value: unknown): void;
+  reject(error: unknown): void;
+  /** Where the call was made: when the answer comes there is nothing of the author's on the stack. */
+  readonly stack: unknown;
+}
+
+const waits = create(null) as Record<string, Wait>;
+
+/** An async host call; what is wrong with `args` (`op` first) rejects its promise like any refusal. */
+function callLater(args: () => string[]): Promise<unknown> {
+  return new NativePromise((resolve, reject) => {
+    const answer = apply(hostCall, undefined, args()) as string;
+    if (answer[0] !== 'P') settle(answer, resolve, reject);
+    else waits[sliceText(answer, 1)] = { resolve, reject, stack: new NativeError().stack };
+  });
+}
+
+/** Called by the host between two runs of the guest; it hands out the answer when it is asked for it. */
+function deliver(wait: string): void {
+  const found = waits[wait];
+  if (found === undefined) return;
+  const { resolve, reject, stack } = found;
+  delete waits[wait];
+  settle(apply(hostCall, undefined, ['wait.answer']) as string, resolve, reject, stack);
+}
+
+function settle(answer: string, resolve: Wait['resolve'], reject: Wait['reject'], stack?: unknown): void {
+  const kind = answer[0];
+  if (kind === 'V') resolve(parse(sliceText(answer, 1)));
+  else if (kind === 'U') resolve(undefined);
+  else {
+    const error = refused(sliceText(answer, 1));
+    if (stack !== undefined) define(error, 'stack', stack);
+    reject(error);
+  }
 }
 
 function text(value: unknown, what: string): string {
@@ -303,4 +347,16 @@ function seal(): string {
   return 'U';
 }
 
-define(globalThis, '__neira', { call, text, json, count, logLine, run, describeThrown, seal, NeiraError });
+define(globalThis, '__neira', {
+  call,
+  callLater,
+  text,
+  json,
+  count,
+  logLine,
+  run,
+  deliver,
+  describeThrown,
+  seal,
+  NeiraError,
+});

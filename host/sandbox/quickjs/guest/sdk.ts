@@ -1,6 +1,7 @@
 /** What the prelude hands to the modules `neira:host/*` while the image is built. */
 export interface Sdk {
   call(op: string, ...args: string[]): unknown;
+  callLater(args: () => string[]): Promise<unknown>;
   text(value: unknown, what: string): string;
   json(value: unknown, what: string): string;
   count(value: unknown, what: string): string;

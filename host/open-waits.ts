@@ -1,0 +1,42 @@
+/** The waits of one turn: calls that main answers later, while the turn stands still (design §4, "Requests"). */
+
+/** What a host function answers when its own answer comes later. */
+export interface Wait {
+  /** Counted from 1 within the turn, so that another run of it gives the same call the same number. */
+  readonly wait: number;
+}
+
+/** What main needs to perform the call; `what` names it in errors. */
+export interface WaitArguments {
+  readonly what: string;
+}
+
+/** Tells main at once. `args` is JSON of {@link WaitArguments} and what the operation has beside them. */
+export type Ask = (wait: number, op: string, args: string) => void;
+
+export const MAX_OPEN_WAITS = 16;
+
+export class OpenWaits {
+  readonly #ask: Ask;
+  readonly #open = new Set<number>();
+  #last = 0;
+
+  constructor(ask: Ask) {
+    this.#ask = ask;
+  }
+
+  get full(): boolean {
+    return this.#open.size >= MAX_OPEN_WAITS;
+  }
+
+  begin(op: string, args: WaitArguments): Wait {
+    const wait = ++this.#last;
+    this.#open.add(wait);
+    this.#ask(wait, op, JSON.stringify(args));
+    return { wait };
+  }
+
+  answered(wait: number): void {
+    this.#open.delete(wait);
+  }
+}

@@ -1,0 +1,80 @@
+/** The instances of a cell that are not running, each ready for the next turn of its program. */
+import type { Program } from './messages.ts';
+import { Instance } from './quickjs/instance.ts';
+import type { Polyfill } from './quickjs/run-result.ts';
+
+/** An instance whose memory grew this much beyond its image is replaced, so that the memory comes back. */
+const KEEP_GROWTH_BYTES = 4 * 1024 * 1024;
+/** Instances that stay alive in a cell; the least recently used make room. Images are kept by main. */
+const MAX_IDLE = 128;
+/** More than one is needed only where turns wait and others run meanwhile. */
+const MAX_IDLE_OF_PROGRAM = 4;
+
+export class Instances {
+  readonly #polyfills: readonly Polyfill[];
+  /** By generation, in order of last use. */
+  readonly #idle = new Map<number, Instance[]>();
+  #count = 0;
+  #droppedBytes = 0;
+
+  constructor(polyfills: readonly Polyfill[]) {
+    this.#polyfills = polyfills;
+  }
+
+  /** An instance as its image left it. It belongs to the caller until it is given back or dropped. */
+  take({ generation, image }: Program): Instance {
+    const idle = this.#idle.get(generation)?.pop();
+    if (idle) this.#count--;
+    return idle ?? Instance.restore(image, this.#polyfills);
+  }
+
+  giveBack({ generation, image }: Program, instance: Instance): void {
+    const idle = this.#idle.get(generation) ?? [];
+    const grown = instance.memoryBytes > image.memoryBytes + KEEP_GROWTH_BYTES;
+    if (grown || idle.length >= MAX_IDLE_OF_PROGRAM) {
+      this.drop(instance);
+      return;
+    }
+    instance.reset();
+    idle.push(instance);
+    this.#count++;
+    this.#idle.delete(generation);
+    this.#idle.set(generation, idle);
+    if (this.#count > MAX_IDLE) this.#dropOldest();
+  }
+
+  drop(instance: Instance): void {
+    this.#droppedBytes += instance.memoryBytes;
+  }
+
+  /** Drops those of a program that serves no more. */
+  forget(generation: number): void {
+    const idle = this.#idle.get(generation) ?? [];
+    this.#idle.delete(generation);
+    this.#count -= idle.length;
+    for (const instance of idle) this.drop(instance);
+  }
+
+  /** Memory that a boot left behind. */
+  noteDropped(bytes: number): void {
+    this.#droppedBytes += bytes;
+  }
+
+  /** Whether so much was dropped since this last said yes that it is worth collecting. */
+  worthCollecting(bytes: number): boolean {
+    if (this.#droppedBytes <= bytes) return false;
+    this.#droppedBytes = 0;
+    return true;
+  }
+
+  #dropOldest(): void {
+    for (const [generation, idle] of this.#idle) {
+      const oldest = idle.shift();
+      if (idle.length === 0) this.#idle.delete(generation);
+      if (!oldest) continue;
+      this.#count--;
+      this.drop(oldest);
+      return;
+    }
+  }
+}
