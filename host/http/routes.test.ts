@@ -360,7 +360,7 @@ describe('what reaches the host', () => {
     expect(headers.get('content-type')).toBe('text/event-stream; charset=utf-8');
     expect(headers.get('cache-control')).toBe('no-store');
     expect(text).toBe(
-      'retry: 1000\n: still here\nid: 3\n\nid: 4\nevent: order.placed\ndata: {"id": "e4"}\n\n',
+      'retry: 1000\n: still here\nid: 3\n\nid: 4\nevent: order.placed\ndata: {"id":"e4", "payload":{"n":1}}\n\n',
     );
     await send('GET /api/neira/events?after=9&since=2026-01-01T00:00:00Z', undefined, sse);
     await send('GET /api/neira/events?since=2026-01-01T00:00:00Z', undefined, sse);

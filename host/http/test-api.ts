@@ -115,7 +115,10 @@ function testBus(): BusApi {
     }),
     async *tailEvents() {
       yield { events: [], seenTo: 3 };
-      yield { events: [{ seq: 4, name: 'order.placed', envelope: '{"id":\n"e4"}' }], seenTo: 4 };
+      yield {
+        events: [{ seq: 4, name: 'order.placed', envelope: '{"id":"e4",\n"payload":{"n":1}}' }],
+        seenTo: 4,
+      };
       return undefined;
     },
     replayEvents: async () => ({ replayed: 2, skipped: 1, refused: [], refused_count: 0, next: null }),
