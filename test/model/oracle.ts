@@ -75,7 +75,7 @@ export class Oracle {
   committed(records: readonly WriteRecord[], acks: readonly Ack[], news: BusNews): void {
     this.#news = [...news.deliveries];
     this.shed = 0;
-    records.forEach((record, index) => this.#record(record, acks[index]!));
+    for (const [index, record] of records.entries()) this.#record(record, acks[index]!);
     require_(this.#news.length === 0, 'a delivery that no commit explains', this.#news);
     const shed = Object.values(news.shed ?? {}).reduce((sum, count) => sum + count, 0);
     require_(shed === this.shed, 'as much was shed as is counted', { shed, expected: this.shed });
