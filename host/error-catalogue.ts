@@ -238,10 +238,10 @@ export const ERRORS = {
     remedy: 'Publish less, or raise `limits.publishes` in the manifest.',
   },
   NEIRA_VALUE_TOO_LARGE: {
-    status: 500,
+    status: 413,
     blame: 'plugin',
     message: 'The {what} is {bytes} bytes; {maxBytes} are allowed.',
-    remedy: 'Store less under one key.',
+    remedy: 'Pass less at once, or divide it.',
   },
   NEIRA_VALUE_INVALID: {
     status: 500,
@@ -348,6 +348,12 @@ export const ERRORS = {
     blame: 'host',
     message: 'The mailbox of `{plugin}` is full: {max} deliveries wait in it.',
     remedy: 'Try again when it has caught up; `mailbox` in its manifest says how much it takes.',
+  },
+  NEIRA_TOO_MANY_TAILS: {
+    status: 503,
+    blame: 'host',
+    message: 'There are {max} live tails of events, and the host keeps no more at once.',
+    remedy: 'End one of them, or read page by page with `GET /api/neira/events?after=`.',
   },
   NEIRA_BUSY: {
     status: 503,

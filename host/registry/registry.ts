@@ -4,14 +4,12 @@
  * The store is the truth; this is the part of it that lives in memory, together with the programs that
  * the cells run. Who may change it, and in which steps, is in plugin-admin.ts and reload.ts.
  */
-import { randomUUID } from 'node:crypto';
 import type { Mode } from '../../gates/gates.ts';
-import { DEFAULT_TENANT, sealEnvelope } from '../bus/envelope.ts';
 import type { EventRegistry } from '../bus/event-registry.ts';
 import { describe, NeiraError, toShape } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { CellPool } from '../sandbox/pool.ts';
-import type { EventCaller, EventDraft } from '../store/bus-records.ts';
+import type { EventCaller } from '../store/bus-records.ts';
 import type { KvReader } from '../store/reader.ts';
 import type {
   Ack,
@@ -26,6 +24,7 @@ import { decideDelivery, type Serving, type Turns } from '../turn.ts';
 import type { PluginPolicy } from '../turn-context.ts';
 import { type Booted, bootVersion } from './candidate.ts';
 import { type GateService, requireAck } from './gate-service.ts';
+import { hostEvent } from './host-event.ts';
 import { IndexFile } from './index-file.ts';
 import {
   folderError,
@@ -424,36 +423,4 @@ export class Registry {
       digest: row.digest,
     }));
   }
-}
-
-/** What the journal says about a plugin is also an event (contract: `plugin.` events come from the host). */
-function hostEvent(draft: JournalDraft): EventDraft {
-  const id = randomUUID();
-  const payload = {
-    id: draft.target,
-    actor: draft.actor,
-    before: draft.before,
-    after: draft.after,
-    note: draft.note,
-  };
-  const envelope = sealEnvelope({
-    id,
-    eventName: draft.action.replaceAll('-', '_'),
-    version: 1,
-    atMs: Date.now(),
-    source: 'host',
-    correlationId: id,
-    causationId: null,
-    tenant: DEFAULT_TENANT,
-    headers: {},
-    payloadJson: JSON.stringify(payload),
-  });
-  return {
-    id,
-    subject: draft.action.replaceAll('-', '_'),
-    version: 1,
-    envelope,
-    mode: 'event',
-    caller: 'host',
-  };
 }

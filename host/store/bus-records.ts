@@ -84,6 +84,7 @@ export interface TickRecord {
 export interface DeadLetterRecord {
   readonly kind: 'dead-letters';
   readonly op: 'retry' | 'drop';
+  /** All of them must be there, or nothing is done. */
   readonly ids: readonly number[];
   readonly journal: readonly JournalDraft[];
 }
@@ -163,6 +164,8 @@ export interface BusNews {
   readonly deliveries: readonly MailboxEntry[];
   /** When the next delayed event is due. */
   readonly dueMs?: number;
+  /** Up to which place the log of events may have grown. */
+  readonly lastSeq?: number;
   /** Events that were published, by name. */
   readonly published?: Readonly<Record<string, number>>;
   /** To requests, whoever waits for them. */
