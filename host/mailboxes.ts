@@ -177,15 +177,17 @@ export class Mailboxes {
       return false;
     }
     if (this.#parts.mayRun(serving, entry)) return true;
+    if (entry.key === null) return false;
     // Others of its key wait behind it.
-    if (entry.key !== null && !box.keys.has(entry.key))
-      box.keys.set(entry.key, { count: 0, lastId: entry.id, more: true });
+    const hand = box.keys.get(entry.key);
+    if (hand) hand.more = true;
+    else box.keys.set(entry.key, { count: 0, lastId: entry.id, more: true });
     return false;
   }
 
   #handOver(box: Box, entry: MailboxEntry): void {
     const serving = this.#parts.serving(box.plugin)!;
-    const { id, plugin, key, attempts, triesLeftFrom, subscriptions, envelope, chain, deadlineMs } = entry;
+    const { id, key, attempts, triesLeftFrom, subscriptions, envelope, chain, deadlineMs } = entry;
     box.inHand.set(id, { bytes: envelope.length, failed: false });
     box.fresh++;
     box.bytes += envelope.length;
@@ -213,7 +215,7 @@ export class Mailboxes {
           triesLeftFrom,
           subscriptions,
           ...(chain !== null && { chain }),
-          serving: () => (this.#stopped ? undefined : this.#parts.serving(plugin)),
+          serving: () => this.#servingNow(entry),
           failing: () => this.#failing(box, id),
         },
       })
@@ -221,6 +223,12 @@ export class Mailboxes {
         (result) => this.#settled(box, entry, result),
         (error: unknown) => this.#givenBack(box, entry, error),
       );
+  }
+
+  /** Asked again when its turn comes: meanwhile the plugin or the mode may have changed. */
+  #servingNow(entry: MailboxEntry): Serving | undefined {
+    const serving = this.#stopped ? undefined : this.#parts.serving(entry.plugin);
+    return serving && this.#parts.mayRun(serving, entry) ? serving : undefined;
   }
 
   /** One that is tried again takes no place from those that were not tried yet. */

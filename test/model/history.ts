@@ -129,7 +129,7 @@ const flood: fc.Arbitrary<Op> = fc.record({
 
 const seed = fc.nat(0x7fff_ffff);
 export const history: fc.Arbitrary<History> = fc.oneof(
-  { weight: 60, arbitrary: fc.record({ seed, ops: fc.array(op, { maxLength: 24, size: 'max' }) }) },
+  { weight: 60, arbitrary: fc.record({ seed, ops: fc.array(op, { maxLength: 36, size: 'max' }) }) },
   {
     weight: 1,
     arbitrary: fc

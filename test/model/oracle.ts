@@ -75,7 +75,7 @@ export class Oracle {
   committed(records: readonly WriteRecord[], acks: readonly Ack[], news: BusNews): void {
     this.#news = [...news.deliveries];
     this.shed = 0;
-    records.forEach((record, index) => this.#record(record, acks[index]!));
+    for (const [index, record] of records.entries()) this.#record(record, acks[index]!);
     require_(this.#news.length === 0, 'a delivery that no commit explains', this.#news);
     const shed = Object.values(news.shed ?? {}).reduce((sum, count) => sum + count, 0);
     require_(shed === this.shed, 'as much was shed as is counted', { shed, expected: this.shed });
@@ -114,7 +114,7 @@ export class Oracle {
         const { id, attempts } = record.delivery!;
         const there = state.waiting.some((each) => each.id === id && each.attempts === attempts);
         require_(!there, 'a delivery that waits is not gone', record);
-      } else this.#refused(publishedBy(record), ack, record);
+      } else this.#refused(broughtBy(record), ack, record);
       return;
     }
     const failed = ack.outcome!.status === 'failed';
@@ -160,19 +160,12 @@ export class Oracle {
   }
 
   /** A client's event, handled as it came in; others who heard of it get it as well. */
-  #direct({ plugin, eventId, subject, envelope, caller }: TurnRecord, failed: boolean): void {
+  #direct(record: TurnRecord, failed: boolean): void {
+    const { plugin, eventId } = record;
     require_(!this.handledDirectly.has(eventId), 'an event of a client is handled once', eventId);
     this.handledDirectly.add(eventId);
     this.published.push(eventId);
-    const event: EventDraft = {
-      id: eventId,
-      subject,
-      version: 1,
-      envelope: envelope!,
-      mode: 'event',
-      caller,
-    };
-    if (!failed) this.#deliver(event, 'shed', plugin);
+    if (!failed) this.#deliver(directEvent(record), 'shed', plugin);
   }
 
   #effects(record: TurnRecord): void {
@@ -330,8 +323,14 @@ export class Oracle {
   }
 }
 
-function publishedBy({ effects }: TurnRecord): EventDraft[] {
-  return effects.flatMap((effect) => (effect.op === 'publish' ? [effect.event] : []));
+/** What a turn brings to mailboxes; the event of a client goes to those who subscribed to it, before all others. */
+function broughtBy(record: TurnRecord): EventDraft[] {
+  const published = record.effects.flatMap((effect) => (effect.op === 'publish' ? [effect.event] : []));
+  return record.delivery ? published : [directEvent(record), ...published];
+}
+
+function directEvent({ eventId, subject, envelope, caller }: TurnRecord): EventDraft {
+  return { id: eventId, subject, version: 1, envelope: envelope!, mode: 'event', caller };
 }
 
 /** `*` for one token, `>` for the rest. */

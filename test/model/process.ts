@@ -12,6 +12,7 @@ import type { Ack, PluginRow, WriteRecord } from '../../host/store/records.ts';
 import { decideDelivery, type IncomingEvent, type Serving, Turns } from '../../host/turn.ts';
 import type { PluginPolicy } from '../../host/turn-context.ts';
 import { ModelCell, readerOf } from './cell.ts';
+import { require_ } from './oracle.ts';
 import { PLUGINS, registration, servingOf } from './plugins.ts';
 import type { VirtualTime } from './virtual-time.ts';
 import { ModelWriter } from './writer.ts';
@@ -180,8 +181,11 @@ export class ModelProcess {
   }
 
   #send(index: number, deliveries: Parameters<ModelCell['take']>[0]): void {
-    for (const { generation } of deliveries)
-      if (!this.#policies.has(generation)) throw new Error(`generation ${generation} is not loaded`);
+    for (const { generation, mailbox, caller } of deliveries) {
+      require_(this.#policies.has(generation), 'what is sent to a cell is loaded', generation);
+      const may = !mailbox || this.#parts.mode() === 'normal' || caller === 'admin';
+      require_(may, 'in safe mode nothing is begun that may not run', { mailbox, caller });
+    }
     this.#cells[index]!.take(deliveries);
   }
 

@@ -2,32 +2,49 @@
  * One history from its beginning to the end: a host on one database that dies and comes back, what is done to it,
  * and the look at every place where an effect should be, once or not at all.
  */
-import { DatabaseSync } from 'node:sqlite';
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { AdminWriter } from '../../host/store/admin.ts';
 import type { EventCaller, PublishRecord } from '../../host/store/bus-records.ts';
 import { migrate } from '../../host/store/migrations.ts';
+import type { AdminRecord } from '../../host/store/records.ts';
 import { seededRandom } from '../../host/store/test-store.ts';
 import { opened, type Publication, sealed } from './events.ts';
 import type { History, Op } from './history.ts';
-import { Oracle, require_ } from './oracle.ts';
+import { Oracle, type PluginState, require_ } from './oracle.ts';
 import { PLUGINS, registration } from './plugins.ts';
 import { ModelProcess } from './process.ts';
 import { VirtualTime } from './virtual-time.ts';
 
 /** What settles at all does so within this; retries, parked turns and the host's own rests included. */
-const MAX_SETTLING_MS = 5 * 60_000;
+const MAX_SETTLING_MS = 20 * 60_000;
 const UNLIMITED_PAGES = 0x7fff_ffff;
 
-let template: Uint8Array | undefined;
+/**
+ * The one database of all histories, in memory: what they show is logic, the disk has tests of its own. Emptied
+ * rather than opened anew, with its statements kept, since to prepare them takes longer than most histories.
+ */
+let database: DatabaseSync | undefined;
 
-/** A database with the schema of today, in memory: what a history shows is logic, the disk has tests of its own. */
-function openDatabase(): DatabaseSync {
-  const db = new DatabaseSync(':memory:');
-  if (template) db.deserialize(template);
-  else {
+function emptyDatabase(): DatabaseSync {
+  if (!database) {
+    const db = new DatabaseSync(':memory:');
     migrate(db, ':memory:');
-    template = db.serialize();
+    const prepared = new Map<string, StatementSync>();
+    const prepare = db.prepare.bind(db);
+    db.prepare = (sql) => {
+      const statement = prepared.get(sql) ?? prepare(sql);
+      prepared.set(sql, statement);
+      return statement;
+    };
+    database = db;
   }
-  return db;
+  if (database.isTransaction) database.exec('rollback');
+  database.exec(`pragma max_page_count = ${UNLIMITED_PAGES}`);
+  const tables = database.prepare(
+    `select name from sqlite_schema where type = 'table' and name not like 'record_text%'`,
+  );
+  for (const { name } of tables.all()) database.exec(`delete from ${name as string}`);
+  return database;
 }
 
 export interface Ran {
@@ -38,7 +55,7 @@ export interface Ran {
 }
 
 class World implements Disposable {
-  readonly #db = openDatabase();
+  readonly #db = emptyDatabase();
   readonly #home: string;
   readonly #time: VirtualTime;
   readonly #random: (below: number) => number;
@@ -58,6 +75,10 @@ class World implements Disposable {
     this.#random = seededRandom(seed);
     this.#time = new VirtualTime(seed ^ 0x5bd1_e995);
     this.#oracle = new Oracle(() => this.#time.nowMs);
+    const ops = PLUGINS.flatMap((plugin) => registration(plugin, 'enabled', 0));
+    const record: AdminRecord = { kind: 'admin', ops, journal: [] };
+    new AdminWriter(this.#db).apply(record);
+    this.#oracle.committed([record], [{ ok: true }], { deliveries: [] });
     this.#process = this.#boot();
   }
 
@@ -70,13 +91,6 @@ class World implements Disposable {
       mode: () => this.#mode,
       committed: (records, acks, news) => this.#oracle.committed(records, acks, news),
     });
-  }
-
-  async begin(): Promise<void> {
-    const ops = PLUGINS.flatMap((plugin) => registration(plugin, 'enabled', 0));
-    void this.#process.submit({ kind: 'admin', ops, journal: [] });
-    await this.#settle();
-    this.#restart();
   }
 
   async do(op: Op): Promise<void> {
@@ -211,10 +225,12 @@ class World implements Disposable {
 
   #isSettled(): boolean {
     const { inHand, pending } = this.#process.left;
-    const waits = [...this.#oracle.plugins.values()].some(
-      ({ plugin, waiting }) => waiting.length > 0 && this.#process.stateOf(plugin.id) === 'enabled',
-    );
-    return inHand + pending === 0 && !waits && this.#oracle.delayed.size === 0 && !this.#process.isChanging;
+    const states = [...this.#oracle.plugins.values()];
+    const runs = ({ plugin }: PluginState) => this.#process.stateOf(plugin.id) === 'enabled';
+    const waits = states.some((state) => state.waiting.length > 0 && runs(state));
+    // The full mailbox of one that does not run may hold up a delayed event for as long.
+    const due = this.#oracle.delayed.size > 0 && states.every(runs);
+    return inHand + pending === 0 && !waits && !due && !this.#process.isChanging;
   }
 
   #what() {
@@ -231,7 +247,7 @@ class World implements Disposable {
     this.#process.mailboxes.wakeAll();
     await this.#settle();
     this.#check();
-    for (let rounds = 0; this.#enableAll() && rounds < 100; rounds++) await this.#settle();
+    for (let rounds = 0; this.#enableAll() && rounds < 1000; rounds++) await this.#settle();
     this.#check();
     const states = [...this.#oracle.plugins.values()];
     require_(
@@ -307,7 +323,6 @@ class World implements Disposable {
 
   [Symbol.dispose](): void {
     this.#time[Symbol.dispose]();
-    this.#db.close();
   }
 }
 
@@ -318,7 +333,6 @@ function same(a: readonly string[], b: readonly string[]): boolean {
 /** Runs a history. @param home folder for what the store would write beside its database */
 export async function live(history: History, home: string): Promise<Ran> {
   using world = new World(history, home);
-  await world.begin();
   for (const op of history.ops) await world.do(op);
   return await world.end();
 }
