@@ -26,6 +26,7 @@ const ROWS: readonly (readonly string[])[] = [
 const HOST_FILES: Readonly<Record<string, string>> = {
   'config.ts': 'base',
   'error-catalogue.ts': 'base',
+  'error-catalogue-bus.ts': 'base',
   'errors.ts': 'base',
   'log.ts': 'base',
   'schema.ts': 'base',
@@ -42,12 +43,14 @@ const HOST_FILES: Readonly<Record<string, string>> = {
   'turn-random.ts': 'turn-context',
   'turn-retry.ts': 'turn-context',
   'turn-state.ts': 'turn-context',
+  'turn-log-numbers.ts': 'turn-context',
   // The composition roots of the threads: nothing imports them, their addresses are handed on.
   'cell-main.ts': 'thread-main',
   'writer-main.ts': 'thread-main',
   'turn.ts': 'turn',
   'turn-queue.ts': 'turn',
   'turn-task.ts': 'turn',
+  'turn-queue-waiters.ts': 'turn',
   'mailboxes.ts': 'turn',
   'requests.ts': 'turn',
   'turn-observer.ts': 'turn',
