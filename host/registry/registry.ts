@@ -212,7 +212,8 @@ export class Registry {
     const names = new Set(moved.map(({ name, version }) => `${name}@${version}`));
     if (names.size === 0) return;
     for (const { row, manifest } of this.#live.values())
-      if (manifest.publishes.some((event) => names.has(event))) this.refreshPolicy(row.id);
+      if (Object.keys(schemasFor(manifest, events)).some((event) => names.has(event)))
+        this.refreshPolicy(row.id);
   }
 
   /** Whether both gates in front of a plugin are open, so that its code may boot. */

@@ -42,6 +42,7 @@ const HOST_FILES: Readonly<Record<string, string>> = {
   'turn-page.ts': 'turn-context',
   'turn-random.ts': 'turn-context',
   'turn-retry.ts': 'turn-context',
+  'turn-reply.ts': 'turn-context',
   'turn-state.ts': 'turn-context',
   'turn-log-numbers.ts': 'turn-context',
   // The composition roots of the threads: nothing imports them, their addresses are handed on.
