@@ -62,6 +62,12 @@ export function filledSettings(manifest: Manifest, given: unknown): unknown {
 
 const NO_SETTINGS = { type: 'object', additionalProperties: false };
 
+/** What a plugin may publish: what its manifest names, and replies to the commands that it handles. */
+export function eventsOf({ publishes, subscribes }: Pick<Manifest, 'publishes' | 'subscribes'>) {
+  const replies = subscribes.flatMap(({ event }) => (/[*>]/.test(event) ? [] : [replyOf(event)]));
+  return [...publishes, ...replies];
+}
+
 /**
  * Schemas of what a plugin publishes, and of the replies to commands that it handles; its own among them also
  * before they joined.
@@ -70,8 +76,7 @@ export function schemasFor(
   { publishes, subscribes, events: own }: Pick<Manifest, 'publishes' | 'subscribes' | 'events'>,
   events: Pick<EventRegistry, 'find'>,
 ): PluginPolicy['events'] {
-  const replies = subscribes.flatMap(({ event }) => (/[*>]/.test(event) ? [] : [replyOf(event)]));
-  const found = [...publishes, ...replies].flatMap((fqdn) => {
+  const found = eventsOf({ publishes, subscribes }).flatMap((fqdn) => {
     const [name = '', version] = fqdn.split('@');
     const definition =
       own.find((each) => `${each.name}@${each.version}` === fqdn) ?? events.find(name, Number(version));

@@ -37,7 +37,7 @@ import {
 } from './live-plugin.ts';
 import { Locks } from './locks.ts';
 import { ENGINE_GATES, type Manifest } from './manifest.ts';
-import { policyOf, schemasFor } from './policy.ts';
+import { eventsOf, policyOf, schemasFor } from './policy.ts';
 
 export interface RegistryStore {
   plugins(): readonly PluginRow[];
@@ -212,8 +212,7 @@ export class Registry {
     const names = new Set(moved.map(({ name, version }) => `${name}@${version}`));
     if (names.size === 0) return;
     for (const { row, manifest } of this.#live.values())
-      if (Object.keys(schemasFor(manifest, events)).some((event) => names.has(event)))
-        this.refreshPolicy(row.id);
+      if (eventsOf(manifest).some((event) => names.has(event))) this.refreshPolicy(row.id);
   }
 
   /** Whether both gates in front of a plugin are open, so that its code may boot. */
