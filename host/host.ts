@@ -16,7 +16,7 @@ import { Observers } from './app/observers.ts';
 import { seldom } from './app/seldom.ts';
 import { adminToken, Tokens } from './app/tokens.ts';
 import { UiEvents } from './app/ui-events.ts';
-import { EventRegistry } from './bus/event-registry.ts';
+import { deliveryProblem, EventRegistry } from './bus/event-registry.ts';
 import type { Config } from './config.ts';
 import { NeiraError } from './errors.ts';
 import { createServer } from './http/server.ts';
@@ -144,6 +144,7 @@ export async function openHost(config: Config, log: Logger): Promise<Host> {
     serving: (plugin) => registry.servingOf(plugin),
     mayRun: (serving, entry) => registry.mayRun(serving, { ...entry, mode: mode.current }),
     mode: () => mode.current,
+    problem: (entry) => deliveryProblem(events, entry),
     committed: (plugin) => registry.noteCommit(plugin),
     tick: async () => void requireAck(await store.submit({ kind: 'tick' })),
     log,

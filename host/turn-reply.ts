@@ -1,6 +1,6 @@
 /** The reply of a command: what `handle` gave as its result, as the event `<command>.result` (X-23). */
 import { sealEnvelope } from './bus/envelope.ts';
-import { validatePublish } from './bus/event-registry.ts';
+import { schemaMark, validatePublish } from './bus/event-registry.ts';
 import { isNeiraError, NeiraError } from './errors.ts';
 import type { Effect } from './store/records.ts';
 import { childOf } from './trace-context.ts';
@@ -39,7 +39,9 @@ export function replyEffect(
     headers: traceparent === undefined ? {} : { traceparent: childOf(traceparent, origin.turnId) },
     payloadJson: result ?? 'null',
   });
-  const event = { id, subject: name, version, envelope, mode: 'event', caller: origin.caller } as const;
+  const { caller } = origin;
+  const schema = schemaMark(definition);
+  const event = { id, subject: name, version, envelope, mode: 'event', caller, schema } as const;
   return { op: 'publish', event };
 }
 

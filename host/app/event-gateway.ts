@@ -4,7 +4,12 @@
  */
 import { randomUUIDv7 } from 'node:crypto';
 import { DEFAULT_TENANT, HOST_NAMESPACES, sealEnvelope } from '../bus/envelope.ts';
-import { type EventDefinition, type EventRegistry, validatePublish } from '../bus/event-registry.ts';
+import {
+  type EventDefinition,
+  type EventRegistry,
+  schemaMark,
+  validatePublish,
+} from '../bus/event-registry.ts';
 import { type ErrorCode, isNeiraError, NeiraError } from '../errors.ts';
 import { MAX_EVENT_BYTES } from '../functions/bus.ts';
 import { OWN_HEADERS } from '../functions/bus-options.ts';
@@ -171,6 +176,7 @@ export function sealEvent(from: EventSource): EventDraft {
     envelope,
     mode: broadcast ? 'broadcast' : kind === 'command' ? 'command' : 'event',
     caller,
+    schema: schemaMark(definition),
     ...(dedupe !== undefined && { dedupe }),
     ...(atMs !== undefined && { atMs }),
   };

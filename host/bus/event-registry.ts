@@ -5,8 +5,9 @@
  * registered and leave with it. A name belongs to one owner in all its versions.
  */
 import { readFileSync } from 'node:fs';
-import { NeiraError } from '../errors.ts';
+import { isNeiraError, NeiraError } from '../errors.ts';
 import { compilePluginSchema, compileSchema, type Problem, summary, type Validator } from '../schema.ts';
+import { parseEnvelope } from './envelope.ts';
 import { type EventKind, fqdnOf, HOST_OWNER } from './event-names.ts';
 import { type Reading, readSchema, type Schema } from './event-schema.ts';
 
@@ -183,4 +184,33 @@ function validatorOf({ owner, digest, schema }: EventDefinition, reading: Readin
   validators.set(key, made);
   if (validators.size > MAX_VALIDATORS) validators.delete(validators.keys().next().value!);
   return made;
+}
+
+/** Tells one schema of an event from another, in few characters. */
+export function schemaMark({ digest }: Pick<EventDefinition, 'digest'>): string {
+  return digest.slice(0, 16);
+}
+
+/**
+ * Why a recorded event cannot be handed over any more: the registry has another schema by now, and the payload
+ * does not fit it even with fields that it does not name.
+ */
+export function deliveryProblem(
+  registry: EventRegistry,
+  event: {
+    readonly subject: string;
+    readonly version: number;
+    readonly schema: string | null;
+    readonly envelope: string;
+  },
+): NeiraError | undefined {
+  const definition = event.schema === null ? undefined : registry.find(event.subject, event.version);
+  if (!definition || schemaMark(definition) === event.schema) return undefined;
+  try {
+    validateDelivery(definition, parseEnvelope(event.envelope).payload);
+    return undefined;
+  } catch (error) {
+    if (isNeiraError(error)) return error as NeiraError;
+    throw error;
+  }
 }

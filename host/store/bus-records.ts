@@ -21,6 +21,8 @@ export interface EventDraft {
   readonly envelope: string;
   readonly mode: EventMode;
   readonly caller: EventCaller;
+  /** Digest of the schema that the payload was found to fit. */
+  readonly schema?: string;
   /** Scoped idempotency key: another event with it within the window is dropped. */
   readonly dedupe?: string;
   /** Not before this moment; until then it can be taken back. */
@@ -135,6 +137,9 @@ export interface MailboxEntry {
   readonly subject: string;
   readonly caller: EventCaller;
   readonly envelope: string;
+  /** Version of the event, and digest of the schema that it was published under. */
+  readonly version: number;
+  readonly schema: string | null;
   /** JSON array: names of the subscriptions that it matched. */
   readonly subscriptions: string;
   /** Set when somebody waits for the answer: JSON of {@link ChainLink}s, and when the waiting ends. */

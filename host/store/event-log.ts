@@ -24,8 +24,8 @@ export class EventLog {
   constructor(db: DatabaseSync, news: NewsDesk) {
     this.#news = news;
     this.#insert = db.prepare(
-      `insert into event(event_id, subject, version, disposition, at_ms, turn_id, caller, envelope)
-       values(?, ?, ?, ?, ?, ?, ?, ?)`,
+      `insert into event(event_id, subject, version, disposition, at_ms, turn_id, caller, envelope, schema)
+       values(?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     );
     this.#last = db.prepare('select max(seq) as seq from event');
     this.#lastBefore = db.prepare('select seq from event where at_ms <= ? order by at_ms desc limit 1');
@@ -37,9 +37,9 @@ export class EventLog {
 
   /** @returns its place in the log */
   record(event: EventDraft, { disposition, turnId }: EventPlace, nowMs: number): number {
-    const { id, subject, version, caller, envelope } = event;
+    const { id, subject, version, caller, envelope, schema = null } = event;
     if (disposition === 'published') this.#news.count('published', subject);
-    const row = this.#insert.run(id, subject, version, disposition, nowMs, turnId, caller, envelope);
+    const row = this.#insert.run(id, subject, version, disposition, nowMs, turnId, caller, envelope, schema);
     const seq = Number(row.lastInsertRowid);
     this.#news.recorded(seq);
     return seq;

@@ -43,6 +43,7 @@ const ROW = `id, event_seq as eventSeq, plugin, key, subscriptions, attempts, ki
 /** What main is told of a delivery; `d` and `e` are the delivery and its event. */
 export const ENTRY = `d.id as id, d.plugin as plugin, d.key as key, d.attempts as attempts, d.tries_from as triesLeftFrom,
   d.due_ms as dueMs, e.event_id as eventId, e.subject as subject, e.caller as caller, e.envelope as envelope,
+  e.version as version, e.schema as schema,
   d.subscriptions as subscriptions, d.chain as chain, d.deadline_ms as deadlineMs`;
 
 /** The places of events in the mailboxes of plugins. */
@@ -106,10 +107,11 @@ export class MailboxWriter {
     const { plugin, key = null } = target;
     const subscriptions = JSON.stringify(target.subscriptions);
     const id = this.#add({ seq, plugin, key, subscriptions, attempts: 0, asked }, nowMs);
-    const { id: eventId, subject, caller, envelope } = event;
+    const { id: eventId, subject, caller, envelope, version, schema = null } = event;
     const { chain, deadlineMs } = asked;
     const place = { id, plugin, key, attempts: 0, triesLeftFrom: 0, dueMs: 0 };
-    this.#news.delivery({ ...place, eventId, subject, caller, envelope, subscriptions, chain, deadlineMs });
+    const what = { eventId, subject, caller, envelope, version, schema };
+    this.#news.delivery({ ...place, ...what, subscriptions, chain, deadlineMs });
   }
 
   /** Puts what had been given up back at the end of its mailbox, with all its tries. */

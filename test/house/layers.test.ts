@@ -51,6 +51,7 @@ const HOST_FILES: Readonly<Record<string, string>> = {
   'turn.ts': 'turn',
   'turn-queue.ts': 'turn',
   'turn-task.ts': 'turn',
+  'turn-failure.ts': 'turn',
   'turn-queue-waiters.ts': 'turn',
   'mailboxes.ts': 'turn',
   'requests.ts': 'turn',

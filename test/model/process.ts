@@ -80,6 +80,7 @@ export class ModelProcess {
       mayRun: (serving, { caller }) =>
         decideDelivery(serving, [], { caller, mode: parts.mode(), dryRun: false }, 'bus').verdict === 'run',
       mode: parts.mode,
+      problem: () => undefined,
       committed: () => {},
       tick: async () => void (await this.submit({ kind: 'tick' })),
       log,
