@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { ERRORS, NeiraError } from '../errors.ts';
+import { ERRORS } from '../errors.ts';
 import { compileSchema } from '../schema.ts';
 import { documentedPath, loadContract } from './openapi.ts';
-import { bearer, startTestServer, type TestServer } from './test-api.ts';
+import { bearer, type Sent, sendTo, startTestServer, type TestServer } from './test-api.ts';
 
 const contract = loadContract();
 let server: TestServer;
@@ -18,33 +18,8 @@ beforeEach(async () => {
   server.api.calls.length = 0;
 });
 
-interface Sent {
-  readonly status: number;
-  readonly headers: Headers;
-  readonly text: string;
-  // biome-ignore lint/suspicious/noExplicitAny: the tests judge its shape
-  readonly body: any;
-}
-
-async function send(
-  call: string,
-  body?: unknown,
-  headers: Record<string, string> = bearer('admin'),
-): Promise<Sent> {
-  const [method, path] = call.split(' ') as [string, string];
-  const response = await fetch(server.url + path, {
-    method,
-    headers: { ...headers, ...(body !== undefined && { 'content-type': 'application/json' }) },
-    ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
-  });
-  const text = await response.text();
-  const isJson = /^application\/(problem\+)?json;/.test(response.headers.get('content-type') ?? '');
-  return {
-    status: response.status,
-    headers: response.headers,
-    text,
-    body: isJson && text !== '' ? JSON.parse(text) : undefined,
-  };
+function send(call: string, body?: unknown, headers?: Record<string, string>): Promise<Sent> {
+  return sendTo(server, call, body, headers);
 }
 
 /** One good call of every route: [the route, what is sent, its body, its status]. */
@@ -328,96 +303,6 @@ describe('what reaches the host', () => {
       ['readJournal', 7, 3],
       ['pluginLogs', 'ui.pencil', 100],
     ]);
-  });
-
-  test('a published event has its trace, and its key from either place', async () => {
-    const event = { event_name: 'order.placed', payload: {} };
-    const keyed = { ...event, headers: { idempotency_key: 'k 1' } };
-    const admin = bearer('admin');
-    await send('POST /api/neira/events', event, { ...admin, 'idempotency-key': 'k 1' });
-    await send('POST /api/neira/events', keyed, { ...admin, 'idempotency-key': 'k 1' });
-    const traceparent = expect.stringMatching(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
-    const asked = ['publishEvent', { ...keyed, version: 1 }, { traceparent }];
-    expect(
-      server.api.calls.map(([name, body, options]) => [name, { version: 1, ...(body as object) }, options]),
-    ).toEqual([asked, asked]);
-    for (const key of ['k 2', ' '.repeat(300)]) {
-      const { status, body } = await send('POST /api/neira/events', keyed, {
-        ...admin,
-        'idempotency-key': key,
-      });
-      expect([status, body.errors[0].path]).toEqual([422, 'Idempotency-Key']);
-    }
-    expect(server.api.calls).toHaveLength(2);
-  });
-
-  test('the live tail as Server-Sent Events, which no envelope can break out of', async () => {
-    const sse = { ...bearer('read'), accept: 'text/event-stream' };
-    const { text, headers } = await send('GET /api/neira/events?subject=order.*', undefined, {
-      ...sse,
-      'last-event-id': '3',
-    });
-    expect(headers.get('content-type')).toBe('text/event-stream; charset=utf-8');
-    expect(headers.get('cache-control')).toBe('no-store');
-    expect(text).toBe(
-      'retry: 1000\n: still here\nid: 3\n\nid: 4\nevent: order.placed\ndata: {"id":"e4", "payload":{"n":1}}\n\n',
-    );
-    await send('GET /api/neira/events?after=9&since=2026-01-01T00:00:00Z', undefined, sse);
-    await send('GET /api/neira/events?since=2026-01-01T00:00:00Z', undefined, sse);
-    expect(server.api.calls.map((call) => call.slice(0, 3))).toEqual([
-      ['tailEvents', { subject: 'order.*', after: 3 }, 15_000],
-      ['tailEvents', { after: 9 }, 15_000],
-      ['tailEvents', { since: '2026-01-01T00:00:00Z' }, 15_000],
-    ]);
-    const refused = await send('GET /api/neira/events', undefined, { ...sse, 'last-event-id': 'x' });
-    expect([refused.status, refused.body.errors[0].path]).toEqual([422, 'Last-Event-ID']);
-    expect((await send('GET /api/neira/events?until=2026-01-01T00:00:00Z', undefined, sse)).status).toBe(422);
-  });
-
-  test('a tail that is refused is a problem document, and says when to come back', async () => {
-    server.api.override({
-      // biome-ignore lint/correctness/useYield: it is refused before its first page
-      async *tailEvents() {
-        throw new NeiraError('NEIRA_TOO_MANY_TAILS', { max: 64 });
-      },
-    });
-    const { status, body, headers } = await send('GET /api/neira/events', undefined, {
-      ...bearer('read'),
-      accept: 'text/event-stream',
-    });
-    expect([status, body.code, headers.get('retry-after')]).toEqual([503, 'NEIRA_TOO_MANY_TAILS', '1']);
-  });
-
-  test('a full mailbox says when to come back', async () => {
-    server.api.override({
-      async publishEvent() {
-        throw new NeiraError('NEIRA_MAILBOX_FULL', { plugin: 'shop', max: 1 });
-      },
-    });
-    const { status, headers } = await send('POST /api/neira/events', { event_name: 'a.b', payload: 1 });
-    expect([status, headers.get('retry-after')]).toEqual([503, '1']);
-  });
-
-  test('dead letters by number, by filter, and as lines', async () => {
-    await send('POST /api/neira/dead-letters/8/retry');
-    await send('DELETE /api/neira/dead-letters/8');
-    await send('POST /api/neira/dead-letters/retry', { plugin: 'shop', subject: 'order.>' });
-    await send('POST /api/neira/dead-letters/drop', { all: true });
-    const lines = await send('GET /api/neira/dead-letters?plugin=shop&after=3', undefined, {
-      ...bearer('read'),
-      accept: 'application/x-ndjson',
-    });
-    expect(JSON.parse(lines.text)).toMatchObject({ id: 7, plugin: 'shop' });
-    expect(server.api.calls).toEqual([
-      ['retryDeadLetters', { ids: [8] }],
-      ['dropDeadLetters', { ids: [8] }],
-      ['retryDeadLetters', { plugin: 'shop', subject: 'order.>' }],
-      ['dropDeadLetters', { all: true }],
-      ['exportDeadLetters', { plugin: 'shop' }, 3],
-    ]);
-    for (const body of [{}, { ids: [] }, { all: false }, { ids: [0] }, { else: 1 }])
-      expect((await send('POST /api/neira/dead-letters/drop', body)).status).toBe(422);
-    expect((await send('GET /api/neira/dead-letters/x')).status).toBe(422);
   });
 
   test('search as JSON, or as lines for those who ask', async () => {

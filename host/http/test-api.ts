@@ -350,3 +350,34 @@ export async function post(
     problem: (await response.json()) as Record<string, any>,
   };
 }
+
+export interface Sent {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+  // biome-ignore lint/suspicious/noExplicitAny: the tests judge its shape
+  readonly body: any;
+}
+
+/** One call, as the administrator unless `headers` say otherwise. */
+export async function sendTo(
+  server: TestServer,
+  call: string,
+  body?: unknown,
+  headers: Record<string, string> = bearer('admin'),
+): Promise<Sent> {
+  const [method, path] = call.split(' ') as [string, string];
+  const response = await fetch(server.url + path, {
+    method,
+    headers: { ...headers, ...(body !== undefined && { 'content-type': 'application/json' }) },
+    ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+  });
+  const text = await response.text();
+  const isJson = /^application\/(problem\+)?json;/.test(response.headers.get('content-type') ?? '');
+  return {
+    status: response.status,
+    headers: response.headers,
+    text,
+    body: isJson && text !== '' ? JSON.parse(text) : undefined,
+  };
+}
