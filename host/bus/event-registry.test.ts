@@ -88,6 +88,19 @@ describe('the registry', () => {
   });
 });
 
+test('a plugin that calls itself `host` brings no events: nothing of it is trusted', () => {
+  expect(refusal(() => readPluginEvents('host', plugin(city))).code).toBe('NEIRA_CONFLICT');
+  const registry = EventRegistry.load();
+  const before = registry.list();
+  expect(refusal(() => registry.join('host', [testEvent({}, { name: 'ui.notify' })])).code).toBe(
+    'NEIRA_CONFLICT',
+  );
+  expect(refusal(() => registry.join('host', [testEvent({}, { name: 'new.thing.made' })])).code).toBe(
+    'NEIRA_CONFLICT',
+  );
+  expect(registry.list()).toEqual(before);
+});
+
 // BUS-13
 describe('a payload', () => {
   const notify = EventRegistry.load().find('ui.notify', 1)!;
@@ -201,6 +214,16 @@ describe('events of a plugin', () => {
     ),
     $ref: '#/$defs/d11',
   };
+  const heavy = (n: number) =>
+    JSON.stringify({
+      title: `${n}`,
+      $defs: {
+        a: {
+          properties: Object.fromEntries(Array.from({ length: 10 }, (_, f) => [`f${f}`, { type: 'string' }])),
+        },
+      },
+      properties: Object.fromEntries(Array.from({ length: 20 }, (_, f) => [`p${f}`, { $ref: '#/$defs/a' }])),
+    });
   test.each<[what: string, files: Map<string, string>, path: string]>([
     ['a text that is no JSON', plugin('{'), at],
     ['a schema that is no object', plugin('[]'), at],
@@ -209,6 +232,11 @@ describe('events of a plugin', () => {
     ['a reference in a circle', plugin({ $defs: { a: { $ref: '#/$defs/a' } }, $ref: '#/$defs/a' }), at],
     ['references that grow without end', plugin(bomb), at],
     ['a schema of too many parts', plugin({ properties: wide }), at],
+    [
+      'schemas that take long to compile together',
+      new Map(Array.from({ length: 40 }, (_, n) => [`events/a/x${n}ed/v1/schema.json`, heavy(n)])),
+      'events/a/x39ed/v1/schema.json',
+    ],
     ['a keyword that nothing reads', plugin({ propperties: {} }), at],
     ['a prototype', plugin('{"properties": {"__proto__": {}}}'), at],
     ['another $id', plugin({ $id: 'urn:neira:event:ui.notify:1.0.0' }), `${at}#/$id`],

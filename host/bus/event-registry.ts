@@ -7,13 +7,11 @@
 import { readFileSync } from 'node:fs';
 import { NeiraError } from '../errors.ts';
 import { compilePluginSchema, compileSchema, type Problem, summary, type Validator } from '../schema.ts';
-import { type EventKind, fqdnOf } from './event-names.ts';
+import { type EventKind, fqdnOf, HOST_OWNER } from './event-names.ts';
 import { type Reading, readSchema, type Schema } from './event-schema.ts';
 
 export { readPluginEvents } from './event-files.ts';
-export type { EventKind } from './event-names.ts';
-
-export const HOST_OWNER = 'host';
+export { type EventKind, HOST_OWNER } from './event-names.ts';
 
 /** Plain JSON data, so that it may be handed to a cell as it is. */
 export interface EventDefinition {
@@ -70,8 +68,9 @@ export class EventRegistry {
   /** @throws NEIRA_CONFLICT naming the holder, when another owner has one of the names. */
   requireFree(plugin: string, definitions: readonly EventDefinition[]): void {
     for (const { name, version } of definitions) {
-      const holder = this.#owners.get(name);
-      if (holder === undefined || holder === plugin) continue;
+      // A plugin may be called `host`; it is not the host for that.
+      const holder = plugin === HOST_OWNER ? HOST_OWNER : this.#owners.get(name);
+      if (holder === undefined || (holder === plugin && plugin !== HOST_OWNER)) continue;
       throw new NeiraError('NEIRA_CONFLICT', {
         what: 'The event',
         id: fqdnOf(name, version),

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { ERRORS } from '../errors.ts';
 import { compileSchema } from '../schema.ts';
 import { documentedPath, loadContract } from './openapi.ts';
-import { bearer, type Sent, sendTo, startTestServer, type TestServer } from './test-api.ts';
+import { bearer, sendTo, startTestServer, type TestServer } from './test-api.ts';
 
 const contract = loadContract();
 let server: TestServer;
@@ -18,9 +18,8 @@ beforeEach(async () => {
   server.api.calls.length = 0;
 });
 
-function send(call: string, body?: unknown, headers?: Record<string, string>): Promise<Sent> {
-  return sendTo(server, call, body, headers);
-}
+const send = (call: string, body?: unknown, headers?: Record<string, string>) =>
+  sendTo(server, call, body, headers);
 
 /** One good call of every route: [the route, what is sent, its body, its status]. */
 const CALLS: readonly (readonly [route: string, path: string, body: unknown, status: number])[] = [
@@ -202,118 +201,5 @@ describe('scopes', () => {
     expect([status, body.code, body.id]).toEqual([404, 'NEIRA_NOT_FOUND', 'GET /nothing']);
     expect(headers.get('content-type')).toBe('application/problem+json; charset=utf-8');
     expect((await send('PATCH /api/neira/plugins')).status).toBe(404);
-  });
-});
-
-describe('what reaches the host', () => {
-  test('a registration by each way, and the flags of development', async () => {
-    await send('POST /api/neira/plugins?enable=1&grant=all', { path: '/some/folder' });
-    await send('POST /api/neira/plugins', { catalog: 'ui.pencil' });
-    await send('POST /api/neira/plugins?enable=0', {
-      manifest: { id: 'a' },
-      files: { 'a.bin': { base64: 'AA==' } },
-      signature: { keyId: 'k', signature: 's' },
-    });
-    expect(server.api.calls).toEqual([
-      ['registerPlugin', { from: 'path', path: '/some/folder' }, { enable: true, grantAll: true }],
-      ['registerPlugin', { from: 'catalog', id: 'ui.pencil' }, { enable: false, grantAll: false }],
-      [
-        'registerPlugin',
-        {
-          from: 'inline',
-          manifest: { id: 'a' },
-          files: { 'a.bin': { base64: 'AA==' } },
-          signature: { keyId: 'k', signature: 's' },
-        },
-        { enable: false, grantAll: false },
-      ],
-    ]);
-  });
-
-  test('a new plugin is 201 with its address, an update 200', async () => {
-    const body = { manifest: { id: 'new.one' }, files: {} };
-    const first = await send('POST /api/neira/plugins', body);
-    expect([first.status, first.headers.get('location')]).toEqual([201, '/api/neira/plugins/new.one']);
-    expect((await send('POST /api/neira/plugins', body)).status).toBe(200);
-  });
-
-  test('a zip in a form', async () => {
-    const form = new FormData();
-    form.set('plugin', new Blob([Buffer.from('PK zip bytes')]), 'p.zip');
-    const response = await fetch(`${server.url}/api/neira/plugins?enable=1`, {
-      method: 'POST',
-      body: form,
-      headers: bearer('admin'),
-    });
-    expect(response.status).toBe(201);
-    expect(server.api.calls).toEqual([
-      [
-        'registerPlugin',
-        { from: 'zip', bytes: Buffer.from('PK zip bytes') },
-        { enable: true, grantAll: false },
-      ],
-    ]);
-  });
-
-  test('a rollback with a version, without one, and without a body', async () => {
-    for (const body of [{ version: '1.0.0' }, {}, undefined])
-      await send('POST /api/neira/plugins/ui.pencil/rollback', body);
-    expect(server.api.calls).toEqual([
-      ['rollbackPlugin', 'ui.pencil', '1.0.0'],
-      ['rollbackPlugin', 'ui.pencil', undefined],
-      ['rollbackPlugin', 'ui.pencil', undefined],
-    ]);
-  });
-
-  test('data is kept unless it is to be dropped', async () => {
-    await send('DELETE /api/neira/plugins/ui.pencil');
-    await send('POST /api/neira/plugins', { catalog: 'ui.pencil' });
-    await send('DELETE /api/neira/plugins/ui.pencil?data=drop');
-    expect(server.api.calls.filter(([name]) => name === 'removePlugin')).toEqual([
-      ['removePlugin', 'ui.pencil', false],
-      ['removePlugin', 'ui.pencil', true],
-    ]);
-  });
-
-  test('a UI event: context is {} when absent; dry run, key and language are passed on', async () => {
-    const event = { tool_id: 'pencil', event: 'ui.pencil.draw', params: { x: 1, extra: [] } };
-    await send('POST /api/neira/ui/events', event);
-    await send(
-      'POST /api/neira/ui/events?dry_run=1',
-      { ...event, context: { chat_id: 'чат-1' } },
-      { ...bearer('write'), 'idempotency-key': 'k 1', 'accept-language': 'ru' },
-    );
-    const traceparent = expect.stringMatching(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
-    expect(server.api.calls).toEqual([
-      ['uiEvent', { ...event, context: {} }, { dryRun: false, traceparent }],
-      [
-        'uiEvent',
-        { ...event, context: { chat_id: 'чат-1' } },
-        { dryRun: true, idempotencyKey: 'k 1', acceptLanguage: 'ru', traceparent },
-      ],
-    ]);
-  });
-
-  test('numbers of a query, with their defaults', async () => {
-    await send('GET /api/neira/journal');
-    await send('GET /api/neira/journal?after=7&limit=3');
-    await send('GET /api/neira/plugins/ui.pencil/logs');
-    expect(server.api.calls).toEqual([
-      ['readJournal', 0, 100],
-      ['readJournal', 7, 3],
-      ['pluginLogs', 'ui.pencil', 100],
-    ]);
-  });
-
-  test('search as JSON, or as lines for those who ask', async () => {
-    expect((await send('GET /api/neira/search?q=x')).body).toEqual({
-      results: [{ type: 'annotation', id: 'a1' }],
-      next: null,
-    });
-    const lines = await send('GET /api/neira/search?q=x', undefined, {
-      ...bearer('read'),
-      accept: 'application/x-ndjson',
-    });
-    expect(lines.text).toBe('{"type":"annotation","id":"a1"}\n');
   });
 });

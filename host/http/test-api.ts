@@ -359,15 +359,14 @@ export interface Sent {
   readonly body: any;
 }
 
-/** One call, as the administrator unless `headers` say otherwise. */
 export async function sendTo(
-  server: TestServer,
+  { url }: Pick<TestServer, 'url'>,
   call: string,
   body?: unknown,
   headers: Record<string, string> = bearer('admin'),
 ): Promise<Sent> {
   const [method, path] = call.split(' ') as [string, string];
-  const response = await fetch(server.url + path, {
+  const response = await fetch(url + path, {
     method,
     headers: { ...headers, ...(body !== undefined && { 'content-type': 'application/json' }) },
     ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),

@@ -21,13 +21,13 @@ import type {
   VersionRow,
 } from '../store/records.ts';
 import { decideDelivery, type Serving, type Turns } from '../turn.ts';
-import type { PluginPolicy } from '../turn-context.ts';
 import { type Booted, bootVersion } from './candidate.ts';
 import { type GateService, requireAck } from './gate-service.ts';
 import { hostEvent } from './host-event.ts';
 import { IndexFile } from './index-file.ts';
 import {
   folderError,
+  indexEntry,
   type LivePlugin,
   type PluginError,
   parseRow,
@@ -37,7 +37,7 @@ import {
 } from './live-plugin.ts';
 import { Locks } from './locks.ts';
 import { ENGINE_GATES, type Manifest } from './manifest.ts';
-import { policyOf } from './policy.ts';
+import { policyOf, schemasFor } from './policy.ts';
 
 export interface RegistryStore {
   plugins(): readonly PluginRow[];
@@ -163,9 +163,7 @@ export class Registry {
   }
 
   /** Plugins that could run now. */
-  running(): readonly string[] {
-    return [...this.#live.keys()].filter((id) => this.servingOf(id) !== undefined);
-  }
+  running = () => [...this.#live.keys()].filter((id) => this.servingOf(id) !== undefined);
 
   /** Whether a delivery from the mailbox may run now; a dry run would not consume it (design §4). */
   mayRun(serving: Serving, { caller, mode }: { readonly caller: EventCaller; readonly mode: Mode }): boolean {
@@ -214,7 +212,8 @@ export class Registry {
     const names = new Set(moved.map(({ name, version }) => `${name}@${version}`));
     if (names.size === 0) return;
     for (const { row, manifest } of this.#live.values())
-      if (manifest.publishes.some((event) => names.has(event))) this.refreshPolicy(row.id);
+      if (Object.keys(schemasFor(manifest, events)).some((event) => names.has(event)))
+        this.refreshPolicy(row.id);
   }
 
   /** Whether both gates in front of a plugin are open, so that its code may boot. */
@@ -231,20 +230,8 @@ export class Registry {
       this.parts.gates.view(manifest.gate),
       grants,
       settings,
-      this.#schemasFor(manifest),
+      schemasFor(manifest, this.parts.events),
     );
-  }
-
-  /** Schemas of what a plugin publishes, its own among them also before it joined. */
-  #schemasFor({ publishes, events: own }: Manifest): PluginPolicy['events'] {
-    const found = publishes.flatMap((fqdn) => {
-      const [name = '', version] = fqdn.split('@');
-      const definition =
-        own.find((each) => `${each.name}@${each.version}` === fqdn) ??
-        this.parts.events.find(name, Number(version));
-      return definition ? [[fqdn, definition] as const] : [];
-    });
-    return Object.fromEntries(found);
   }
 
   /** Puts a booted version in front: turns that have begun finish on the old one. */
@@ -401,7 +388,7 @@ export class Registry {
   async #saveIndex(): Promise<void> {
     const { log } = this.parts;
     try {
-      const note = this.#index.save(this.#entries(), Date.now());
+      const note = this.#index.save(this.list().map(indexEntry), Date.now());
       if (note === undefined) return;
       log.warn(note);
       const entry = { actor: 'host', action: 'index.rewritten', target: 'plugins/index.json', note };
@@ -409,18 +396,5 @@ export class Registry {
     } catch (err) {
       log.error({ err }, 'plugins/index.json could not be written');
     }
-  }
-
-  #entries() {
-    return this.list().map(({ row, version, manifest }) => ({
-      id: row.id,
-      version: version.version,
-      kind: row.kind,
-      state: row.state,
-      gate: manifest.gate,
-      origin: row.origin,
-      path: row.path,
-      digest: row.digest,
-    }));
   }
 }

@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs';
 import { expect, onTestFinished, test } from 'vitest';
 import { seededRandom } from '../../host/store/test-store.ts';
 import { spawnHost } from '../kit/boot-host.ts';
-import { drained, prepareBusHome, Publishers, save, verifyBus } from './bus-kit.ts';
+import { drained, Publishers, prepareBusHome, save, verifyBus } from './bus-kit.ts';
 
 const SEED = Number(process.env['CRASH_SEED'] ?? Date.now() % 1_000_000);
 const HOMES = 4;
@@ -27,7 +27,9 @@ test.each(Array.from({ length: HOMES }, (_, index) => index))(
         setTimeout(() => save(saved, index * 1000 + kill), saveMs),
       ];
       await publishers.run(doomed, doomed.exited);
-      expect(await doomed.exited, `kill ${kill} after ${afterMs} ms: ${doomed.log().slice(-2000)}`).toBe('SIGKILL');
+      expect(await doomed.exited, `kill ${kill} after ${afterMs} ms: ${doomed.log().slice(-2000)}`).toBe(
+        'SIGKILL',
+      );
       for (const timer of timers) clearTimeout(timer);
     }
     const host = await spawnHost({ home, env });

@@ -41,7 +41,13 @@ export const isHopeless = (n: number) => n % 17 === 0;
 
 const PLUGINS: readonly (readonly [manifest: Record<string, unknown>, source: string])[] = [
   [
-    { id: 'crash.teller', permissions: storage, subscribes: keyed(MADE), publishes: [`${FOLLOWED}@1`], retry },
+    {
+      id: 'crash.teller',
+      permissions: storage,
+      subscribes: keyed(MADE),
+      publishes: [`${FOLLOWED}@1`],
+      retry,
+    },
     `import { publish } from 'neira:host/bus';
 import { append, get, set } from 'neira:host/storage';
 export function handle(event) {
@@ -191,7 +197,8 @@ export function verifyBus(home: string, { acknowledged, unanswered }: Publishers
     expect(new Set(made).size, 'each event is recorded once').toBe(made.length);
     const recorded = new Set(made);
     for (const n of acknowledged) expect(recorded, 'what was acknowledged is recorded').toContain(n);
-    for (const n of recorded) expect(acknowledged.has(n) || unanswered.has(n), `${n} was published`).toBe(true);
+    for (const n of recorded)
+      expect(acknowledged.has(n) || unanswered.has(n), `${n} was published`).toBe(true);
     for (const plugin of HEARERS) verifyHearer(db, plugin, made);
     const followed = numbersOf(db, FOLLOWED);
     // One commit each: what the teller wrote, what it published, and the end of its delivery.
