@@ -1,0 +1,269 @@
+/**
+ * The bus of a host inside this process, its parts joined as host/host.ts joins them, without HTTP, watcher and
+ * clock: events go in through the gateway, and whoever sent one is told when its effects are committed.
+ */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import path from 'node:path';
+import { EventGateway } from '../../host/app/event-gateway.ts';
+import { Observers } from '../../host/app/observers.ts';
+import { folderOf } from '../../host/bus/event-names.ts';
+import { EventRegistry, readPluginEvents } from '../../host/bus/event-registry.ts';
+import { createLogger } from '../../host/log.ts';
+import { Mailboxes } from '../../host/mailboxes.ts';
+import { Metrics } from '../../host/metrics.ts';
+import { buildVersion, type Version } from '../../host/registry/candidate.ts';
+import { loadGates } from '../../host/registry/gate-catalogue.ts';
+import { GateService, requireAck } from '../../host/registry/gate-service.ts';
+import { parseManifest } from '../../host/registry/manifest.ts';
+import { Registry } from '../../host/registry/registry.ts';
+import { swapTo } from '../../host/registry/reload.ts';
+import { CellPool } from '../../host/sandbox/pool.ts';
+import { createKvReader } from '../../host/store/reader.ts';
+import type { Effect } from '../../host/store/records.ts';
+import { openStore, type Store } from '../../host/store/store.ts';
+import { openTracing } from '../../host/tracing.ts';
+import { Turns } from '../../host/turn.ts';
+import { unhandled } from '../kit/unhandled.ts';
+
+export interface BusHost extends AsyncDisposable {
+  readonly store: Store;
+  /** Registers, enables and grants a plugin that does the job of the bench for each event that it hears. */
+  register(id: string, more?: Record<string, unknown>): Promise<void>;
+  /** Resolves when the event is durable, with what resolves when the plugins that hear it have committed. */
+  publish(event: string, payload: unknown, hearers?: number): Promise<{ readonly done: Promise<void> }>;
+  /** A turn that ran, without its running: the writer commits its effects. */
+  commit(plugin: string, effects: readonly Effect[]): Promise<void>;
+  /** What waits for it stays in its mailbox, until it goes on. */
+  pause(plugin: string, paused: boolean): void;
+}
+
+/** The event that a plugin brings and hears. */
+export const jobOf = (plugin: string): string => `${plugin}.sent`;
+
+const DONE = 'bench.shared.done';
+const GATE = 'runtime_scripting';
+const ADMIN = { actor: 'bench', tokenId: 'bench', scope: 'admin', mode: 'normal' } as const;
+
+/** One write to storage and one publish. */
+const SOURCE = `import { publish } from 'neira:host/bus';
+import { set } from 'neira:host/storage';
+export function handle({ payload }) {
+  set(payload.key, payload);
+  publish('${DONE}', { key: payload.key, n: payload.n });
+}
+`;
+
+const schemaOf = (event: string, properties: Record<string, unknown>) =>
+  JSON.stringify({
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    $id: `urn:neira:event:${event}:1.0.0`,
+    'x-version': '1.0.0',
+    type: 'object',
+    required: Object.keys(properties),
+    properties,
+    additionalProperties: false,
+  });
+
+const KEY_AND_NUMBER = { key: { type: 'string' }, n: { type: 'integer' } };
+const fileOf = (event: string) => `events/${folderOf(event, 1)}/schema.json`;
+
+export async function openBusHost(): Promise<BusHost> {
+  const home = mkdtempSync(path.join(tmpdir(), 'neira-bench-bus-'));
+  const log = createLogger({ level: 'error' });
+  const store = await openStore({ home, durability: 'power' });
+  const observers = new Observers(new Metrics(), await openTracing(undefined, '0', log));
+  store.onCommit((records, micros) => observers.committed(records, micros));
+  let turns: Turns;
+  const pool = await CellPool.open(
+    {
+      size: Math.max(1, availableParallelism() - 1),
+      entry: new URL('../../host/cell-main.ts', import.meta.url),
+      connect: () => store.connectCell(),
+      root: { databasePath: store.databasePath, secret: Buffer.alloc(32, 1) },
+    },
+    {
+      onDry: (attempt, record) => turns.onDry(attempt, record),
+      onCut: (attempts) => turns.onCut(attempts),
+      onLost: (lost) => turns.onLost(lost),
+      onWait: (...wait) => turns.onWait(...wait),
+      onSuspended: (...suspended) => turns.onSuspended(...suspended),
+    },
+  );
+  const waiting = new Map<string, { left: number; done(): void }>();
+  const settled = (eventId: string) => {
+    const waiter = waiting.get(eventId);
+    if (!waiter || --waiter.left > 0) return;
+    waiting.delete(eventId);
+    waiter.done();
+  };
+  turns = new Turns({
+    cells: pool.size,
+    send: (cell, deliveries) => pool.send(cell, deliveries),
+    settled: (cell, attempt) => pool.settled(cell, attempt),
+    submit: (record) => store.submit(record),
+    fence: (cell) => store.retireCell(cell),
+    waits: {
+      request: unhandled,
+      answer: (...answer) => pool.answer(...answer),
+      abort: (...abort) => pool.abort(...abort),
+    },
+    perform: () => {},
+    quarantine: () => {},
+    observe: {
+      turnEnded(turn) {
+        observers.turnEnded(turn);
+        if (turn.end !== 'ok') throw new Error(`a job of ${turn.plugin} ended with ${turn.error}`);
+        settled(turn.event.eventId);
+      },
+      turnRefused: (...refused) => observers.turnRefused(...refused),
+      conflict: (plugin) => observers.conflict(plugin),
+      cellLost: (reason) => observers.cellLost(reason),
+    },
+  });
+  store.onTurnAck((acks) => {
+    for (const ack of acks) turns.acknowledge(ack);
+  });
+  const gates = new GateService(loadGates(), store);
+  await gates.set(ADMIN, GATE, 'experimental', true);
+  const reader = createKvReader(store.databasePath);
+  const events = EventRegistry.load();
+  const registry = new Registry({
+    home,
+    store,
+    reader,
+    pool,
+    turns,
+    gates,
+    events,
+    changed: (plugin) => {
+      mailboxes.wake(plugin);
+      store.listen(registry.running());
+    },
+    log,
+  });
+  const paused = new Set<string>();
+  const mailboxes = new Mailboxes({
+    store,
+    turns,
+    serving: (plugin) => (paused.has(plugin) ? undefined : registry.servingOf(plugin)),
+    mayRun: (serving, entry) => registry.mayRun(serving, { ...entry, mode: 'normal' }),
+    mode: () => 'normal',
+    committed: (plugin) => registry.noteCommit(plugin),
+    tick: async () => void requireAck(await store.submit({ kind: 'tick' })),
+    log,
+  });
+  const gateway = new EventGateway({ events, submit: (record) => store.submit(record) });
+  await registry.start();
+  store.onNews((news) => {
+    observers.news(news);
+    mailboxes.arrived(news);
+  });
+  mailboxes.start();
+
+  let bundled: Version | undefined;
+
+  /** All plugins of the bench run the same code: it is bundled once, so that what is measured is the bus. */
+  async function versionOf(manifest: Record<string, unknown>, files: ReadonlyMap<string, string>) {
+    const parsed = parseManifest(manifest, { files: files.keys() });
+    bundled ??= await buildOnce(manifest, files);
+    const events = readPluginEvents(parsed.id, new Map([...files].filter(([name]) => name !== 'main.ts')));
+    const digest = Buffer.from(parsed.id).toString('hex').padEnd(64, '0');
+    return { ...bundled, manifest: { ...parsed, events }, digest };
+  }
+
+  async function register(id: string, more: Record<string, unknown> = {}): Promise<void> {
+    const job = jobOf(id);
+    const files = new Map([['main.ts', SOURCE]]);
+    files.set(fileOf(job), schemaOf(job, { ...KEY_AND_NUMBER, text: { type: 'string' } }));
+    if (!events.find(DONE, 1)) files.set(fileOf(DONE), schemaOf(DONE, KEY_AND_NUMBER));
+    const manifest = {
+      id,
+      version: '1.0.0',
+      kind: 'script',
+      entry: 'main.ts',
+      permissions: { storage: ['read', 'write'] },
+      subscribes: [{ event: `${job}@1` }],
+      publishes: [`${DONE}@1`],
+      limits: { storage_mb: 1000 },
+      ...more,
+    };
+    const version = await versionOf(manifest, files);
+    await registry.exclusive(id, () =>
+      swapTo(registry, version, {
+        actor: ADMIN.actor,
+        action: 'plugin.registered',
+        state: 'enabled',
+        grants: version.manifest.permissions,
+        settings: {},
+        path: home,
+        origin: 'path',
+        sourceDigest: version.digest,
+        versionsKept: 1,
+      }),
+    );
+  }
+
+  return {
+    store,
+    register,
+    async publish(event, payload, hearers = 1) {
+      const { event_id: eventId } = await gateway.publish(ADMIN, { event_name: event, payload });
+      return { done: new Promise((done) => waiting.set(eventId, { left: hearers, done })) };
+    },
+    async commit(plugin, effects) {
+      const turnId = `bench:${plugin}:${performance.now()}`;
+      requireAck(
+        await store.submit({
+          kind: 'turn',
+          turnId,
+          plugin,
+          version: '',
+          gate: GATE,
+          eventId: turnId,
+          envelope: '{}',
+          subject: 'bench.setup',
+          caller: 'admin',
+          startedAtMs: Date.now(),
+          reads: { keys: [], ranges: [] },
+          effects,
+          outcome: { status: 'ok', actions: '[]' },
+          fuel: 0,
+          runMs: 0,
+          storageMb: 1,
+          logs: [],
+        }),
+      );
+    },
+    pause(plugin, isPaused) {
+      if (isPaused) paused.add(plugin);
+      else paused.delete(plugin);
+      mailboxes.wake(plugin);
+    },
+    async [Symbol.asyncDispose]() {
+      mailboxes.stop();
+      await registry.close();
+      await turns.drain();
+      await pool.close();
+      reader[Symbol.dispose]();
+      await store.close();
+      rmSync(home, { recursive: true, force: true });
+    },
+  };
+}
+
+async function buildOnce(
+  manifest: Record<string, unknown>,
+  files: ReadonlyMap<string, string>,
+): Promise<Version> {
+  const folder = mkdtempSync(path.join(tmpdir(), 'neira-bench-plugin-'));
+  try {
+    for (const [name, text] of [...files, ['manifest.yaml', JSON.stringify(manifest)] as const]) {
+      mkdirSync(path.dirname(path.join(folder, name)), { recursive: true });
+      writeFileSync(path.join(folder, name), text);
+    }
+    return await buildVersion(folder, { require: false, trusted: {} });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
