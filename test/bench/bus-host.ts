@@ -12,15 +12,21 @@ import { EventRegistry, readPluginEvents } from '../../host/bus/event-registry.t
 import { createLogger } from '../../host/log.ts';
 import { Mailboxes } from '../../host/mailboxes.ts';
 import { Metrics } from '../../host/metrics.ts';
-import { buildVersion, type Version } from '../../host/registry/candidate.ts';
+import {
+  type Booted,
+  bootVersion,
+  buildVersion,
+  storedForm,
+  type Version,
+} from '../../host/registry/candidate.ts';
 import { loadGates } from '../../host/registry/gate-catalogue.ts';
 import { GateService, requireAck } from '../../host/registry/gate-service.ts';
+import { parseRow } from '../../host/registry/live-plugin.ts';
 import { parseManifest } from '../../host/registry/manifest.ts';
 import { Registry } from '../../host/registry/registry.ts';
-import { swapTo } from '../../host/registry/reload.ts';
 import { CellPool } from '../../host/sandbox/pool.ts';
 import { createKvReader } from '../../host/store/reader.ts';
-import type { Effect } from '../../host/store/records.ts';
+import type { AdminOp, Effect, PluginRow } from '../../host/store/records.ts';
 import { openStore, type Store } from '../../host/store/store.ts';
 import { openTracing } from '../../host/tracing.ts';
 import { Turns } from '../../host/turn.ts';
@@ -28,10 +34,15 @@ import { unhandled } from '../kit/unhandled.ts';
 
 export interface BusHost extends AsyncDisposable {
   readonly store: Store;
-  /** Registers, enables and grants a plugin that does the job of the bench for each event that it hears. */
-  register(id: string, more?: Record<string, unknown>): Promise<void>;
-  /** Resolves when the event is durable, with what resolves when the plugins that hear it have committed. */
-  publish(event: string, payload: unknown, hearers?: number): Promise<{ readonly done: Promise<void> }>;
+  /**
+   * Registers plugins, enabled and granted, that do the job of the bench for each event that they hear. All run the
+   * same code: it is bundled and booted once, since what is measured is the bus.
+   */
+  register(ids: readonly string[], more?: Record<string, unknown>): Promise<void>;
+  /** Resolves when the event is durable. */
+  publish(event: string, payload: unknown): Promise<{ readonly event_id: string }>;
+  /** The same for one that a plugin hears; `done` resolves when what the plugin did is committed. */
+  send(event: string, payload: unknown): Promise<{ readonly done: Promise<void> }>;
   /** A turn that ran, without its running: the writer commits its effects. */
   commit(plugin: string, effects: readonly Effect[]): Promise<void>;
   /** What waits for it stays in its mailbox, until it goes on. */
@@ -53,6 +64,15 @@ export function handle({ payload }) {
   publish('${DONE}', { key: payload.key, n: payload.n });
 }
 `;
+
+const MANIFEST = {
+  version: '1.0.0',
+  kind: 'script',
+  entry: 'main.ts',
+  permissions: { storage: ['read', 'write'] },
+  publishes: [`${DONE}@1`],
+  limits: { storage_mb: 1000 },
+};
 
 const schemaOf = (event: string, properties: Record<string, unknown>) =>
   JSON.stringify({
@@ -90,13 +110,7 @@ export async function openBusHost(): Promise<BusHost> {
       onSuspended: (...suspended) => turns.onSuspended(...suspended),
     },
   );
-  const waiting = new Map<string, { left: number; done(): void }>();
-  const settled = (eventId: string) => {
-    const waiter = waiting.get(eventId);
-    if (!waiter || --waiter.left > 0) return;
-    waiting.delete(eventId);
-    waiter.done();
-  };
+  const waiting = new Map<string, () => void>();
   turns = new Turns({
     cells: pool.size,
     send: (cell, deliveries) => pool.send(cell, deliveries),
@@ -114,7 +128,8 @@ export async function openBusHost(): Promise<BusHost> {
       turnEnded(turn) {
         observers.turnEnded(turn);
         if (turn.end !== 'ok') throw new Error(`a job of ${turn.plugin} ended with ${turn.error}`);
-        settled(turn.event.eventId);
+        waiting.get(turn.event.eventId)?.();
+        waiting.delete(turn.event.eventId);
       },
       turnRefused: (...refused) => observers.turnRefused(...refused),
       conflict: (plugin) => observers.conflict(plugin),
@@ -154,6 +169,8 @@ export async function openBusHost(): Promise<BusHost> {
     log,
   });
   const gateway = new EventGateway({ events, submit: (record) => store.submit(record) });
+  const publish: BusHost['publish'] = (event_name, payload) =>
+    gateway.publish(ADMIN, { event_name, payload });
   await registry.start();
   store.onNews((news) => {
     observers.news(news);
@@ -161,55 +178,53 @@ export async function openBusHost(): Promise<BusHost> {
   });
   mailboxes.start();
 
-  let bundled: Version | undefined;
+  let shared: { readonly version: Version; readonly booted: Booted } | undefined;
 
-  /** All plugins of the bench run the same code: it is bundled once, so that what is measured is the bus. */
-  async function versionOf(manifest: Record<string, unknown>, files: ReadonlyMap<string, string>) {
-    const parsed = parseManifest(manifest, { files: files.keys() });
-    bundled ??= await buildOnce(manifest, files);
-    const events = readPluginEvents(parsed.id, new Map([...files].filter(([name]) => name !== 'main.ts')));
-    const digest = Buffer.from(parsed.id).toString('hex').padEnd(64, '0');
-    return { ...bundled, manifest: { ...parsed, events }, digest };
+  async function build(id: string, more: Record<string, unknown>): Promise<Version> {
+    const job = jobOf(id);
+    const files = new Map([[fileOf(job), schemaOf(job, { ...KEY_AND_NUMBER, text: { type: 'string' } })]]);
+    if (!shared) files.set(fileOf(DONE), schemaOf(DONE, KEY_AND_NUMBER));
+    const manifest = { ...MANIFEST, id, subscribes: [{ event: `${job}@1` }], ...more };
+    if (!shared) return buildFolder(manifest, files);
+    const digest = Buffer.from(id).toString('hex').padEnd(64, '0');
+    return {
+      ...shared.version,
+      digest,
+      manifest: { ...parseManifest(manifest), events: readPluginEvents(id, files) },
+    };
   }
 
-  async function register(id: string, more: Record<string, unknown> = {}): Promise<void> {
-    const job = jobOf(id);
-    const files = new Map([['main.ts', SOURCE]]);
-    files.set(fileOf(job), schemaOf(job, { ...KEY_AND_NUMBER, text: { type: 'string' } }));
-    if (!events.find(DONE, 1)) files.set(fileOf(DONE), schemaOf(DONE, KEY_AND_NUMBER));
-    const manifest = {
-      id,
-      version: '1.0.0',
-      kind: 'script',
-      entry: 'main.ts',
-      permissions: { storage: ['read', 'write'] },
-      subscribes: [{ event: `${job}@1` }],
-      publishes: [`${DONE}@1`],
-      limits: { storage_mb: 1000 },
-      ...more,
-    };
-    const version = await versionOf(manifest, files);
-    await registry.exclusive(id, () =>
-      swapTo(registry, version, {
-        actor: ADMIN.actor,
-        action: 'plugin.registered',
-        state: 'enabled',
-        grants: version.manifest.permissions,
-        settings: {},
-        path: home,
-        origin: 'path',
-        sourceDigest: version.digest,
-        versionsKept: 1,
-      }),
+  async function register(ids: readonly string[], more: Record<string, unknown> = {}): Promise<void> {
+    const versions: Version[] = [];
+    for (const id of ids) {
+      const version = await build(id, more);
+      const { manifest, digest } = version;
+      shared ??= {
+        version,
+        booted: await bootVersion(
+          pool,
+          version,
+          registry.policy({ manifest, grants: manifest.permissions, settings: {} }, digest),
+        ),
+      };
+      versions.push(version);
+    }
+    const rows = versions.map((version) => rowsOf(version, home));
+    await registry.commit(
+      rows.flatMap(({ ops }) => ops),
+      [],
     );
+    for (const { plugin, version } of rows)
+      registry.install(parseRow(plugin, version), shared!.booted, shared!.version.sourceMap);
   }
 
   return {
     store,
     register,
-    async publish(event, payload, hearers = 1) {
-      const { event_id: eventId } = await gateway.publish(ADMIN, { event_name: event, payload });
-      return { done: new Promise((done) => waiting.set(eventId, { left: hearers, done })) };
+    publish,
+    async send(event, payload) {
+      const { event_id: eventId } = await publish(event, payload);
+      return { done: new Promise((done) => waiting.set(eventId, done)) };
     },
     async commit(plugin, effects) {
       const turnId = `bench:${plugin}:${performance.now()}`;
@@ -252,13 +267,44 @@ export async function openBusHost(): Promise<BusHost> {
   };
 }
 
-async function buildOnce(
+/** What a registration commits. */
+function rowsOf(version: Version, folder: string) {
+  const { manifest, digest } = version;
+  const nowMs = Date.now();
+  const stored = storedForm(version, nowMs);
+  const plugin: PluginRow = {
+    id: manifest.id,
+    kind: manifest.kind,
+    state: 'enabled',
+    digest,
+    path: folder,
+    origin: 'path',
+    sourceDigest: digest,
+    grants: JSON.stringify(manifest.permissions),
+    settings: '{}',
+    reason: null,
+    lastError: null,
+    registeredAtMs: nowMs,
+    updatedAtMs: nowMs,
+  };
+  const ops: readonly AdminOp[] = [
+    ...[...stored.blobs].map(
+      ([name, bytes]): AdminOp => ({ op: 'blob.put', digest: name, bytes: bytes.toString('base64') }),
+    ),
+    { op: 'plugin.put', row: plugin },
+    { op: 'version.put', row: stored.row, keep: 1 },
+  ];
+  return { plugin, version: stored.row, ops };
+}
+
+async function buildFolder(
   manifest: Record<string, unknown>,
-  files: ReadonlyMap<string, string>,
+  events: ReadonlyMap<string, string>,
 ): Promise<Version> {
   const folder = mkdtempSync(path.join(tmpdir(), 'neira-bench-plugin-'));
   try {
-    for (const [name, text] of [...files, ['manifest.yaml', JSON.stringify(manifest)] as const]) {
+    const files = [...events, ['manifest.yaml', JSON.stringify(manifest)], ['main.ts', SOURCE]] as const;
+    for (const [name, text] of files) {
       mkdirSync(path.dirname(path.join(folder, name)), { recursive: true });
       writeFileSync(path.join(folder, name), text);
     }
