@@ -6,3 +6,40 @@ declare module 'piscina' {
     destroy(): Promise<void>;
   }
 }
+
+declare module 'bullmq' {
+  interface Connection {
+    readonly host: string;
+    readonly port: number;
+    readonly maxRetriesPerRequest: null;
+  }
+  export interface JobsOptions {
+    readonly removeOnComplete?: boolean;
+  }
+  export class Queue {
+    constructor(name: string, options: { connection: Connection });
+    add(name: string, data: unknown, options?: JobsOptions): Promise<unknown>;
+    waitUntilReady(): Promise<unknown>;
+    close(): Promise<void>;
+  }
+  export class Worker {
+    constructor(
+      name: string,
+      work: (job: { readonly data: unknown }) => Promise<void>,
+      options: { connection: Connection; concurrency: number },
+    );
+    on(event: 'completed', listener: (job: { readonly data: unknown }) => void): this;
+    on(event: 'failed', listener: (job: unknown, error: Error) => void): this;
+    waitUntilReady(): Promise<unknown>;
+    close(force: boolean): Promise<void>;
+  }
+}
+
+declare module 'ioredis' {
+  export class Redis {
+    constructor(options: { host: string; port: number; maxRetriesPerRequest: null });
+    set(key: string, value: string): Promise<unknown>;
+    info(section: string): Promise<string>;
+    disconnect(): void;
+  }
+}

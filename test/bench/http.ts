@@ -3,19 +3,18 @@
  * both are up, and take the load in turns.
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { closeSync, fdatasyncSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { SCRIPT_GATES, spawnHost } from '../kit/boot-host.ts';
-import { atLeast, atMost, median, ms, ratio, type Section, times } from './kit.ts';
+import { atLeast, atMost, fsyncMs, median, ms, ratio, type Section, times } from './kit.ts';
 
 const CONNECTIONS = 32;
 const ROUNDS = 5;
 const SECONDS = 3;
 const SINGLE_ROUNDS = 5;
 const SINGLE_SECONDS = 1.5;
-const FSYNCS = 200;
 
 const execute = promisify(execFile);
 
@@ -48,21 +47,6 @@ function spawnBaseline(home: string): Promise<{ readonly url: string; readonly c
       if (found) resolve({ url: found[1]!, child });
     });
   });
-}
-
-/** Median time of appending a page to a file and syncing it, beside the databases. */
-function fsyncMs(home: string): number {
-  const file = openSync(path.join(home, 'fsync'), 'a');
-  const page = Buffer.alloc(4096, 1);
-  const found: number[] = [];
-  for (let index = 0; index < FSYNCS; index++) {
-    const started = performance.now();
-    writeSync(file, page);
-    fdatasyncSync(file);
-    found.push(performance.now() - started);
-  }
-  closeSync(file);
-  return median(found);
 }
 
 export async function run(): Promise<Section> {

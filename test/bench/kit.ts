@@ -1,5 +1,7 @@
 /** What the sections share: rows of the table, interleaved timing, the conditions of a run. */
+import { closeSync, fdatasyncSync, openSync, writeSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg } from 'node:os';
+import path from 'node:path';
 
 /** One line of the table. */
 export interface Row {
@@ -53,6 +55,23 @@ export async function interleave(
 /** The median over the rounds of `a` to `b` in the same round: noise that both saw cancels out. */
 export function ratio(a: readonly number[], b: readonly number[]): number {
   return median(a.map((value, round) => value / b[round]!));
+}
+
+const FSYNCS = 200;
+
+/** Median time of appending a page to a file and syncing it, beside the databases. */
+export function fsyncMs(home: string): number {
+  const file = openSync(path.join(home, 'fsync'), 'a');
+  const page = Buffer.alloc(4096, 1);
+  const found: number[] = [];
+  for (let index = 0; index < FSYNCS; index++) {
+    const started = performance.now();
+    writeSync(file, page);
+    fdatasyncSync(file);
+    found.push(performance.now() - started);
+  }
+  closeSync(file);
+  return median(found);
 }
 
 export const us = (value: number): string => `${value < 10 ? value.toFixed(1) : value.toFixed(0)} µs`;

@@ -1,23 +1,26 @@
 /**
  * `npm run bench`: each section beside its peers, as ratios, against the targets of the design.
  *
- *     node test/bench/run.ts                          all sections, about four minutes
- *     node test/bench/run.ts turn durable http reload size    some of them
+ *     node test/bench/run.ts                          all sections, about six minutes
+ *     node test/bench/run.ts turn durable bus                some of them
  *
  * Every section runs in a process of its own and within a limit of time. A missed target is printed, not an
  * error: the exit code tells only whether everything could be measured.
  */
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { conditions, printSection, type Section } from './kit.ts';
 
-const SECTIONS = ['turn', 'durable', 'http', 'reload', 'size'];
+const SECTIONS = ['turn', 'durable', 'http', 'reload', 'size', 'bus', 'bus-scale'];
 const LIMIT_MS = 100_000;
 const HERE = import.meta.dirname;
 
 function installPeers(): void {
-  if (existsSync(path.join(HERE, 'node_modules/piscina'))) return;
+  const { dependencies } = JSON.parse(readFileSync(path.join(HERE, 'package.json'), 'utf8')) as {
+    dependencies: Readonly<Record<string, string>>;
+  };
+  if (Object.keys(dependencies).every((name) => existsSync(path.join(HERE, 'node_modules', name)))) return;
   execFileSync('npm', ['ci', '--no-audit', '--no-fund'], {
     cwd: HERE,
     stdio: ['ignore', 'ignore', 'inherit'],
