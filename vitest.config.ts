@@ -15,6 +15,7 @@ export default defineConfig({
       { extends: true, test: { name: 'plugins', include: ['plugins/**/*.test.ts'] } },
       { extends: true, test: { name: 'e2e', include: ['test/{e2e,conformance,kit}/**/*.test.ts'] } },
       { extends: true, test: { name: 'crash', include: ['test/crash/**/*.test.ts'] } },
+      { extends: true, test: { name: 'model', include: ['test/model/**/*.test.ts'] } },
       { extends: true, test: { name: 'hostile', include: ['test/hostile/**/*.test.ts'] } },
     ],
   },

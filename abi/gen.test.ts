@@ -21,7 +21,7 @@ test('two generations give the same bytes, and these are the committed ones', ()
 test('`--check` fails with the names of stale and missing files, and writes nothing', async () => {
   const copy = mkdtempSync(path.join(tmpdir(), 'neira-gen-'));
   try {
-    for (const part of ['abi', 'gates', 'host']) {
+    for (const part of ['abi', 'gates', 'host', 'plugins']) {
       cpSync(path.join(ROOT, part), path.join(copy, part), { recursive: true });
     }
     symlinkSync(path.join(ROOT, 'node_modules'), path.join(copy, 'node_modules'));
@@ -44,7 +44,9 @@ test('an async function of the WIT answers scripts with a promise', () => {
   expect(types).toContain(
     'export function request<T = Json>(command: string, payload: Json, options?: RequestOptions): Promise<T>;',
   );
-  expect(types).toContain('export function publish(event: string, payload: Json, version?: number): string;');
+  expect(types).toContain(
+    'export function publish(event: string, payload: Json, options?: PublishOptions): string;',
+  );
 });
 
 // MIS-06: only host functions for storage, IO and bus.
@@ -168,7 +170,7 @@ export async function handle(event: Envelope<{ note: Note }>): Promise<Reply> {
   const { limit } = settings<{ limit: number }>();
   log('info', String(limit));
   send('console', 'all', { text });
-  const published: string = publish('note.saved', { id }, 1);
+  const published: string = publish('note.saved', { id }, { version: 1 });
   try {
     set('note', null);
   } catch (error) {

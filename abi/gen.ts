@@ -6,23 +6,35 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { renderCapabilities } from '../gates/render-capabilities.ts';
+import { readEventTexts } from '../host/bus/event-disk.ts';
+import { lintEvents, PUBLISHED_FILE, publishedIn, renderPublished } from '../host/bus/event-lint.ts';
 import { ERRORS } from '../host/errors.ts';
 import { loadGates } from '../host/registry/gate-catalogue.ts';
+import { loadEvents } from './event-sources.ts';
+import { renderCommands } from './render-commands.ts';
 import { renderErrors } from './render-errors.ts';
+import { renderEventTypes, renderRegistry } from './render-events.ts';
+import { renderHints } from './render-hints.ts';
 import { renderFunctions, renderGuestTypes, renderHostTypes } from './render-types.ts';
 import { readWit, type WitPackage } from './wit-reader.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '..');
 const WIT = 'abi/wit/v1';
+const EVENTS = 'abi/events';
 
 /** Every generated file, by its path from the root of the project. */
 export function generate(): ReadonlyMap<string, string> {
   const wit = loadWit();
+  const events = loadEvents(ROOT);
   return new Map([
     ['abi/types/guest.d.ts', renderGuestTypes(wit, Object.keys(ERRORS).sort())],
     ['abi/types/host.d.ts', renderHostTypes(wit)],
     ['abi/types/functions.json', renderFunctions(wit)],
     ['abi/errors.md', renderErrors(ERRORS)],
+    ['abi/types/events.d.ts', renderEventTypes(events)],
+    [`${EVENTS}/_dist/registry.json`, renderRegistry(events)],
+    ['abi/commands/openapi.yaml', renderCommands(events)],
+    ['abi/prompts/llm_hints.md', renderHints(events)],
     ['gates/CAPABILITIES.md', renderCapabilities(loadGates())],
   ]);
 }
@@ -41,6 +53,27 @@ export function loadWit(): WitPackage {
   );
 }
 
+/**
+ * Takes the schemas of the host as they are into the snapshot that later ones are compared with. Part of a
+ * release, never of a build. @returns 1 when the lint finds an error; nothing is written then.
+ */
+function publishEvents(): number {
+  const files = readEventTexts(path.join(ROOT, EVENTS));
+  const errors = lintEvents(files).filter(({ severity }) => severity === 'error');
+  for (const { rule, file, pointer, message } of errors)
+    console.error(`${rule}: ${file}${pointer} ${message}`);
+  if (errors.length > 0) return 1;
+  const own = loadEvents(ROOT).filter(({ owner }) => owner === 'host');
+  write(`${EVENTS}/${PUBLISHED_FILE}`, renderPublished(publishedIn(files), own));
+  return 0;
+}
+
+function write(file: string, text: string): void {
+  mkdirSync(path.dirname(path.join(ROOT, file)), { recursive: true });
+  writeFileSync(path.join(ROOT, file), text);
+  console.log(`wrote ${file}`);
+}
+
 function read(file: string): string | undefined {
   try {
     return readFileSync(path.join(ROOT, file), 'utf8');
@@ -50,17 +83,14 @@ function read(file: string): string | undefined {
 }
 
 function main(args: readonly string[]): number {
+  if (args.includes('--publish-events')) return publishEvents();
   const stale = staleFiles();
   if (args.includes('--check')) {
     for (const file of stale) console.error(`stale: ${file} (run \`npm run gen\`)`);
     return stale.length === 0 ? 0 : 1;
   }
   const texts = generate();
-  for (const file of stale) {
-    mkdirSync(path.dirname(path.join(ROOT, file)), { recursive: true });
-    writeFileSync(path.join(ROOT, file), texts.get(file)!);
-    console.log(`wrote ${file}`);
-  }
+  for (const file of stale) write(file, texts.get(file)!);
   return 0;
 }
 

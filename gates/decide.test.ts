@@ -7,10 +7,12 @@ const modes: Mode[] = ['normal', 'safe'];
 const callers: (Scope | 'host')[] = ['read', 'write', 'admin', 'host'];
 const yesNo = [true, false];
 const SAFER = 'gate.lock mode.safe mode.normal token.revoke backup'.split(' ');
-const OTHERS =
-  'register enable disable reload rollback grants settings remove gate.open gate.force token.create'.split(
+const OTHERS = [
+  ...'register enable disable reload rollback grants settings remove gate.open gate.force token.create'.split(
     ' ',
-  );
+  ),
+  ...'dead-letter.retry dead-letter.drop event.replay'.split(' '),
+];
 
 type About<Name extends Question['about']> = Extract<Question, { about: Name }>;
 

@@ -53,7 +53,10 @@ export type Operation =
   | 'mode.normal'
   | 'token.create'
   | 'token.revoke'
-  | 'backup';
+  | 'backup'
+  | 'dead-letter.retry'
+  | 'dead-letter.drop'
+  | 'event.replay';
 
 export type Question =
   | {

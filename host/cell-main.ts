@@ -3,12 +3,13 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { type Envelope, parseEnvelope } from './bus/envelope.ts';
-import { NeiraError } from './errors.ts';
+import { describe, NeiraError, toShape } from './errors.ts';
 import { callHostFunction } from './functions/table.ts';
 import type { Ask } from './open-waits.ts';
 import { type BatchSession, type BootSession, Cell, type TurnSession } from './sandbox/cell.ts';
 import type { BootSpec, CellData, Delivery, FromCell, Program, ToCell } from './sandbox/messages.ts';
 import { engineModule } from './sandbox/quickjs/engine.ts';
+import type { Settled } from './sandbox/settled.ts';
 import type { DeliveryRef } from './store/bus-records.ts';
 import { createKvReader } from './store/reader.ts';
 import type { TurnRecord } from './store/records.ts';
@@ -21,6 +22,7 @@ import {
   type TurnOrigin,
 } from './turn-context.ts';
 import { TurnRandom } from './turn-random.ts';
+import { replyEffect } from './turn-reply.ts';
 import { afterFailure } from './turn-retry.ts';
 import { TurnState } from './turn-state.ts';
 
@@ -109,7 +111,8 @@ function openTurn(program: Program, delivery: Delivery, batch?: PlaceInBatch): T
     get cut() {
       return cut;
     },
-    finish(settled, fuel, runMs, batched) {
+    finish(ended, fuel, runMs, batched) {
+      const settled = mailbox ? withReply(turn, rest.subject, () => parsed().version, ended) : ended;
       turn.end();
       const record: TurnRecord = {
         kind: 'turn',
@@ -137,6 +140,21 @@ function openTurn(program: Program, delivery: Delivery, batch?: PlaceInBatch): T
       return JSON.stringify(record);
     },
   };
+}
+
+/** A command is answered by an event as well, which commits with its effects. */
+function withReply(turn: TurnContext, subject: string, version: () => number, settled: Settled): Settled {
+  const reply = `${subject}.result@`;
+  const answers = Object.keys(turn.policy.events).some((fqdn) => fqdn.startsWith(reply));
+  if (!answers || settled.status === 'failed') return settled;
+  try {
+    const effect = replyEffect(turn, { subject, version: version() }, settled.result);
+    if (effect) turn.publish(effect);
+    return settled;
+  } catch (error) {
+    const { code, details } = toShape(error);
+    return { status: 'failed', error: { code, details, message: describe(code, details) } };
+  }
 }
 
 function refOf(policy: PluginPolicy, mailbox: MailboxDelivery): DeliveryRef {

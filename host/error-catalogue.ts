@@ -4,9 +4,11 @@
  * `status` is the HTTP status of the problem document (RFC 9457), `blame` says who has to act.
  */
 
+import { BUS_ERRORS } from './error-catalogue-bus.ts';
+
 export type Blame = 'caller' | 'plugin' | 'host';
 
-interface Entry {
+export interface Entry {
   readonly status: number;
   readonly blame: Blame;
   /** What happened. `{name}` is replaced by `details.name`. */
@@ -15,7 +17,7 @@ interface Entry {
   readonly remedy: string;
 }
 
-export const ERRORS = {
+const OWN = {
   // --- the caller's request
   NEIRA_UNAUTHENTICATED: {
     status: 401,
@@ -238,10 +240,10 @@ export const ERRORS = {
     remedy: 'Publish less, or raise `limits.publishes` in the manifest.',
   },
   NEIRA_VALUE_TOO_LARGE: {
-    status: 500,
+    status: 413,
     blame: 'plugin',
     message: 'The {what} is {bytes} bytes; {maxBytes} are allowed.',
-    remedy: 'Store less under one key.',
+    remedy: 'Pass less at once, or divide it.',
   },
   NEIRA_VALUE_INVALID: {
     status: 500,
@@ -267,62 +269,6 @@ export const ERRORS = {
     message: 'Plugin `{plugin}` would hold more than its {storageMb} MB of storage.',
     remedy: 'Delete what is not needed, or raise `limits.storage_mb` in the manifest.',
   },
-  NEIRA_TOO_MANY: {
-    status: 429,
-    blame: 'plugin',
-    message: 'The plugin `{plugin}` has as many {what} as it may: {max}.',
-    remedy: 'Take back those that are not needed any more.',
-  },
-  NEIRA_DELIVERY_EXPIRED: {
-    status: 504,
-    blame: 'host',
-    message: 'The delivery waited longer for `{plugin}` than its mailbox keeps it ({maxAgeMs} ms).',
-    remedy: 'See why the plugin does not run, then retry the dead letter.',
-  },
-  NEIRA_UNKNOWN_EVENT: {
-    status: 422,
-    blame: 'plugin',
-    message: 'The event `{event}` is not one that plugin `{plugin}` declares under `publishes`.',
-    remedy: 'Name it under `publishes` in the manifest.',
-  },
-  NEIRA_EVENT_INVALID: {
-    status: 422,
-    blame: 'caller',
-    message: 'The event `{event}` is not valid: {reason}.',
-    remedy:
-      'Correct the paths listed in `errors`; the schemas lie in abi/events and in the `events` folders of plugins.',
-  },
-  NEIRA_EVENT_SCHEMA_INVALID: {
-    status: 422,
-    blame: 'plugin',
-    message: 'The events that the plugin brings are not valid: {reason}.',
-    remedy: 'Correct the files listed in `errors`; `neira events registry lint <folder>` looks closer.',
-  },
-  NEIRA_COMMAND_UNHANDLED: {
-    status: 404,
-    blame: 'caller',
-    message: 'No plugin handles the command `{command}`.',
-    remedy: 'Enable a plugin that subscribes to it; `neira events topics` lists who hears what.',
-  },
-  NEIRA_REQUEST_CYCLE: {
-    status: 409,
-    blame: 'plugin',
-    message: 'The command `{command}` would wait for itself: {way}.',
-    remedy: 'Publish an event instead of waiting for an answer, or break the circle.',
-  },
-  NEIRA_EVENT_UNREGISTERED: {
-    status: 422,
-    blame: 'caller',
-    message: 'The event `{event}` is not in the event registry of this host.',
-    remedy:
-      'Lay its schema into `events/` of the plugin that introduces it; `neira events topics` lists what there is.',
-  },
-  NEIRA_EVENT_RESERVED: {
-    status: 403,
-    blame: 'caller',
-    message: 'The event `{event}` is of the namespace `{namespace}`, in which only the host publishes.',
-    remedy: 'Publish an event of another namespace.',
-  },
   NEIRA_IMPORT_REFUSED: {
     status: 500,
     blame: 'plugin',
@@ -343,11 +289,11 @@ export const ERRORS = {
     message: 'The event was not done within {deadlineMs} ms; nothing of it was kept.',
     remedy: 'Send it again, with the same Idempotency-Key if it carried one.',
   },
-  NEIRA_MAILBOX_FULL: {
+  NEIRA_TOO_MANY_TAILS: {
     status: 503,
     blame: 'host',
-    message: 'The mailbox of `{plugin}` is full: {max} deliveries wait in it.',
-    remedy: 'Try again when it has caught up; `mailbox` in its manifest says how much it takes.',
+    message: 'There are {max} live tails of events, and the host keeps no more at once.',
+    remedy: 'End one of them, or read page by page with `GET /api/neira/events?after=`.',
   },
   NEIRA_BUSY: {
     status: 503,
@@ -416,3 +362,5 @@ export const ERRORS = {
     remedy: 'Report it with the log lines around this time.',
   },
 } as const satisfies Record<string, Entry>;
+
+export const ERRORS = { ...OWN, ...BUS_ERRORS };

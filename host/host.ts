@@ -9,12 +9,14 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Clock } from './app/clock.ts';
 import { EventGateway } from './app/event-gateway.ts';
+import { EventRecords } from './app/event-records.ts';
 import { createHostApi } from './app/host-api.ts';
 import { HostMode } from './app/mode.ts';
 import { Observers } from './app/observers.ts';
+import { seldom } from './app/seldom.ts';
 import { adminToken, Tokens } from './app/tokens.ts';
 import { UiEvents } from './app/ui-events.ts';
-import { EventRegistry } from './bus/event-registry.ts';
+import { deliveryProblem, EventRegistry } from './bus/event-registry.ts';
 import type { Config } from './config.ts';
 import { NeiraError } from './errors.ts';
 import { createServer } from './http/server.ts';
@@ -50,8 +52,13 @@ const SECRET_BYTES = 32;
 
 /** Boots a host. @throws NEIRA_HOME_LOCKED, NEIRA_HOME_NEWER, NEIRA_CONFIG_INVALID, and what the port says */
 export async function openHost(config: Config, log: Logger): Promise<Host> {
+  const startedMs = performance.now();
   CellPool.prepare();
-  const store = await openStore({ home: config.home, durability: config.durability });
+  const store = await openStore({
+    home: config.home,
+    durability: config.durability,
+    writer: new URL('./writer-main.ts', import.meta.url),
+  });
   const fatal = Promise.withResolvers<NeiraError>();
   store.onProblem(({ what, reason, fatal: isFatal }) => {
     log.error({ reason }, what);
@@ -126,6 +133,7 @@ export async function openHost(config: Config, log: Logger): Promise<Host> {
     events,
     changed: (plugin) => {
       mailboxes.wake(plugin);
+      for (const event of registry.find(plugin)?.manifest.publishes ?? []) gateway.noteUse(event, plugin);
       store.listen(registry.running());
     },
     log,
@@ -136,11 +144,19 @@ export async function openHost(config: Config, log: Logger): Promise<Host> {
     serving: (plugin) => registry.servingOf(plugin),
     mayRun: (serving, entry) => registry.mayRun(serving, { ...entry, mode: mode.current }),
     mode: () => mode.current,
+    problem: (entry) => deliveryProblem(events, entry),
     committed: (plugin) => registry.noteCommit(plugin),
     tick: async () => void requireAck(await store.submit({ kind: 'tick' })),
     log,
   });
-  const gateway = new EventGateway({ events, submit: (record) => store.submit(record) });
+  const gateway = new EventGateway({
+    events,
+    submit: (record) => store.submit(record),
+    refused: (reason) => metrics.publishRefused(reason),
+    warn: (details, message) => log.warn(details, message),
+  });
+  const eventRecords = new EventRecords(store);
+  metrics.watchMailboxes(seldom(() => store.mailboxLags()));
   const clock = new Clock(gateway, log);
   const plugins = new PluginAdmin(registry, {
     home: store.home,
@@ -168,9 +184,10 @@ export async function openHost(config: Config, log: Logger): Promise<Host> {
     tokens,
     ui,
     gateway,
+    eventRecords,
     mode,
     metrics,
-    waiting: () => store.mailboxLags().reduce((sum, { depth }) => sum + depth, 0),
+    waiting: () => store.waitingCount(),
     catalogFolder: path.join(CHECKOUT, 'plugins'),
     stopping: () => stopping,
   });
@@ -186,11 +203,20 @@ export async function openHost(config: Config, log: Logger): Promise<Host> {
     observers.news(news);
     requests.answered(news.answers ?? []);
     mailboxes.arrived(news);
+    eventRecords.news(news);
   });
   mailboxes.start();
   clock.start();
   ports.perform(store.pendingSends(Number.MAX_SAFE_INTEGER), true);
   const url = await server.listen();
+  void gateway
+    .announce('system.boot.completed', {
+      version: version(),
+      mode: mode.current,
+      plugins: registry.list().length,
+      boot_ms: Math.round(performance.now() - startedMs),
+    })
+    .catch((err: unknown) => log.error({ err }, 'system.boot.completed'));
   // Saves made while the host was down are taken over in the background: what is stored serves already.
   void plugins.start().catch((err: unknown) => log.error({ err }, 'watching plugin folders'));
 

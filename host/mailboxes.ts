@@ -6,7 +6,7 @@
 import { isNeiraError, type NeiraError } from './errors.ts';
 import type { Logger } from './log.ts';
 import type { BusNews, MailboxEntry } from './store/bus-records.ts';
-import type { Serving, TurnResult, Turns } from './turn.ts';
+import type { IncomingEvent, Serving, TurnResult, Turns } from './turn.ts';
 
 export interface MailboxStore {
   mailbox(plugin: string, afterId: number, limit: number): readonly MailboxEntry[];
@@ -28,6 +28,8 @@ export interface MailboxParts {
   /** Whether this delivery may run now (gates/decide.ts); the mode may allow some and not others. */
   mayRun(serving: Serving, entry: MailboxEntry): boolean;
   mode(): 'normal' | 'safe';
+  /** Why nothing can be made of this delivery any more. */
+  problem(entry: MailboxEntry): NeiraError | undefined;
   /** A turn of the plugin committed. */
   committed(plugin: string): void;
   /** Publishes what is due and gives up what is too old. */
@@ -177,15 +179,17 @@ export class Mailboxes {
       return false;
     }
     if (this.#parts.mayRun(serving, entry)) return true;
+    if (entry.key === null) return false;
     // Others of its key wait behind it.
-    if (entry.key !== null && !box.keys.has(entry.key))
-      box.keys.set(entry.key, { count: 0, lastId: entry.id, more: true });
+    const hand = box.keys.get(entry.key);
+    if (hand) hand.more = true;
+    else box.keys.set(entry.key, { count: 0, lastId: entry.id, more: true });
     return false;
   }
 
   #handOver(box: Box, entry: MailboxEntry): void {
     const serving = this.#parts.serving(box.plugin)!;
-    const { id, plugin, key, attempts, triesLeftFrom, subscriptions, envelope, chain, deadlineMs } = entry;
+    const { id, key, attempts, triesLeftFrom, subscriptions, envelope, chain, deadlineMs } = entry;
     box.inHand.set(id, { bytes: envelope.length, failed: false });
     box.fresh++;
     box.bytes += envelope.length;
@@ -196,31 +200,38 @@ export class Mailboxes {
         hand.lastId = id;
       } else box.keys.set(key, { count: 1, lastId: id, more: false });
     }
-    this.#parts.turns
-      .deliver(serving, {
-        eventId: entry.eventId,
-        subject: entry.subject,
-        envelope,
-        key: key ?? undefined,
-        caller: entry.caller,
-        mode: this.#parts.mode(),
-        dryRun: false,
-        notBeforeMs: entry.dueMs,
-        ...(deadlineMs !== null && { deadlineAtMs: deadlineMs }),
-        mailbox: {
-          id,
-          attempts,
-          triesLeftFrom,
-          subscriptions,
-          ...(chain !== null && { chain }),
-          serving: () => (this.#stopped ? undefined : this.#parts.serving(plugin)),
-          failing: () => this.#failing(box, id),
-        },
-      })
-      .then(
-        (result) => this.#settled(box, entry, result),
-        (error: unknown) => this.#givenBack(box, entry, error),
-      );
+    const event: IncomingEvent = {
+      eventId: entry.eventId,
+      subject: entry.subject,
+      envelope,
+      key: key ?? undefined,
+      caller: entry.caller,
+      mode: this.#parts.mode(),
+      dryRun: false,
+      notBeforeMs: entry.dueMs,
+      ...(deadlineMs !== null && { deadlineAtMs: deadlineMs }),
+      mailbox: {
+        id,
+        attempts,
+        triesLeftFrom,
+        subscriptions,
+        ...(chain !== null && { chain }),
+        serving: () => this.#servingNow(entry),
+        failing: () => this.#failing(box, id),
+      },
+    };
+    const problem = this.#parts.problem(entry);
+    const { turns } = this.#parts;
+    (problem ? turns.refuse(serving, event, problem) : turns.deliver(serving, event)).then(
+      (result) => this.#settled(box, entry, result),
+      (error: unknown) => this.#givenBack(box, entry, error),
+    );
+  }
+
+  /** Asked again when its turn comes: meanwhile the plugin or the mode may have changed. */
+  #servingNow(entry: MailboxEntry): Serving | undefined {
+    const serving = this.#stopped ? undefined : this.#parts.serving(entry.plugin);
+    return serving && this.#parts.mayRun(serving, entry) ? serving : undefined;
   }
 
   /** One that is tried again takes no place from those that were not tried yet. */

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { ValidateFunction } from 'ajv';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormatsModule from 'ajv-formats';
-import { LineCounter, parseDocument } from 'yaml';
+import { LineCounter, parseDocument, stringify } from 'yaml';
 import { NeiraError } from './errors.ts';
 import { compileLinear } from './linear-pattern.ts';
 import { isRecord, type KeywordError, type Problem, readable, summary } from './problems.ts';
@@ -269,6 +269,11 @@ export function parseYaml(text: string, what = 'the YAML', options: YamlOptions 
     if (error instanceof RangeError) throw refuse('it is nested too deeply');
     throw refuse(error instanceof Error ? error.message : String(error));
   }
+}
+
+/** Plain JSON values as YAML, without anchors. */
+export function renderYaml(value: unknown): string {
+  return stringify(value, { aliasDuplicateObjects: false, lineWidth: 110 });
 }
 
 /** Cheap look at the text before the parser, which recurses: flow brackets, and indentation. */

@@ -13,10 +13,11 @@ import { type ErrorCode, NeiraError } from './errors.ts';
 import { type Ask, MAX_OPEN_WAITS, OpenWaits, type Wait, type WaitArguments } from './open-waits.ts';
 import type { Delivery } from './sandbox/messages.ts';
 import type { EventCaller } from './store/bus-records.ts';
-import { addTo, logKey } from './store/kv.ts';
-import { compareKeys, type KeyRange } from './store/ranges.ts';
+import { addTo } from './store/kv.ts';
+import type { KeyRange } from './store/ranges.ts';
 import type { Effect, LogLine, Reads } from './store/records.ts';
-import { type Changes, type PageSize, readPage, STAGED_VERSION, settle, stageAddition } from './turn-page.ts';
+import { LogNumbers } from './turn-log-numbers.ts';
+import { type PageSize, readPage, STAGED_VERSION, settle, stageAddition } from './turn-page.ts';
 import type { TurnRandom } from './turn-random.ts';
 import { TurnState } from './turn-state.ts';
 
@@ -139,6 +140,7 @@ export class TurnContext {
   readonly #reader: StateReader;
   readonly #waits: OpenWaits | undefined;
   readonly #state: TurnState;
+  readonly #logs: LogNumbers;
 
   /**
    * @param ask tells main of a wait; without it nothing can be waited for.
@@ -157,6 +159,12 @@ export class TurnContext {
     this.random = random;
     this.#reader = reader;
     this.#state = state;
+    this.#logs = new LogNumbers({
+      state,
+      readKey: (key) => this.#readKey(key),
+      scan: (range) => this.#read().scan(policy.plugin, range),
+      lastOf: (log) => this.#read().lastOf(policy.plugin, log),
+    });
     this.#nowMs = origin.startedAtMs;
     this.#waits = ask && new OpenWaits(ask);
   }
@@ -241,7 +249,7 @@ export class TurnContext {
   // --- state
 
   get(key: string): StateEntry | undefined {
-    this.#numberAppends(key);
+    this.#logs.number(key);
     const committed = this.#readKey(key);
     if (!this.#state.staged.has(key)) return committed;
     const value = settle(this.#state.staged, key, committed?.value);
@@ -249,9 +257,8 @@ export class TurnContext {
   }
 
   list(range: KeyRange, size: PageSize): readonly StateEntry[] {
-    this.#numberAppends(range.prefix);
-    this.#beginReading();
-    const committed = this.#reader.scan(this.policy.plugin, range);
+    this.#logs.number(range.prefix);
+    const committed = this.#read().scan(this.policy.plugin, range);
     return readPage(committed, this.#state.staged, range, size, (read) => this.#state.rangesRead.push(read));
   }
 
@@ -326,103 +333,16 @@ export class TurnContext {
     this.#state.stagedBytes += bytes;
   }
 
-  #beginReading(): void {
-    if (this.#reading) return;
-    this.#reader.begin();
+  /** The committed state; the snapshot opens with the first read. */
+  #read(): StateReader {
+    if (!this.#reading) this.#reader.begin();
     this.#reading = true;
+    return this.#reader;
   }
 
   #readKey(key: string): StateEntry | undefined {
-    this.#beginReading();
-    const found = this.#reader.get(this.policy.plugin, key);
+    const found = this.#read().get(this.policy.plugin, key);
     if (!this.#state.keysRead.has(key)) this.#state.keysRead.set(key, { key, version: found?.version ?? 0 });
     return found && { key, ...found };
   }
-
-  /**
-   * A turn that reads a log it appended to needs the numbers that the commit will give: they are found by
-   * going through the effects in order, as the commit does, provided that nobody else appends – which the
-   * range read makes sure of.
-   */
-  #numberAppends(touched: string): void {
-    for (const [log, numbered] of this.#state.appended) {
-      const prefix = `${log}/`;
-      if (!touched.startsWith(prefix) && !prefix.startsWith(touched)) continue;
-      if (numbered === this.#state.effects.length) continue;
-      const committed = this.#readLastOf(log, prefix);
-      const staged: Changes = new Map();
-      // Unknown after the turn set or removed entries itself, until an append needs it.
-      let last: number | undefined = committed;
-      for (const effect of this.#state.effects) {
-        if (effect.op === 'append' && effect.key === log) {
-          last = (last ?? this.#lastWith(log, committed, staged)) + 1;
-          staged.set(logKey(log, last), { value: effect.value });
-        } else if ('key' in effect && effect.op !== 'append' && isEntryOf(log, effect.key)) {
-          if (effect.op === 'add') stageAddition(staged, effect.key, effect.amount);
-          else staged.set(effect.key, { value: effect.op === 'set' ? effect.value : undefined });
-          last = undefined;
-        }
-      }
-      for (const [key, change] of staged) this.#state.staged.set(key, change);
-      this.#state.appended.set(log, this.#state.effects.length);
-    }
-  }
-
-  /** The committed number of the newest entry, read so that an append of another turn is a conflict. */
-  #readLastOf(log: string, prefix: string): number {
-    const known = this.#state.lastNumbers.get(log);
-    if (known !== undefined) return known;
-    this.#beginReading();
-    const { plugin } = this.policy;
-    const last = this.#reader.lastOf(plugin, log);
-    this.#state.lastNumbers.set(log, last);
-    if (last > 0) this.#readKey(logKey(log, last));
-    const range = { prefix, ...(last > 0 && { after: logKey(log, last) }) };
-    // Any higher number, whoever sets it.
-    const until = `${prefix}${'9'.repeat(16)}`;
-    let [count, highest] = [0, 0];
-    for (const { key, version } of this.#reader.scan(plugin, range)) {
-      if (compareKeys(key, until) > 0) break;
-      count++;
-      highest = Math.max(highest, version);
-    }
-    this.#state.rangesRead.push({ ...range, until, count, highest });
-    return last;
-  }
-
-  /** The newest number when the turn itself set or removed entries of the log. */
-  #lastWith(log: string, committed: number, staged: Changes): number {
-    const { plugin } = this.policy;
-    let last = 0;
-    for (const [key, change] of staged) {
-      if (!('value' in change) || change.value !== undefined) last = Math.max(last, logNumber(log, key) ?? 0);
-    }
-    if (committed <= last) return last;
-    const range = { prefix: `${log}/`, after: logKey(log, committed + 1), reverse: true };
-    let [count, highest] = [0, 0];
-    let until: string | undefined;
-    for (const { key, version } of this.#reader.scan(plugin, range)) {
-      count++;
-      highest = Math.max(highest, version);
-      const number = logNumber(log, key) ?? 0;
-      if (number <= last && number > 0) until = key;
-      else if (number > last && !staged.has(key)) {
-        last = number;
-        until = key;
-      }
-      if (until !== undefined) break;
-    }
-    this.#state.rangesRead.push({ ...range, ...(until !== undefined && { until }), count, highest });
-    return last;
-  }
-}
-
-function isEntryOf(log: string, key: string): boolean {
-  return logNumber(log, key) !== undefined;
-}
-
-/** The number of an entry of `log`; undefined for any other key. */
-function logNumber(log: string, key: string): number | undefined {
-  const digits = key.slice(log.length + 1);
-  return key.startsWith(`${log}/`) && /^\d{16}$/.test(digits) ? Number(digits) : undefined;
 }

@@ -7,7 +7,9 @@
  */
 import { NeiraError } from './errors.ts';
 import type { TurnDelivery } from './turn-context.ts';
+import { QueueWaiters } from './turn-queue-waiters.ts';
 import {
+  cellOf,
   deliveryOf,
   type IncomingEvent,
   insertInOrder,
@@ -46,7 +48,7 @@ export class TurnQueue {
   readonly #tasks = new Set<Task>();
   /** Lines whose first delivery waits for its time. */
   readonly #held = new Set<Line>();
-  #waiters: { readonly generation: number | undefined; readonly done: () => void }[] = [];
+  readonly #waiters = new QueueWaiters(this.#tasks);
   #attempts = 0;
   #sequence = 0;
   #pumping = false;
@@ -133,7 +135,7 @@ export class TurnQueue {
     this.#wait(task);
     task.line.heldUntilMs = dueMs;
     this.#held.add(task.line);
-    this.#tellWaiters();
+    this.#waiters.tell();
     this.#pump();
   }
 
@@ -181,31 +183,11 @@ export class TurnQueue {
   }
 
   drained(): Promise<void> {
-    return this.#waitFor(undefined);
+    return this.#waiters.wait(undefined);
   }
 
   idle(generation: number): Promise<void> {
-    return this.#waitFor(generation);
-  }
-
-  #waitFor(generation: number | undefined): Promise<void> {
-    return new Promise((done) => {
-      this.#waiters.push({ generation, done });
-      this.#tellWaiters();
-    });
-  }
-
-  #tellWaiters(): void {
-    if (this.#waiters.length === 0) return;
-    const busy = new Set<number>();
-    // What waits in a mailbox takes whatever serves when its turn comes.
-    for (const task of this.#tasks)
-      if (task.cell >= 0 || !isFromMailbox(task)) busy.add(task.serving.generation);
-    const over = (generation: number | undefined) =>
-      generation === undefined ? this.#tasks.size === 0 : !busy.has(generation);
-    const [done, waiting] = partition(this.#waiters, ({ generation }) => over(generation));
-    this.#waiters = waiting;
-    for (const waiter of done) waiter.done();
+    return this.#waiters.wait(generation);
   }
 
   // --- lines
@@ -261,7 +243,7 @@ export class TurnQueue {
     this.#tasks.delete(task);
     if (line.waiting.length > 0) this.#offer(line);
     else if (line.running === 0 && line.key !== undefined) lane.lines.delete(line.key);
-    this.#tellWaiters();
+    this.#waiters.tell();
     this.#pump();
   }
 
@@ -315,7 +297,7 @@ export class TurnQueue {
     if (lane.suspended + lane.inFlight >= MAX_SUSPENDED) return false;
     if (lane.averageMs > SLOW_MS && lane.inFlight > 0) return false;
     if (!this.#mayEnter(lane, task)) return false;
-    const cell = this.#cellOf(task);
+    const cell = cellOf(task, this.#cells.length);
     if (this.#cells[cell]!.inFlight >= CELL_WINDOW) return false;
     lane.ready.splice(lane.ready.indexOf(line), 1);
     line.offered = false;
@@ -327,6 +309,8 @@ export class TurnQueue {
 
   /** While a full mailbox pauses the plugin, only what somebody waits for goes on. */
   #nextLine(lane: Lane): Line | undefined {
+    // What waited in it was given up meanwhile.
+    while (lane.ready[0]?.waiting.length === 0) lane.ready.shift()!.offered = false;
     if (lane.pausedUntilMs === 0) return lane.ready[0];
     return lane.ready.find(({ waiting }) => waiting[0] && !isFromMailbox(waiting[0]));
   }
@@ -391,13 +375,6 @@ export class TurnQueue {
     return false;
   }
 
-  /** Deliveries of a key always go to the same cell; a plugin is spread over as many cells as it may use. */
-  #cellOf({ serving, delivery, event }: Task): number {
-    const spread = Math.min(serving.concurrency, this.#cells.length);
-    const home = hash(serving.id);
-    return (home + (spread > 1 ? hash(event.key ?? delivery.turnId) % spread : 0)) % this.#cells.length;
-  }
-
   // --- time
 
   #sweep(): void {
@@ -420,15 +397,4 @@ export class TurnQueue {
       this.reject(task, new NeiraError('NEIRA_DEADLINE', { deadlineMs: deadlineAtMs - task.arrivedAtMs }));
     }
   }
-}
-
-function hash(text: string): number {
-  let value = 2_166_136_261;
-  for (let index = 0; index < text.length; index++)
-    value = Math.imul(value ^ text.charCodeAt(index), 16_777_619);
-  return value >>> 0;
-}
-
-function partition<T>(items: readonly T[], test: (item: T) => boolean): [T[], T[]] {
-  return [items.filter(test), items.filter((item) => !test(item))];
 }

@@ -177,3 +177,17 @@ export function deliveryOf(serving: Serving, event: IncomingEvent, failures = 0)
     }),
   };
 }
+
+/** Deliveries of a key always go to the same cell; a plugin is spread over as many cells as it may use. */
+export function cellOf({ serving, delivery, event }: Task, cells: number): number {
+  const spread = Math.min(serving.concurrency, cells);
+  const home = hash(serving.id);
+  return (home + (spread > 1 ? hash(event.key ?? delivery.turnId) % spread : 0)) % cells;
+}
+
+function hash(text: string): number {
+  let value = 2_166_136_261;
+  for (let index = 0; index < text.length; index++)
+    value = Math.imul(value ^ text.charCodeAt(index), 16_777_619);
+  return value >>> 0;
+}

@@ -22,7 +22,7 @@ import type { TurnRecord } from './store/records.ts';
 test('a turn awaits the answer of a request, and main sees command, payload and options', async () => {
   const a = await plugin(
     'a',
-    "const found = await ask({ q: 1 }, { version: 2, timeoutMs: 50, idempotencyKey: 'k' }); return { actions: [{ found }] };",
+    'const found = await ask({ q: 1 }, { version: 2, timeoutMs: 50 }); return { actions: [{ found }] };',
   );
   const result = deliver(a);
   const { call, answer, refuse: _, ...rest } = await request();
@@ -32,7 +32,6 @@ test('a turn awaits the answer of a request, and main sees command, payload and 
     version: 2,
     payload: '{"q":1}',
     timeoutMs: 50,
-    idempotencyKey: 'k',
   });
   expect(call).toMatchObject({ wait: 1, op: 'bus.request', turn: { turnId: expect.stringMatching(/:a$/) } });
   answer({ sum: 3 });
@@ -129,7 +128,7 @@ test.each([
   ['a command that was not granted', "request('math.secret', 1)", 'NEIRA_PERMISSION_DENIED'],
   ['a payload that is too large', "ask('x'.repeat(300000))", 'NEIRA_VALUE_TOO_LARGE'],
   ['a payload that is no JSON', 'ask(undefined)', 'TypeError'],
-  ['a version that is no number', "ask(1, { version: '1' })", 'TypeError'],
+  ['a version that is no number', "ask(1, { version: '1' })", 'NEIRA_VALUE_INVALID'],
 ])('%s rejects at once and never reaches main', async (_what, expression, code) => {
   const a = await plugin(
     'a',

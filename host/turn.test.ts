@@ -37,7 +37,11 @@ let observed: unknown[][];
 
 beforeEach(async () => {
   const home = mkdtempSync(path.join(tmpdir(), 'neira-turn-'));
-  store = await openStore({ home, durability: 'process' });
+  store = await openStore({
+    writer: new URL('./writer-main.ts', import.meta.url),
+    home,
+    durability: 'process',
+  });
   cell = store.connectCell();
   inside = [];
   quarantined = [];

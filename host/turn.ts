@@ -11,10 +11,18 @@ import { type ErrorCode, fromShape, NeiraError } from './errors.ts';
 import type { LostCell, PoolListener } from './sandbox/pool.ts';
 import type { Ack, TurnRecord } from './store/records.ts';
 import type { TurnDelivery } from './turn-context.ts';
+import { failureRecord } from './turn-failure.ts';
 import { committedTurn, dryTurn, type TurnObserver } from './turn-observer.ts';
 import { TurnQueue } from './turn-queue.ts';
 import { afterFailure } from './turn-retry.ts';
-import { type IncomingEvent, isFromMailbox, type Serving, type Task, type TurnResult } from './turn-task.ts';
+import {
+  deliveryOf,
+  type IncomingEvent,
+  isFromMailbox,
+  type Serving,
+  type Task,
+  type TurnResult,
+} from './turn-task.ts';
 import { TurnWaits, type WaitParts } from './turn-waits.ts';
 
 export type { IncomingEvent, MailboxPlace, Serving, TurnResult } from './turn-task.ts';
@@ -76,6 +84,17 @@ export class Turns implements PoolListener {
       this.#parts.observe?.turnRefused(serving.id, event, error);
       throw error;
     });
+  }
+
+  /** Gives a delivery up that no version of its plugin could make anything of. */
+  async refuse(serving: Serving, event: IncomingEvent, error: NeiraError): Promise<TurnResult> {
+    const delivery = deliveryOf(serving, event);
+    const ack = await this.#parts.submit(
+      failureRecord(serving, delivery, error, { runMs: 0, after: 'dead' }),
+    );
+    if (ack.ok) return resultOf(ack);
+    if (ack.conflict || ack.gone || ack.cut) return { kind: 'gone' };
+    throw fromShape(ack.error);
   }
 
   /** Waits until every turn that was accepted has settled; what came from mailboxes goes back into them. */
@@ -212,38 +231,8 @@ export class Turns implements PoolListener {
       this.#queue.reject(task, error);
       return;
     }
-    const now = Date.now();
-    const ack = await this.#parts.submit({
-      kind: 'turn',
-      turnId: delivery.turnId,
-      plugin: serving.id,
-      version: serving.policy.version,
-      gate: serving.policy.gate.id,
-      eventId: delivery.eventId,
-      ...(!mailbox && { envelope: delivery.envelope }),
-      subject: delivery.subject,
-      caller: delivery.caller,
-      ...(mailbox && {
-        delivery: {
-          id: mailbox.id,
-          attempts: mailbox.attempts,
-          afterFailure: afterFailure(serving.policy.retry, mailbox),
-          ...(error.code === 'NEIRA_CELL_LOST' && { killed: true }),
-        },
-      }),
-      startedAtMs: now,
-      reads: { keys: [], ranges: [] },
-      effects: [],
-      outcome: {
-        status: 'failed',
-        error: { code: error.code, details: error.details, message: error.message },
-      },
-      fuel: 0,
-      runMs,
-      storageMb: serving.policy.limits.storageMb,
-      ...(delivery.idempotency && { idempotency: delivery.idempotency }),
-      logs: [{ level: 'error', message: error.message, atMs: now }],
-    });
+    const after = mailbox && afterFailure(serving.policy.retry, mailbox);
+    const ack = await this.#parts.submit(failureRecord(serving, delivery, error, { runMs, after }));
     if (ack.ok) {
       this.#parts.observe?.turnEnded(committedTurn(task, ack));
       this.#settled(task, ack);

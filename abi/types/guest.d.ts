@@ -308,6 +308,7 @@ declare module 'neira:host/types' {
     | 'NEIRA_STORE_CONFLICT'
     | 'NEIRA_STORE_FAILED'
     | 'NEIRA_TOO_MANY'
+    | 'NEIRA_TOO_MANY_TAILS'
     | 'NEIRA_TURN_TIMEOUT'
     | 'NEIRA_UNAUTHENTICATED'
     | 'NEIRA_UNKNOWN_EVENT'

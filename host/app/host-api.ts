@@ -21,10 +21,14 @@ import {
   sourceFromZip,
 } from '../registry/source.ts';
 import type { Store } from '../store/store.ts';
+import { DeadLetters } from './dead-letters.ts';
 import type { EventGateway } from './event-gateway.ts';
+import type { EventRecords } from './event-records.ts';
+import { EventReplay } from './event-replay.ts';
 import type { HostMode } from './mode.ts';
 import { statusView } from './status.ts';
 import type { Tokens } from './tokens.ts';
+import { topicsView } from './topics.ts';
 import type { UiEvents } from './ui-events.ts';
 import { detailView, gateView, journalView, summaryView } from './views.ts';
 
@@ -37,6 +41,7 @@ export interface HostApiParts {
   readonly tokens: Tokens;
   readonly ui: UiEvents;
   readonly gateway: EventGateway;
+  readonly eventRecords: EventRecords;
   readonly mode: HostMode;
   readonly metrics: Metrics;
   /** Deliveries that have not settled. */
@@ -47,7 +52,6 @@ export interface HostApiParts {
 }
 
 const TOOLS_GATE = 'ui_tools_registry';
-const MAX_EVENTS = 1000;
 
 export function createHostApi(parts: HostApiParts): HostApi {
   const { store, registry, gates, plugins, tokens, ui, mode } = parts;
@@ -59,6 +63,14 @@ export function createHostApi(parts: HostApiParts): HostApi {
     if (decision.verdict === 'run') return;
     throw new NeiraError((decision.code ?? 'NEIRA_INTERNAL') as ErrorCode, { ...decision.details });
   }
+
+  const deadLetters = new DeadLetters({ store, mode: () => mode.current });
+  const replay = new EventReplay({
+    events: registry.parts.events,
+    log: store,
+    submit: (record) => store.submit(record),
+    requireAllowed: (caller) => requireChange(caller, 'event.replay'),
+  });
 
   return {
     health: () => ({
@@ -173,19 +185,22 @@ export function createHostApi(parts: HostApiParts): HostApi {
     },
 
     readJournal: (_caller, after, limit) => store.journal(after, limit).map(journalView),
-    publishEvent: (caller, body) => parts.gateway.publish(caller, body),
-    readEvents(_caller, { subject, since, limit }) {
-      const found = store.events({
-        ...(subject !== undefined && { subject }),
-        ...(since !== undefined && { sinceMs: momentOf(since) }),
-        limit: Math.min(limit, MAX_EVENTS),
-      });
-      return found.map(({ envelope, disposition, seq }) => ({
-        ...(JSON.parse(envelope) as object),
-        disposition,
-        seq,
-      }));
-    },
+    publishEvent: (caller, body, options) => parts.gateway.publish(caller, body, options),
+    readEvents: (_caller, query) => parts.eventRecords.read(query),
+    tailEvents: (_caller, query, idleMs, signal) => parts.eventRecords.tail(query, idleMs, signal),
+    replayEvents: (caller, body, options) => replay.run(caller, body, options),
+    listTopics: () =>
+      topicsView({
+        events: registry.parts.events,
+        plugins: registry.list(),
+        dynamic: store.subscriptions(),
+        waiting: store.waitingByEvent(),
+      }),
+    listDeadLetters: async (_caller, filter, after, limit) => deadLetters.list(filter, after, limit),
+    getDeadLetter: (_caller, id) => deadLetters.get(id),
+    exportDeadLetters: (_caller, filter, after) => deadLetters.lines(filter, after),
+    retryDeadLetters: (caller, choice) => deadLetters.change(caller, 'retry', choice),
+    dropDeadLetters: (caller, choice) => deadLetters.change(caller, 'drop', choice),
     search(_caller, query) {
       const found = store.search(query);
       const full = found.length > 0 && found.length === (query.limit ?? 100);
@@ -219,18 +234,6 @@ export function createHostApi(parts: HostApiParts): HostApi {
       return { path: file, bytes: statSync(file).size };
     },
   };
-}
-
-/** @throws NEIRA_INVALID */
-function momentOf(since: string): number {
-  const ms = Date.parse(since);
-  if (!Number.isNaN(ms)) return ms;
-  const message = 'must be a time (RFC 3339), for example 2026-01-02T03:04:05Z';
-  throw new NeiraError('NEIRA_INVALID', {
-    what: 'The query',
-    reason: `since ${message}`,
-    errors: [{ path: 'since', message }],
-  });
 }
 
 async function sourceOf(what: Registration, catalogFolder: string): Promise<PluginSource> {

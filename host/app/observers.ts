@@ -2,7 +2,7 @@
 import { parseEnvelope } from '../bus/envelope.ts';
 import { isNeiraError } from '../errors.ts';
 import type { EndedRequest, HttpObserver } from '../http/trace.ts';
-import type { CellKill, DeliveryOutcome, Metrics } from '../metrics.ts';
+import type { CellKill, DeliveryOutcome, Metrics, PublishRefusal } from '../metrics.ts';
 import { STUCK_REASON } from '../sandbox/pool.ts';
 import type { BusNews, Settlement } from '../store/bus-records.ts';
 import { childOf, parseTraceparent } from '../trace-context.ts';
@@ -21,6 +21,13 @@ const OUTCOMES: Readonly<Record<Settlement['state'], DeliveryOutcome>> = {
   done: 'done',
   retry: 'retried',
   dead: 'dead',
+};
+
+/** Codes of failed turns that tell of a refused publish. */
+const REFUSED_PUBLISH: Readonly<Record<string, PublishRefusal>> = {
+  NEIRA_UNKNOWN_EVENT: 'unknown',
+  NEIRA_EVENT_UNREGISTERED: 'unknown',
+  NEIRA_EVENT_INVALID: 'invalid',
 };
 
 export class Observers implements TurnObserver, HttpObserver {
@@ -46,6 +53,8 @@ export class Observers implements TurnObserver, HttpObserver {
     if (settlement) this.#metrics.delivered(plugin, OUTCOMES[settlement.state]);
     else if (end === 'ok' || end === 'failed')
       this.#metrics.delivered(plugin, end === 'ok' ? 'done' : 'failed');
+    const refusal = turn.error === undefined ? undefined : REFUSED_PUBLISH[turn.error];
+    if (refusal !== undefined) this.#metrics.publishRefused(refusal);
     if (this.#tracing.exporting) this.#recordTurn(turn);
   }
 

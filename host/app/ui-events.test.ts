@@ -53,10 +53,10 @@ describe('while a gate is locked', () => {
     expect(body.events).toMatchObject([
       {
         id: answer.body.event_id,
-        disposition: 'dry-run',
         payload: { tool_id: 'echo', params: { anything: true } },
       },
     ]);
+    expect(body.places).toMatchObject([{ disposition: 'dry-run' }]);
     expect((await journal()).at(-1)).toMatchObject({
       action: 'ui.event.dry-run',
       target: 'echo',

@@ -40,6 +40,10 @@ export const EVENT_NAME = /^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+$/;
 /** Only the host publishes these (contract, HTTP). */
 export const HOST_NAMESPACES = ['system', 'plugin', 'gate', 'timer'] as const;
 
+export function isHostEvent(name: string): boolean {
+  return (HOST_NAMESPACES as readonly string[]).includes(name.split('.', 1)[0]!);
+}
+
 export function sealEnvelope(draft: EnvelopeDraft): string {
   const text = JSON.stringify;
   return (

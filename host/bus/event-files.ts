@@ -8,17 +8,28 @@ import { createHash } from 'node:crypto';
 import metaSchema from '../../abi/events/meta.schema.json' with { type: 'json' };
 import indexSchema from '../../abi/events/registry.schema.json' with { type: 'json' };
 import { isNeiraError, NeiraError } from '../errors.ts';
-import { compilePluginSchema, compileSchema, isRecord, type Problem, parseYaml, summary } from '../schema.ts';
+import {
+  compilePluginSchema,
+  compileSchema,
+  isRecord,
+  PLUGIN_SCHEMA_LIMITS,
+  type Problem,
+  parseYaml,
+  summary,
+} from '../schema.ts';
+import { auditPluginSchema } from '../schema-audit.ts';
 import { HOST_NAMESPACES } from './envelope.ts';
 import { broken, type EventFinding, pointerOf } from './event-finding.ts';
-import { type EventKind, eventOfFolder, fqdnOf, REPLY_SUFFIX } from './event-names.ts';
+import { type EventKind, eventOfFolder, fqdnOf, HOST_OWNER, REPLY_SUFFIX } from './event-names.ts';
 import type { EventDefinition } from './event-registry.ts';
-import { anonymous, readSchema, type Schema } from './event-schema.ts';
+import { anonymous, readSchema, type Schema, weightOf } from './event-schema.ts';
 
 export const INDEX_FILE = 'registry.yaml';
 export const META_FILE = 'meta.yaml';
 export const SCHEMA_FILE = 'schema.json';
 export const MAX_PLUGIN_EVENTS = 64;
+/** Values in all schemas of a plugin together, references written out: compiling them takes half a second. */
+const MAX_SCHEMAS_WEIGHT = 8000;
 const PLUGIN_FOLDER = 'events/';
 /** A larger one is documentation that no registry has to carry. */
 const MAX_EXAMPLE_CHARS = 16 * 1024;
@@ -72,6 +83,9 @@ export function schemaId(name: string, xVersion: string): string {
 export function readPluginEvents(plugin: string, files: EventFiles): readonly EventDefinition[] {
   const own = [...files].filter(([path]) => path.startsWith(PLUGIN_FOLDER));
   if (own.length === 0) return [];
+  // Else its schemas would be trusted as the host's own are.
+  if (plugin === HOST_OWNER)
+    throw new NeiraError('NEIRA_CONFLICT', { what: 'The id', id: plugin, by: 'the events of the host' });
   const under = new Map(own.map(([path, text]) => [path.slice(PLUGIN_FOLDER.length), text]));
   const { events, findings } = readEventFolders(under, plugin);
   const found = [...findings, ...events.flatMap((each) => notAllowed(each, events))];
@@ -127,6 +141,11 @@ export function readEventFolders(files: EventFiles, owner: string, isIndexed = f
   const index = isIndexed ? readIndex(files.get(INDEX_FILE) ?? '', findings) : undefined;
   const events: EventFolder[] = [];
   const seen = new Set<string>();
+  const budget = { left: owner === HOST_OWNER ? Number.POSITIVE_INFINITY : MAX_SCHEMAS_WEIGHT };
+  for (const file of strays(files.keys())) {
+    const message = 'lies in no folder of an event: `<namespace>/<name>/v<major>`, in lower case';
+    findings.push(broken('schema-misplaced', file, message, 'Move it, or correct the names of the folders.'));
+  }
   for (const folder of foldersIn(files.keys())) {
     const named = eventOfFolder(folder);
     if (!named) continue;
@@ -145,7 +164,7 @@ export function readEventFolders(files: EventFiles, owner: string, isIndexed = f
       continue;
     }
     const meta = entry?.value ?? readMeta(files, `${folder}/${META_FILE}`, findings);
-    const schema = readEventSchema(files, `${folder}/${SCHEMA_FILE}`, named, findings);
+    const schema = readEventSchema(files, `${folder}/${SCHEMA_FILE}`, named, findings, budget);
     if (!meta || !schema) continue;
     const examples = examplesOf(files, folder);
     events.push({
@@ -215,6 +234,7 @@ function readEventSchema(
   file: string,
   { name, version }: { readonly name: string; readonly version: number },
   findings: EventFinding[],
+  budget: { left: number },
 ): Schema | undefined {
   const text = files.get(file);
   const refuse = (rule: string, message: string, remedy: string, pointer = '') => {
@@ -241,18 +261,28 @@ function readEventSchema(
   }
   const id = schemaId(name, typeof xVersion === 'string' ? xVersion : `${version}.0.0`);
   if ($id !== undefined && $id !== id) refuse('id-mismatch', `must be ${id}`, `Write "${id}".`, '/$id');
-  for (const problem of refusedBy(schema)) {
+  for (const problem of refusedBy(schema, budget)) {
     refuse('schema-refused', say(problem), 'Say it in keywords that the host can bound.');
   }
   return findings.length === before ? schema : undefined;
 }
 
-/** The schema itself and both of its readings must compile within the limits. */
-function refusedBy(schema: Schema): Problem[] {
+/** Audited as it is and in both readings; compiled as who publishes meets it. */
+function refusedBy(schema: Schema, budget: { left: number }): Problem[] {
+  const bare = anonymous(schema);
+  if (JSON.stringify(bare).length > PLUGIN_SCHEMA_LIMITS.maxBytes)
+    return [{ path: '$', message: `is larger than ${PLUGIN_SCHEMA_LIMITS.maxBytes} bytes` }];
+  const audited = auditPluginSchema(bare);
+  if (audited.length > 0) return audited;
+  budget.left -= weightOf(bare);
+  if (budget.left < 0)
+    return [
+      { path: '$', message: `is too much: all schemas together hold more than ${MAX_SCHEMAS_WEIGHT} values` },
+    ];
+  const opened = auditPluginSchema(readSchema(schema, 'open'));
+  if (opened.length > 0) return opened;
   try {
-    compilePluginSchema(anonymous(schema));
     compilePluginSchema(readSchema(schema, 'closed'));
-    compilePluginSchema(readSchema(schema, 'open'));
     return [];
   } catch (error) {
     return problemsOf(error);
@@ -312,6 +342,17 @@ function examplesOf(files: EventFiles, folder: string): EventFiles {
 function foldersIn(paths: Iterable<string>): string[] {
   const folders = [...paths].map((path) => path.split('/')).filter((parts) => parts.length > 3);
   return [...new Set(folders.map((parts) => parts.slice(0, 3).join('/')))].sort();
+}
+
+/** Schemas that would be passed over in silence. */
+function strays(paths: Iterable<string>): string[] {
+  return [...paths].filter((path) => {
+    const [folder] = foldersIn([path]);
+    const isSchema = path === SCHEMA_FILE || path.endsWith(`/${SCHEMA_FILE}`);
+    return (
+      isSchema && (folder === undefined || path !== `${folder}/${SCHEMA_FILE}` || !eventOfFolder(folder))
+    );
+  });
 }
 
 function problemsOf(error: unknown): Problem[] {

@@ -8,6 +8,8 @@ import { EVENT_NAME } from './envelope.ts';
 
 export type EventKind = 'event' | 'command' | 'reply';
 
+/** Who owns the events that no plugin brought. */
+export const HOST_OWNER = 'host';
 export const MAX_EVENT_NAME_CHARS = 128;
 /** As the manifest's schema allows them: `@1` to `@9999`. */
 export const MAX_EVENT_VERSION = 9999;

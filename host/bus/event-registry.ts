@@ -5,15 +5,14 @@
  * registered and leave with it. A name belongs to one owner in all its versions.
  */
 import { readFileSync } from 'node:fs';
-import { NeiraError } from '../errors.ts';
+import { isNeiraError, NeiraError } from '../errors.ts';
 import { compilePluginSchema, compileSchema, type Problem, summary, type Validator } from '../schema.ts';
-import { type EventKind, fqdnOf } from './event-names.ts';
+import { parseEnvelope } from './envelope.ts';
+import { type EventKind, fqdnOf, HOST_OWNER } from './event-names.ts';
 import { type Reading, readSchema, type Schema } from './event-schema.ts';
 
 export { readPluginEvents } from './event-files.ts';
-export type { EventKind } from './event-names.ts';
-
-export const HOST_OWNER = 'host';
+export { type EventKind, HOST_OWNER } from './event-names.ts';
 
 /** Plain JSON data, so that it may be handed to a cell as it is. */
 export interface EventDefinition {
@@ -70,8 +69,9 @@ export class EventRegistry {
   /** @throws NEIRA_CONFLICT naming the holder, when another owner has one of the names. */
   requireFree(plugin: string, definitions: readonly EventDefinition[]): void {
     for (const { name, version } of definitions) {
-      const holder = this.#owners.get(name);
-      if (holder === undefined || holder === plugin) continue;
+      // A plugin may be called `host`; it is not the host for that.
+      const holder = plugin === HOST_OWNER ? HOST_OWNER : this.#owners.get(name);
+      if (holder === undefined || (holder === plugin && plugin !== HOST_OWNER)) continue;
       throw new NeiraError('NEIRA_CONFLICT', {
         what: 'The event',
         id: fqdnOf(name, version),
@@ -184,4 +184,33 @@ function validatorOf({ owner, digest, schema }: EventDefinition, reading: Readin
   validators.set(key, made);
   if (validators.size > MAX_VALIDATORS) validators.delete(validators.keys().next().value!);
   return made;
+}
+
+/** Tells one schema of an event from another, in few characters. */
+export function schemaMark({ digest }: Pick<EventDefinition, 'digest'>): string {
+  return digest.slice(0, 16);
+}
+
+/**
+ * Why a recorded event cannot be handed over any more: the registry has another schema by now, and the payload
+ * does not fit it even with fields that it does not name.
+ */
+export function deliveryProblem(
+  registry: EventRegistry,
+  event: {
+    readonly subject: string;
+    readonly version: number;
+    readonly schema: string | null;
+    readonly envelope: string;
+  },
+): NeiraError | undefined {
+  const definition = event.schema === null ? undefined : registry.find(event.subject, event.version);
+  if (!definition || schemaMark(definition) === event.schema) return undefined;
+  try {
+    validateDelivery(definition, parseEnvelope(event.envelope).payload);
+    return undefined;
+  } catch (error) {
+    if (isNeiraError(error)) return error as NeiraError;
+    throw error;
+  }
 }

@@ -15,7 +15,15 @@ type Mode = Reading | 'kept';
 
 /** Describe the schema itself; no validator needs them. */
 const IDENTITY = new Set(['$id', '$schema', 'x-version']);
-const ANNOTATIONS = new Set(['title', 'description', 'default', 'examples', 'deprecated', '$comment']);
+/** Say something to people; no value fails by them. */
+export const ANNOTATIONS: ReadonlySet<string> = new Set([
+  'title',
+  'description',
+  'default',
+  'examples',
+  'deprecated',
+  '$comment',
+]);
 /** Schemas that look at the same value as the one that holds them. */
 const IN_PLACE = [
   'allOf',
@@ -48,6 +56,25 @@ export function resolveRef(root: Schema, ref: unknown): unknown {
   const match = typeof ref === 'string' ? /^#\/(\$defs|definitions)\/([\w.-]+)$/.exec(ref) : null;
   const home = match && root[match[1]!];
   return match && isRecord(home) && Object.hasOwn(home, match[2]!) ? home[match[2]!] : undefined;
+}
+
+/**
+ * How many values the schema holds with every reference written out, which is what compiling it costs. For
+ * schemas without circles.
+ */
+export function weightOf(root: Schema): number {
+  const known = new Map<unknown, number>();
+  const weigh = (value: unknown, isRef: boolean): number => {
+    if (isRef) {
+      const target = resolveRef(root, value);
+      if (!known.has(target)) known.set(target, weigh(target, false));
+      return known.get(target)!;
+    }
+    if (typeof value !== 'object' || value === null) return 1;
+    return Object.entries(value).reduce((sum, [name, each]) => sum + weigh(each, name === '$ref'), 1);
+  };
+  const { $defs: _defs, definitions: _definitions, ...rest } = root;
+  return weigh(rest, false);
 }
 
 class SchemaReader {

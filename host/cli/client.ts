@@ -14,11 +14,16 @@ export class Refused extends Error {
   }
 }
 
+export interface StreamOptions {
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal;
+}
+
 export interface Client {
   readonly url: string;
   get<T>(path: string): Promise<T>;
   /** The body in pieces, as it comes. @throws like `send`, also when it breaks off. */
-  stream(path: string): AsyncIterable<Uint8Array>;
+  stream(path: string, options?: StreamOptions): AsyncIterable<Uint8Array>;
   /** @throws Refused with the problem document; NEIRA_UNREACHABLE when nobody answers. */
   send<T>(method: 'POST' | 'PUT' | 'DELETE', path: string, body?: unknown): Promise<T>;
 }
@@ -43,7 +48,7 @@ export async function connectHost(env: Env): Promise<Client> {
     method: string,
     path: string,
     body?: unknown,
-    signal?: AbortSignal,
+    { headers, signal }: StreamOptions = {},
   ): Promise<Response> {
     const isForm = body instanceof FormData;
     const response = await fetch(url + path, {
@@ -52,6 +57,7 @@ export async function connectHost(env: Env): Promise<Client> {
       redirect: 'error',
       ...(signal && { signal }),
       headers: {
+        ...headers,
         ...(token !== undefined && { authorization: `Bearer ${token}` }),
         ...(body !== undefined && !isForm && { 'content-type': 'application/json' }),
       },
@@ -69,12 +75,14 @@ export async function connectHost(env: Env): Promise<Client> {
   }
 
   async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
-    const text = await (await request(method, path, body, AbortSignal.timeout(TIMEOUT_MS))).text();
+    const text = await (
+      await request(method, path, body, { signal: AbortSignal.timeout(TIMEOUT_MS) })
+    ).text();
     return (text === '' ? undefined : JSON.parse(text)) as T;
   }
 
-  async function* stream(path: string): AsyncGenerator<Uint8Array> {
-    const { body } = await request('GET', path);
+  async function* stream(path: string, options?: StreamOptions): AsyncGenerator<Uint8Array> {
+    const { body } = await request('GET', path, undefined, options);
     if (body) yield* body;
   }
 

@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 import { isNeiraError, type Problem, toProblem } from '../errors.ts';
 import { addBackup } from './backup.ts';
 import { Refused } from './client.ts';
+import { addEvents } from './events.ts';
 import { addGate } from './gate.ts';
 import { addHostState } from './host-state.ts';
 import { addJournal } from './journal.ts';
@@ -20,7 +21,7 @@ import { addToken } from './token.ts';
 const USAGE = 2;
 
 async function main(argv: readonly string[]): Promise<number> {
-  const program = createProgram();
+  const program = createProgram(argv);
   try {
     await program.parseAsync([...argv], { from: 'user' });
     return Number(process.exitCode ?? 0);
@@ -31,16 +32,18 @@ async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-function createProgram(): Command {
+function createProgram(argv: readonly string[]): Command {
   const program = new Command('neira')
     .description('Runs and tends a Neira host.')
-    .version(versionOf())
     .option('--json', 'print one JSON document instead of text')
     .configureHelp({ showGlobalOptions: true })
     .exitOverride();
+  // Options of the program are taken wherever they stand; commands may have a `--version` of their own.
+  if (argv.every((word) => word.startsWith('-'))) program.version(versionOf());
   addHostState(program);
   addPlugin(program);
   addGate(program);
+  addEvents(program);
   addRecords(program);
   addNew(program);
   addJournal(program);

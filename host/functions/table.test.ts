@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import contract from '../../abi/types/functions.json' with { type: 'json' };
 import type { Mode } from '../../gates/gates.ts';
+import { eventFiles } from '../../test/kit/boot-host.ts';
 import { readPluginEvents } from '../bus/event-registry.ts';
 import { type PluginPolicy, type StateReader, TurnContext } from '../turn-context.ts';
 import { TurnRandom } from '../turn-random.ts';
@@ -20,7 +21,7 @@ const LIMITS = {
   storageMb: 10,
 };
 const ALL = ['storage.read', 'storage.write', 'io.send:console', 'bus.publish:a.b.done'];
-const DONE = readPluginEvents('demo', new Map([['events/a/b.done/v1/schema.json', '{"type":"object"}']]))[0]!;
+const DONE = readPluginEvents('demo', new Map(Object.entries(eventFiles('a.b.done@1'))))[0]!;
 const EMPTY: StateReader = { begin() {}, end() {}, get: () => undefined, scan: () => [], lastOf: () => 0 };
 
 function turnOf(
@@ -104,7 +105,7 @@ test.each(['', '{', 'undefined', "{'a':1}", '{"a":1,}', 'NaN', '01', '"a', '\ufe
 test('a missing argument is refused and never a crash', () => {
   for (const op of hostFunctions.keys()) {
     const { code } = call(op);
-    if (op === 'io.log' || op === 'storage.settings' || op === 'storage.list')
+    if (['io.log', 'storage.settings', 'storage.list', 'bus.delivery'].includes(op))
       expect(code, op).toBeUndefined();
     else expect(code, op).toMatch(/^NEIRA_(VALUE_INVALID|UNKNOWN_EVENT|PERMISSION_DENIED)$/);
   }
@@ -179,7 +180,9 @@ test('sends and events of one turn have ids of their own', () => {
     callHostFunction(turn, 'io.send', ['console', 'x', '1']);
     callHostFunction(turn, 'bus.publish', ['a.b.done', '1', '']);
   }
-  const ids = turn.effects.map((effect) => ('id' in effect ? effect.id : ''));
+  const ids = turn.effects.map((effect) =>
+    effect.op === 'publish' ? effect.event.id : 'id' in effect ? effect.id : '',
+  );
   expect(new Set(ids).size).toBe(6);
   expect(ids[0]).toBe('e1:demo/1');
 });

@@ -1,6 +1,7 @@
 import type { Mode, Scope, Stage } from '../../gates/gates.ts';
 import type { ErrorShape } from '../errors.ts';
 import type { DeliveryOutcome } from '../metrics.ts';
+import type { BusApi } from './bus-api.ts';
 
 /**
  * What the HTTP layer needs of the host, and all it needs: routes translate requests into these calls
@@ -162,23 +163,6 @@ export interface TokenView {
   readonly revoked_at: string | null;
 }
 
-/** `POST /api/neira/events`, after its schema was checked. */
-export interface EventBody {
-  readonly event_name: string;
-  readonly version?: number;
-  readonly payload: unknown;
-  readonly headers?: Readonly<Record<string, string>>;
-  /** RFC 3339: not before this moment. */
-  readonly at?: string;
-  readonly broadcast?: boolean;
-}
-
-export interface PublishedEvent {
-  readonly event_id: string;
-  /** Set when the idempotency key was used before: `event_id` is that of the first, and nothing was done. */
-  readonly duplicate?: true;
-}
-
 export interface HealthView {
   readonly status: 'ok' | 'stopping' | 'degraded';
   readonly mode: Mode;
@@ -207,7 +191,7 @@ export interface StatusView extends HealthView {
   readonly memory: { readonly resident_bytes: number; readonly heap_bytes: number };
 }
 
-export interface HostApi {
+export interface HostApi extends BusApi {
   health(): HealthView;
   status(caller: Caller): Promise<StatusView>;
   /** Prometheus text. */
@@ -266,8 +250,6 @@ export interface HostApi {
   setMode(caller: Caller, mode: Mode): Promise<{ readonly mode: Mode; readonly since: string }>;
 
   readJournal(caller: Caller, after: number, limit: number): readonly JournalEntryView[];
-  publishEvent(caller: Caller, body: EventBody): Promise<PublishedEvent>;
-  readEvents(caller: Caller, query: { subject?: string; since?: string; limit: number }): readonly unknown[];
   search(
     caller: Caller,
     query: SearchQuery,

@@ -21,7 +21,7 @@ declare module 'fastify' {
 const RANK: Readonly<Record<Scope, number>> = { read: 1, write: 2, admin: 3 };
 const BEARER = /^Bearer +([\x21-\x7e]{1,512})$/i;
 const ALLOWED_METHODS = 'GET, POST, PUT, DELETE';
-const ALLOWED_HEADERS = 'authorization, content-type, idempotency-key, traceparent';
+const ALLOWED_HEADERS = 'authorization, content-type, idempotency-key, last-event-id, traceparent';
 const EXPOSED_HEADERS = 'location, retry-after';
 const PREFLIGHT_SECONDS = '600';
 

@@ -128,6 +128,8 @@ function setErrorHeaders(error: NeiraError, request: FastifyRequest, reply: Fast
       reply.header('retry-after', String(error.details['retryAfterSeconds'] ?? 1));
       return;
     case 'NEIRA_BUSY':
+    case 'NEIRA_MAILBOX_FULL':
+    case 'NEIRA_TOO_MANY_TAILS':
       reply.header('retry-after', '1');
       return;
     case 'NEIRA_STOPPING':

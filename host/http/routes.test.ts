@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { ERRORS } from '../errors.ts';
 import { compileSchema } from '../schema.ts';
 import { documentedPath, loadContract } from './openapi.ts';
-import { bearer, startTestServer, type TestServer } from './test-api.ts';
+import { bearer, sendTo, startTestServer, type TestServer } from './test-api.ts';
 
 const contract = loadContract();
 let server: TestServer;
@@ -18,34 +18,8 @@ beforeEach(async () => {
   server.api.calls.length = 0;
 });
 
-interface Sent {
-  readonly status: number;
-  readonly headers: Headers;
-  readonly text: string;
-  // biome-ignore lint/suspicious/noExplicitAny: the tests judge its shape
-  readonly body: any;
-}
-
-async function send(
-  call: string,
-  body?: unknown,
-  headers: Record<string, string> = bearer('admin'),
-): Promise<Sent> {
-  const [method, path] = call.split(' ') as [string, string];
-  const response = await fetch(server.url + path, {
-    method,
-    headers: { ...headers, ...(body !== undefined && { 'content-type': 'application/json' }) },
-    ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
-  });
-  const text = await response.text();
-  const isJson = /^application\/(problem\+)?json;/.test(response.headers.get('content-type') ?? '');
-  return {
-    status: response.status,
-    headers: response.headers,
-    text,
-    body: isJson && text !== '' ? JSON.parse(text) : undefined,
-  };
-}
+const send = (call: string, body?: unknown, headers?: Record<string, string>) =>
+  sendTo(server, call, body, headers);
 
 /** One good call of every route: [the route, what is sent, its body, its status]. */
 const CALLS: readonly (readonly [route: string, path: string, body: unknown, status: number])[] = [
@@ -111,6 +85,25 @@ const CALLS: readonly (readonly [route: string, path: string, body: unknown, sta
   ['PUT /api/neira/mode', '/api/neira/mode', { mode: 'normal' }, 200],
   ['GET /api/neira/journal', '/api/neira/journal?after=0&limit=10', undefined, 200],
   ['GET /api/neira/events', '/api/neira/events?subject=ui.%3E', undefined, 200],
+  ['GET /api/neira/events/topics', '/api/neira/events/topics', undefined, 200],
+  [
+    'POST /api/neira/events',
+    '/api/neira/events',
+    { event_name: 'order.placed', payload: { n: 1 }, headers: { locale: 'de' }, at: '2030-01-01T00:00:00Z' },
+    200,
+  ],
+  [
+    'POST /api/neira/events/replay',
+    '/api/neira/events/replay',
+    { since: '2026-01-01T00:00:00Z', until: '2026-02-01T00:00:00Z', subject: 'order.>', after: 3, limit: 5 },
+    200,
+  ],
+  ['GET /api/neira/dead-letters', '/api/neira/dead-letters?plugin=shop&subject=order.%3E', undefined, 200],
+  ['POST /api/neira/dead-letters/retry', '/api/neira/dead-letters/retry', { plugin: 'shop' }, 200],
+  ['POST /api/neira/dead-letters/drop', '/api/neira/dead-letters/drop', { ids: [7] }, 200],
+  ['GET /api/neira/dead-letters/:id', '/api/neira/dead-letters/7', undefined, 200],
+  ['DELETE /api/neira/dead-letters/:id', '/api/neira/dead-letters/7', undefined, 204],
+  ['POST /api/neira/dead-letters/:id/retry', '/api/neira/dead-letters/7/retry', undefined, 200],
   ['GET /api/neira/search', '/api/neira/search?type=annotation&q=x&chat=c1', undefined, 200],
   ['GET /api/neira/export', '/api/neira/export?type=message', undefined, 200],
   ['GET /api/neira/tokens', '/api/neira/tokens', undefined, 200],
@@ -208,118 +201,5 @@ describe('scopes', () => {
     expect([status, body.code, body.id]).toEqual([404, 'NEIRA_NOT_FOUND', 'GET /nothing']);
     expect(headers.get('content-type')).toBe('application/problem+json; charset=utf-8');
     expect((await send('PATCH /api/neira/plugins')).status).toBe(404);
-  });
-});
-
-describe('what reaches the host', () => {
-  test('a registration by each way, and the flags of development', async () => {
-    await send('POST /api/neira/plugins?enable=1&grant=all', { path: '/some/folder' });
-    await send('POST /api/neira/plugins', { catalog: 'ui.pencil' });
-    await send('POST /api/neira/plugins?enable=0', {
-      manifest: { id: 'a' },
-      files: { 'a.bin': { base64: 'AA==' } },
-      signature: { keyId: 'k', signature: 's' },
-    });
-    expect(server.api.calls).toEqual([
-      ['registerPlugin', { from: 'path', path: '/some/folder' }, { enable: true, grantAll: true }],
-      ['registerPlugin', { from: 'catalog', id: 'ui.pencil' }, { enable: false, grantAll: false }],
-      [
-        'registerPlugin',
-        {
-          from: 'inline',
-          manifest: { id: 'a' },
-          files: { 'a.bin': { base64: 'AA==' } },
-          signature: { keyId: 'k', signature: 's' },
-        },
-        { enable: false, grantAll: false },
-      ],
-    ]);
-  });
-
-  test('a new plugin is 201 with its address, an update 200', async () => {
-    const body = { manifest: { id: 'new.one' }, files: {} };
-    const first = await send('POST /api/neira/plugins', body);
-    expect([first.status, first.headers.get('location')]).toEqual([201, '/api/neira/plugins/new.one']);
-    expect((await send('POST /api/neira/plugins', body)).status).toBe(200);
-  });
-
-  test('a zip in a form', async () => {
-    const form = new FormData();
-    form.set('plugin', new Blob([Buffer.from('PK zip bytes')]), 'p.zip');
-    const response = await fetch(`${server.url}/api/neira/plugins?enable=1`, {
-      method: 'POST',
-      body: form,
-      headers: bearer('admin'),
-    });
-    expect(response.status).toBe(201);
-    expect(server.api.calls).toEqual([
-      [
-        'registerPlugin',
-        { from: 'zip', bytes: Buffer.from('PK zip bytes') },
-        { enable: true, grantAll: false },
-      ],
-    ]);
-  });
-
-  test('a rollback with a version, without one, and without a body', async () => {
-    for (const body of [{ version: '1.0.0' }, {}, undefined])
-      await send('POST /api/neira/plugins/ui.pencil/rollback', body);
-    expect(server.api.calls).toEqual([
-      ['rollbackPlugin', 'ui.pencil', '1.0.0'],
-      ['rollbackPlugin', 'ui.pencil', undefined],
-      ['rollbackPlugin', 'ui.pencil', undefined],
-    ]);
-  });
-
-  test('data is kept unless it is to be dropped', async () => {
-    await send('DELETE /api/neira/plugins/ui.pencil');
-    await send('POST /api/neira/plugins', { catalog: 'ui.pencil' });
-    await send('DELETE /api/neira/plugins/ui.pencil?data=drop');
-    expect(server.api.calls.filter(([name]) => name === 'removePlugin')).toEqual([
-      ['removePlugin', 'ui.pencil', false],
-      ['removePlugin', 'ui.pencil', true],
-    ]);
-  });
-
-  test('a UI event: context is {} when absent; dry run, key and language are passed on', async () => {
-    const event = { tool_id: 'pencil', event: 'ui.pencil.draw', params: { x: 1, extra: [] } };
-    await send('POST /api/neira/ui/events', event);
-    await send(
-      'POST /api/neira/ui/events?dry_run=1',
-      { ...event, context: { chat_id: 'чат-1' } },
-      { ...bearer('write'), 'idempotency-key': 'k 1', 'accept-language': 'ru' },
-    );
-    const traceparent = expect.stringMatching(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
-    expect(server.api.calls).toEqual([
-      ['uiEvent', { ...event, context: {} }, { dryRun: false, traceparent }],
-      [
-        'uiEvent',
-        { ...event, context: { chat_id: 'чат-1' } },
-        { dryRun: true, idempotencyKey: 'k 1', acceptLanguage: 'ru', traceparent },
-      ],
-    ]);
-  });
-
-  test('numbers of a query, with their defaults', async () => {
-    await send('GET /api/neira/journal');
-    await send('GET /api/neira/journal?after=7&limit=3');
-    await send('GET /api/neira/plugins/ui.pencil/logs');
-    expect(server.api.calls).toEqual([
-      ['readJournal', 0, 100],
-      ['readJournal', 7, 3],
-      ['pluginLogs', 'ui.pencil', 100],
-    ]);
-  });
-
-  test('search as JSON, or as lines for those who ask', async () => {
-    expect((await send('GET /api/neira/search?q=x')).body).toEqual({
-      results: [{ type: 'annotation', id: 'a1' }],
-      next: null,
-    });
-    const lines = await send('GET /api/neira/search?q=x', undefined, {
-      ...bearer('read'),
-      accept: 'application/x-ndjson',
-    });
-    expect(lines.text).toBe('{"type":"annotation","id":"a1"}\n');
   });
 });

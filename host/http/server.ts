@@ -9,6 +9,7 @@ import { loadContract } from './openapi.ts';
 import { createOriginGuard } from './origin.ts';
 import { badRequest, compileValidator, type HttpLog, sendProblem } from './problem.ts';
 import { createRateLimit } from './rate.ts';
+import { eventRoutes } from './routes/events.ts';
 import { gateRoutes } from './routes/gates.ts';
 import { metaRoutes } from './routes/meta.ts';
 import { pluginRoutes } from './routes/plugins.ts';
@@ -107,11 +108,20 @@ export async function createServer({ api, log, settings, observer }: ServerOptio
   });
 
   const { uploadLimitBytes } = settings;
-  const context: RouteContext = { app, api, contract: loadContract(), log, uploadLimitBytes };
+  const closing = new AbortController();
+  const context: RouteContext = {
+    app,
+    api,
+    contract: loadContract(),
+    log,
+    uploadLimitBytes,
+    closing: closing.signal,
+  };
   metaRoutes(context);
   pluginRoutes(context);
   uiRoutes(context);
   gateRoutes(context);
+  eventRoutes(context);
   recordRoutes(context);
   tokenRoutes(context);
   await app.ready();
@@ -127,6 +137,7 @@ export async function createServer({ api, log, settings, observer }: ServerOptio
     },
     async close() {
       stopping = true;
+      closing.abort();
       await closeGently(app, timeouts.closeTimeoutMs);
     },
   };

@@ -9,6 +9,7 @@ import type {
   TokenView,
   UiEventReply,
 } from './api.ts';
+import type { BusApi, DeadLetterView } from './bus-api.ts';
 import type { HttpLog } from './problem.ts';
 import { createServer, type HttpServer, type HttpSettings } from './server.ts';
 
@@ -83,6 +84,67 @@ export function testStatus(changes: Partial<StatusView> = {}): StatusView {
     cell_kills: 1,
     memory: { resident_bytes: 150_000_000, heap_bytes: 30_000_000 },
     ...changes,
+  };
+}
+
+export function testDeadLetter(changes: Partial<DeadLetterView> = {}): DeadLetterView {
+  return {
+    id: 7,
+    plugin: 'shop',
+    event_id: 'e1',
+    event_name: 'order.placed',
+    version: 1,
+    key: 'a',
+    subscriptions: ['order.placed@1'],
+    attempts: 3,
+    error: { code: 'NEIRA_PLUGIN_FAILED', message: 'It threw.', details: {}, stack: 'at main.ts:1' },
+    published_at: AT,
+    at: AT,
+    envelope: { id: 'e1' },
+    ...changes,
+  };
+}
+
+function testBus(): BusApi {
+  return {
+    publishEvent: async () => ({ event_id: 'e1' }),
+    readEvents: async () => ({
+      events: [{ id: 'e1', event_name: 'ui.pencil.draw' }],
+      places: [{ seq: 1, disposition: 'executed' }],
+      next: null,
+    }),
+    async *tailEvents() {
+      yield { events: [], seenTo: 3 };
+      yield {
+        events: [{ seq: 4, name: 'order.placed', envelope: '{"id":"e4",\n"payload":{"n":1}}' }],
+        seenTo: 4,
+      };
+      return undefined;
+    },
+    replayEvents: async () => ({ replayed: 2, skipped: 1, refused: [], refused_count: 0, next: null }),
+    listTopics: () => [
+      {
+        fqdn: 'order.placed@1',
+        kind: 'event',
+        status: 'stable',
+        summary: 'An order.',
+        owner: 'shop',
+        publishers: ['shop'],
+        subscribers: [
+          { plugin: 'shop', subscription: 'order.>', pattern: 'order.>', version: null, dynamic: false },
+        ],
+        subscriber_count: 1,
+        waiting: 4,
+      },
+    ],
+    listDeadLetters: async () => ({ dead_letters: [testDeadLetter()], next: null }),
+    getDeadLetter(_caller, id) {
+      if (id === 7) return testDeadLetter();
+      throw new NeiraError('NEIRA_NOT_FOUND', { what: 'dead letter', id: String(id) });
+    },
+    exportDeadLetters: () => [JSON.stringify(testDeadLetter())],
+    retryDeadLetters: async (_caller, { ids = [7] }) => ids.length,
+    dropDeadLetters: async (_caller, { ids = [7] }) => ids.length,
   };
 }
 
@@ -190,8 +252,7 @@ export function createTestApi(): TestApi {
       return mode;
     },
     readJournal: (_caller, after) => (after >= entry.seq ? [] : [entry]),
-    publishEvent: async () => ({ event_id: 'e1' }),
-    readEvents: () => [{ id: 'e1', event_name: 'ui.pencil.draw' }],
+    ...testBus(),
     search: () => ({ results: [{ type: 'annotation', id: 'a1' }], next: null }),
     exportLines: () => ['{"n":1}', '{"n":2}\n'],
     listTokens: () => [...tokens.values()],
@@ -287,5 +348,35 @@ export async function post(
     type: response.headers.get('content-type'),
     // biome-ignore lint/suspicious/noExplicitAny: the tests judge its shape
     problem: (await response.json()) as Record<string, any>,
+  };
+}
+
+export interface Sent {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+  // biome-ignore lint/suspicious/noExplicitAny: the tests judge its shape
+  readonly body: any;
+}
+
+export async function sendTo(
+  { url }: Pick<TestServer, 'url'>,
+  call: string,
+  body?: unknown,
+  headers: Record<string, string> = bearer('admin'),
+): Promise<Sent> {
+  const [method, path] = call.split(' ') as [string, string];
+  const response = await fetch(url + path, {
+    method,
+    headers: { ...headers, ...(body !== undefined && { 'content-type': 'application/json' }) },
+    ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+  });
+  const text = await response.text();
+  const isJson = /^application\/(problem\+)?json;/.test(response.headers.get('content-type') ?? '');
+  return {
+    status: response.status,
+    headers: response.headers,
+    text,
+    body: isJson && text !== '' ? JSON.parse(text) : undefined,
   };
 }

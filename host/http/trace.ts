@@ -7,6 +7,8 @@ declare module 'fastify' {
     traceparent: string;
     /** Span of the client, when it sent a trace to go on with. */
     parentSpanId: string | undefined;
+    /** Set by a call whose answer has no end of its own. */
+    answeredAfterMs: number | undefined;
   }
 }
 
@@ -29,6 +31,7 @@ export interface EndedRequest {
 export function traceRequests(app: FastifyInstance, observer: HttpObserver | undefined): void {
   app.decorateRequest('traceparent', '');
   app.decorateRequest('parentSpanId', undefined);
+  app.decorateRequest('answeredAfterMs', undefined);
   app.addHook('onRequest', (request, _reply, done) => {
     const given = request.headers['traceparent'];
     const parent = typeof given === 'string' ? parseTraceparent(given) : undefined;
@@ -42,7 +45,7 @@ export function traceRequests(app: FastifyInstance, observer: HttpObserver | und
       method: request.method,
       route: request.routeOptions.url ?? 'none',
       status: reply.statusCode,
-      tookMs: reply.elapsedTime,
+      tookMs: request.answeredAfterMs ?? reply.elapsedTime,
       traceparent: request.traceparent,
       parentSpanId: request.parentSpanId,
     });

@@ -21,8 +21,9 @@ import {
   type Stage,
 } from '../../gates/gates.ts';
 import { type ErrorCode, NeiraError } from '../errors.ts';
-import type { Ack, AdminRecord, GateRow } from '../store/records.ts';
+import type { Ack, AdminRecord, GateRow, JournalDraft } from '../store/records.ts';
 import { declareOwnGate } from './gate-catalogue.ts';
+import { hostEvent } from './host-event.ts';
 import type { OwnGate } from './manifest.ts';
 
 export interface GateStore {
@@ -130,23 +131,20 @@ export class GateService {
       declaredBy: state.declaredBy,
       declaration: state.declaredBy === null ? null : JSON.stringify(state.declaration),
     };
-    const ack = await this.#store.submit({
-      kind: 'admin',
-      ops: [{ op: 'gate.put', row }],
-      journal: [
-        {
-          actor: by.actor,
-          action: stage === 'locked' ? 'gate.locked' : 'gate.opened',
-          target: id,
-          before: { stage: state.stage },
-          after: { stage },
-          ...(forced && {
-            note: `forced; still required: ${missing.map((need) => `${need.gate} ${need.stage}`).join(', ')}`,
-          }),
-        },
-      ],
-    });
-    requireAck(ack);
+    const draft: JournalDraft = {
+      actor: by.actor,
+      action: stage === 'locked' ? 'gate.locked' : 'gate.opened',
+      target: id,
+      before: { stage: state.stage },
+      after: { stage },
+      ...(forced && {
+        note: `forced; still required: ${missing.map((need) => `${need.gate} ${need.stage}`).join(', ')}`,
+      }),
+    };
+    const ops = [{ op: 'gate.put', row }] as const;
+    requireAck(
+      await this.#store.submit({ kind: 'admin', ops, journal: [draft], events: [hostEvent(draft)] }),
+    );
     this.#keep(row);
     for (const listener of this.#listeners) listener(id);
     return this.get(id);

@@ -96,3 +96,9 @@ export function whyInactive(plugin: LivePlugin, engine: GateView, own: GateView)
 export function writes({ grants, manifest }: LivePlugin): boolean {
   return writesAnything(grants) && writesAnything(manifest.permissions);
 }
+
+/** What plugins/index.json shows of it. */
+export function indexEntry({ row, version, manifest }: LivePlugin) {
+  const { id, kind, state, origin, path, digest } = row;
+  return { id, version: version.version, kind, state, gate: manifest.gate, origin, path, digest };
+}

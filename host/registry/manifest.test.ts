@@ -123,8 +123,6 @@ describe('what nothing offers yet is refused at load', () => {
     ['web', { web: true }],
     ['permissions.io.http', { permissions: { io: { http: [{ host: 'a.b', methods: ['GET'] }] } } }],
     ['permissions.secrets', { permissions: { secrets: ['a.b'] } }],
-    ['permissions.bus.subscribe', { permissions: { bus: { subscribe: ['a.>'] } } }],
-    ['subscribes[1].filter', { subscribes: [{ event: 'a.b@1' }, { event: 'a.c@1', filter: 'true' }] }],
   ])('%s', (path, more) => {
     expect(problems({ ...minimal, ...more })).toMatchObject([
       {
@@ -136,7 +134,7 @@ describe('what nothing offers yet is refused at load', () => {
   });
 
   test('every line of the list is tried above, and asking for nothing is accepted', () => {
-    expect(NOT_YET).toHaveLength(7);
+    expect(NOT_YET).toHaveLength(5);
     expect(with_({ routes: [], web: false, permissions: { secrets: [] } }).id).toBe('demo');
   });
 });

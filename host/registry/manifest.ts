@@ -1,5 +1,6 @@
 import manifestSchema from '../../abi/manifest/v1/schema.json' with { type: 'json' };
 import type { GateRequirement, LocalText } from '../../gates/gates.ts';
+import { HOST_NAMESPACES, isHostEvent } from '../bus/envelope.ts';
 import type { EventDefinition } from '../bus/event-registry.ts';
 import { compileFilter } from '../bus/filter.ts';
 import { parseSingularPath } from '../bus/key.ts';
@@ -9,8 +10,9 @@ import { isNeiraError, NeiraError } from '../errors.ts';
 import { PORT_NAMES } from '../ports/ports.ts';
 import { compilePluginSchema, compileSchema, isRecord, type Problem, parseYaml, summary } from '../schema.ts';
 import { normaliseEntry } from './entry.ts';
+import { hints, type ManifestInput, type TextInput } from './manifest-input.ts';
 import { describesObject, expandParamsSchema } from './params-schema.ts';
-import { normalisePermissions, type Permissions, type PermissionsInput } from './permissions.ts';
+import { normalisePermissions, type Permissions } from './permissions.ts';
 
 export { keyOf } from '../bus/key.ts';
 export type { Permissions } from './permissions.ts';
@@ -129,8 +131,6 @@ export const NOT_YET: readonly { readonly path: readonly string[]; readonly reas
   { path: ['permissions', 'secrets'], reason: 'this version keeps no secrets for plugins' },
 ];
 
-const HOST_NAMESPACES = ['system', 'plugin', 'gate', 'timer'];
-
 export interface ManifestOptions {
   /** Paths in the plugin's folder: the entry must be one of them. */
   readonly files?: Iterable<string>;
@@ -157,48 +157,6 @@ export function parseManifest(source: string | object, options: ManifestOptions 
   return manifest;
 }
 
-interface ManifestInput {
-  readonly id: string;
-  readonly version: string;
-  readonly kind: PluginKind;
-  readonly entry: string;
-  readonly gate?: string;
-  readonly title?: TextInput;
-  readonly description?: TextInput;
-  readonly permissions?: PermissionsInput;
-  readonly subscribes?: readonly Subscription[];
-  readonly publishes?: readonly string[];
-  readonly limits?: Readonly<Record<string, number>>;
-  readonly retry?: { readonly max?: number; readonly base_ms?: number; readonly max_ms?: number };
-  readonly mailbox?: {
-    readonly max?: number;
-    readonly overflow?: MailboxBounds['overflow'];
-    readonly max_age_h?: number;
-  };
-  readonly settings?: Record<string, unknown>;
-  readonly ui?: { readonly buttons?: readonly ButtonInput[] };
-  readonly gates?: readonly GateInput[];
-  readonly abi?: { readonly function?: string };
-}
-
-type TextInput = string | { readonly en?: string; readonly ru?: string };
-
-interface ButtonInput {
-  readonly id: string;
-  readonly title: TextInput;
-  readonly icon?: string;
-  readonly event: string;
-  readonly params_schema?: Record<string, unknown>;
-}
-
-interface GateInput {
-  readonly id: string;
-  readonly title: TextInput;
-  readonly opens?: TextInput;
-  readonly requires?: readonly (string | GateRequirement)[];
-  readonly phrases?: { readonly ru: readonly string[]; readonly en: readonly string[] };
-}
-
 function normalise(input: ManifestInput, problems: Problem[], options: ManifestOptions): Manifest {
   const publishes = [...new Set((input.publishes ?? []).map(withVersion))];
   const asked = input.permissions ?? {};
@@ -210,7 +168,7 @@ function normalise(input: ManifestInput, problems: Problem[], options: ManifestO
     [asked.bus?.publish ?? [], 'permissions.bus.publish'],
   ] as const) {
     for (const [index, event] of list.entries()) {
-      if (HOST_NAMESPACES.includes(event.split('.')[0]!)) {
+      if (isHostEvent(event)) {
         problems.push({
           path: `${path}[${index}]`,
           message: `is an event that only the host publishes: ${HOST_NAMESPACES.join(', ')}`,
@@ -375,14 +333,6 @@ function textOf(text: TextInput): LocalText {
 
 function withVersion(event: string): string {
   return event.includes('@') ? event : `${event}@1`;
-}
-
-/** Mistakes that the source's own words lead to, said better than the schema would. */
-function hints(raw: unknown): Problem[] {
-  if (!isRecord(raw) || raw['kind'] !== 'process') return [];
-  return [
-    { path: 'kind', message: 'must be script or wasm; a program of its own joins over HTTP or the bus' },
-  ];
 }
 
 /** A port that is not there would take messages and send them nowhere. */

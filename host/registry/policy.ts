@@ -1,7 +1,9 @@
 /** What an installed plugin may do, from manifest, grants and the gate's stage; and by which limits. */
 import type { GateView } from '../../gates/decide.ts';
+import type { EventRegistry } from '../bus/event-registry.ts';
 import { compilePluginSchema, validate, withDefaults } from '../schema.ts';
 import type { PluginPolicy, TurnLimits } from '../turn-context.ts';
+import { replyOf } from '../turn-reply.ts';
 import type { Manifest } from './manifest.ts';
 import { type Permissions, permissionNames } from './permissions.ts';
 
@@ -59,3 +61,26 @@ export function filledSettings(manifest: Manifest, given: unknown): unknown {
 }
 
 const NO_SETTINGS = { type: 'object', additionalProperties: false };
+
+/** What a plugin may publish: what its manifest names, and replies to the commands that it handles. */
+export function eventsOf({ publishes, subscribes }: Pick<Manifest, 'publishes' | 'subscribes'>) {
+  const replies = subscribes.flatMap(({ event }) => (/[*>]/.test(event) ? [] : [replyOf(event)]));
+  return [...publishes, ...replies];
+}
+
+/**
+ * Schemas of what a plugin publishes, and of the replies to commands that it handles; its own among them also
+ * before they joined.
+ */
+export function schemasFor(
+  { publishes, subscribes, events: own }: Pick<Manifest, 'publishes' | 'subscribes' | 'events'>,
+  events: Pick<EventRegistry, 'find'>,
+): PluginPolicy['events'] {
+  const found = eventsOf({ publishes, subscribes }).flatMap((fqdn) => {
+    const [name = '', version] = fqdn.split('@');
+    const definition =
+      own.find((each) => `${each.name}@${each.version}` === fqdn) ?? events.find(name, Number(version));
+    return definition ? [[fqdn, definition] as const] : [];
+  });
+  return Object.fromEntries(found);
+}

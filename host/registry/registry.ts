@@ -4,14 +4,12 @@
  * The store is the truth; this is the part of it that lives in memory, together with the programs that
  * the cells run. Who may change it, and in which steps, is in plugin-admin.ts and reload.ts.
  */
-import { randomUUID } from 'node:crypto';
 import type { Mode } from '../../gates/gates.ts';
-import { DEFAULT_TENANT, sealEnvelope } from '../bus/envelope.ts';
 import type { EventRegistry } from '../bus/event-registry.ts';
 import { describe, NeiraError, toShape } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { CellPool } from '../sandbox/pool.ts';
-import type { EventCaller, EventDraft } from '../store/bus-records.ts';
+import type { EventCaller } from '../store/bus-records.ts';
 import type { KvReader } from '../store/reader.ts';
 import type {
   Ack,
@@ -23,12 +21,13 @@ import type {
   VersionRow,
 } from '../store/records.ts';
 import { decideDelivery, type Serving, type Turns } from '../turn.ts';
-import type { PluginPolicy } from '../turn-context.ts';
 import { type Booted, bootVersion } from './candidate.ts';
 import { type GateService, requireAck } from './gate-service.ts';
+import { hostEvent } from './host-event.ts';
 import { IndexFile } from './index-file.ts';
 import {
   folderError,
+  indexEntry,
   type LivePlugin,
   type PluginError,
   parseRow,
@@ -38,7 +37,7 @@ import {
 } from './live-plugin.ts';
 import { Locks } from './locks.ts';
 import { ENGINE_GATES, type Manifest } from './manifest.ts';
-import { policyOf } from './policy.ts';
+import { eventsOf, policyOf, schemasFor } from './policy.ts';
 
 export interface RegistryStore {
   plugins(): readonly PluginRow[];
@@ -164,9 +163,7 @@ export class Registry {
   }
 
   /** Plugins that could run now. */
-  running(): readonly string[] {
-    return [...this.#live.keys()].filter((id) => this.servingOf(id) !== undefined);
-  }
+  running = () => [...this.#live.keys()].filter((id) => this.servingOf(id) !== undefined);
 
   /** Whether a delivery from the mailbox may run now; a dry run would not consume it (design §4). */
   mayRun(serving: Serving, { caller, mode }: { readonly caller: EventCaller; readonly mode: Mode }): boolean {
@@ -215,7 +212,7 @@ export class Registry {
     const names = new Set(moved.map(({ name, version }) => `${name}@${version}`));
     if (names.size === 0) return;
     for (const { row, manifest } of this.#live.values())
-      if (manifest.publishes.some((event) => names.has(event))) this.refreshPolicy(row.id);
+      if (eventsOf(manifest).some((event) => names.has(event))) this.refreshPolicy(row.id);
   }
 
   /** Whether both gates in front of a plugin are open, so that its code may boot. */
@@ -232,20 +229,8 @@ export class Registry {
       this.parts.gates.view(manifest.gate),
       grants,
       settings,
-      this.#schemasFor(manifest),
+      schemasFor(manifest, this.parts.events),
     );
-  }
-
-  /** Schemas of what a plugin publishes, its own among them also before it joined. */
-  #schemasFor({ publishes, events: own }: Manifest): PluginPolicy['events'] {
-    const found = publishes.flatMap((fqdn) => {
-      const [name = '', version] = fqdn.split('@');
-      const definition =
-        own.find((each) => `${each.name}@${each.version}` === fqdn) ??
-        this.parts.events.find(name, Number(version));
-      return definition ? [[fqdn, definition] as const] : [];
-    });
-    return Object.fromEntries(found);
   }
 
   /** Puts a booted version in front: turns that have begun finish on the old one. */
@@ -402,7 +387,7 @@ export class Registry {
   async #saveIndex(): Promise<void> {
     const { log } = this.parts;
     try {
-      const note = this.#index.save(this.#entries(), Date.now());
+      const note = this.#index.save(this.list().map(indexEntry), Date.now());
       if (note === undefined) return;
       log.warn(note);
       const entry = { actor: 'host', action: 'index.rewritten', target: 'plugins/index.json', note };
@@ -411,49 +396,4 @@ export class Registry {
       log.error({ err }, 'plugins/index.json could not be written');
     }
   }
-
-  #entries() {
-    return this.list().map(({ row, version, manifest }) => ({
-      id: row.id,
-      version: version.version,
-      kind: row.kind,
-      state: row.state,
-      gate: manifest.gate,
-      origin: row.origin,
-      path: row.path,
-      digest: row.digest,
-    }));
-  }
-}
-
-/** What the journal says about a plugin is also an event (contract: `plugin.` events come from the host). */
-function hostEvent(draft: JournalDraft): EventDraft {
-  const id = randomUUID();
-  const payload = {
-    id: draft.target,
-    actor: draft.actor,
-    before: draft.before,
-    after: draft.after,
-    note: draft.note,
-  };
-  const envelope = sealEnvelope({
-    id,
-    eventName: draft.action.replaceAll('-', '_'),
-    version: 1,
-    atMs: Date.now(),
-    source: 'host',
-    correlationId: id,
-    causationId: null,
-    tenant: DEFAULT_TENANT,
-    headers: {},
-    payloadJson: JSON.stringify(payload),
-  });
-  return {
-    id,
-    subject: draft.action.replaceAll('-', '_'),
-    version: 1,
-    envelope,
-    mode: 'event',
-    caller: 'host',
-  };
 }

@@ -10,8 +10,8 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { MessagePort } from 'node:worker_threads';
-import { type ErrorShape, toShape } from '../errors.ts';
-import { failureOf, type GuestFailure } from './failure.ts';
+import type { ErrorShape } from '../errors.ts';
+import { bootBudget, bootFailure, HARD_FUEL_MARGIN } from './boot-limits.ts';
 import { Instances } from './instances.ts';
 import {
   type BootReply,
@@ -27,22 +27,8 @@ import {
 import type { GuestCode } from './quickjs/guest-code.ts';
 import { Instance } from './quickjs/instance.ts';
 import { FUEL_PER_MS, MAX_MEMORY_MB, STACK_AND_DATA_MB } from './quickjs/layout.ts';
-import {
-  BootError,
-  type Budget,
-  type HostCalls,
-  type RunResult,
-  type Suspended,
-} from './quickjs/run-result.ts';
-
-export type Settled =
-  /** JSON array of the reply's actions. */
-  | {
-      readonly status: 'ok';
-      readonly actions: string /** JSON of the reply's result. */;
-      readonly result?: string;
-    }
-  | { readonly status: 'failed'; readonly error: GuestFailure };
+import type { Budget, HostCalls, RunResult, Suspended } from './quickjs/run-result.ts';
+import { refused, type Settled, settle } from './settled.ts';
 
 /** One turn as the host functions hold it; made anew for each. */
 export interface TurnSession extends HostCalls {
@@ -82,11 +68,6 @@ export interface CellParts {
 
 /** Finished turns leave for the writer at least this often, never a whole batch in lockstep (design §7). */
 const FLUSH_EVERY = 8;
-/** Boots may compute more than a turn: they build what turns then start from. */
-const BOOT_CPU_MS = 2000;
-const BOOT_WALL_MS = 5000;
-/** Between the soft limit, which leaves a stack trace, and the hard one. */
-const HARD_FUEL_MARGIN = 1.25;
 const MB = 1024 * 1024;
 /** What the suspended turns of a cell may hold together; one that would need more fails instead of waiting. */
 const MAX_SUSPENDED_BYTES = 256 * MB;
@@ -377,38 +358,6 @@ function batchesOf(deliveries: readonly Delivery[]): readonly (readonly Delivery
   return batches;
 }
 
-/** What `handle` answered, as the actions of a reply; anything else is the plugin's failure. */
-function settle(result: RunResult, program: Program): Settled {
-  if (result.kind !== 'value') return { status: 'failed', error: failureOf(result, program) };
-  const reply = result.json === undefined ? {} : (JSON.parse(result.json) as unknown);
-  const reason = whyNotReply(reply);
-  if (reason === undefined) {
-    const { actions = [], result: answer } = (reply ?? {}) as { actions?: unknown; result?: unknown };
-    return {
-      status: 'ok',
-      actions: JSON.stringify(actions),
-      ...(answer !== undefined && { result: JSON.stringify(answer) }),
-    };
-  }
-  return refused({ code: 'NEIRA_REPLY_INVALID', details: { plugin: program.plugin, reason } }, program);
-}
-
-function refused(error: unknown, program: Program): Settled {
-  return { status: 'failed', error: failureOf({ kind: 'refused', error }, program) };
-}
-
-function whyNotReply(reply: unknown): string | undefined {
-  if (reply === null) return undefined;
-  if (typeof reply !== 'object' || Array.isArray(reply)) return 'it is not an object';
-  const { actions } = reply as { actions?: unknown };
-  if (actions === undefined) return undefined;
-  if (!Array.isArray(actions)) return '`actions` is not an array';
-  const odd = actions.findIndex(
-    (action) => typeof action !== 'object' || action === null || Array.isArray(action),
-  );
-  return odd < 0 ? undefined : `\`actions[${odd}]\` is not an object`;
-}
-
 let collector: (() => void) | undefined;
 
 function collectGarbage(): void {
@@ -417,31 +366,4 @@ function collectGarbage(): void {
     collector = runInNewContext('gc') as () => void;
   }
   collector();
-}
-
-function bootBudget(startedMs: number): Budget {
-  return {
-    softFuel: BOOT_CPU_MS * FUEL_PER_MS,
-    hardFuel: BOOT_CPU_MS * FUEL_PER_MS * HARD_FUEL_MARGIN,
-    wallDeadlineMs: startedMs + BOOT_WALL_MS,
-    maxOutputBytes: MB,
-  };
-}
-
-function bootFailure(error: unknown, spec: BootSpec): ErrorShape {
-  if (!(error instanceof BootError)) return toShape(error);
-  const limits = { ...spec.limits, cpuMs: BOOT_CPU_MS, turnMs: BOOT_WALL_MS };
-  const failure = failureOf(error.result, { ...spec, limits });
-  const { file, line, column } = failure.details;
-  return {
-    code: 'NEIRA_BOOT_FAILED',
-    details: {
-      plugin: spec.plugin,
-      during: error.during,
-      reason: failure.message,
-      cause: failure.code,
-      ...(file !== undefined && { file, line, column }),
-      ...(failure.stack !== undefined && { stack: failure.stack }),
-    },
-  };
 }

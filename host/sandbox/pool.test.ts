@@ -32,7 +32,11 @@ let attempts = 0;
 let generations = 0;
 
 beforeEach(async () => {
-  store = await openStore({ home: mkdtempSync(path.join(tmpdir(), 'neira-pool-')), durability: 'process' });
+  store = await openStore({
+    writer: new URL('../writer-main.ts', import.meta.url),
+    home: mkdtempSync(path.join(tmpdir(), 'neira-pool-')),
+    durability: 'process',
+  });
   acks = [];
   lost = [];
   store.onTurnAck((batch) => {

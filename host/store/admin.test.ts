@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { AdminOp, PluginRow, VersionRow } from './records.ts';
 import { openStore, type Store } from './store.ts';
-import { commit, note, openTemp, set, tempHome, turn } from './test-store.ts';
+import { commit, note, openTemp, set, tempHome, turn, WRITER } from './test-store.ts';
 
 const blob = (digest: string): AdminOp => ({
   op: 'blob.put',
@@ -67,7 +67,7 @@ test('the newest versions are kept, and always the one that serves', async () =>
 
 test('a blob lives as long as a version names it', async () => {
   const home = tempHome();
-  const store = await openStore({ home, durability: 'process' });
+  const store = await openStore({ writer: WRITER, home, durability: 'process' });
   await put(store, 'v1', 1);
   await put(store, 'v2', 1);
   expect(store.blob('src-v1')).toBeUndefined();
@@ -82,7 +82,7 @@ test('a blob lives as long as a version names it', async () => {
   await admin(store, blob('orphan'));
   expect(store.blob('orphan')).toBeDefined();
   await store.close();
-  const again = await openStore({ home, durability: 'process' });
+  const again = await openStore({ writer: WRITER, home, durability: 'process' });
   expect(again.blob('orphan')).toBeUndefined();
   expect(again.blob('shared')).toBeDefined();
   await again.close();

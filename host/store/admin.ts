@@ -167,7 +167,8 @@ export class AdminWriter {
     }
     this.#run('delete from plugin where id = ?', id);
     if (!dropData) return;
-    for (const table of ['kv', 'log', 'failure']) this.#run(`delete from ${table} where plugin = ?`, id);
+    for (const table of ['kv', 'log', 'failure', 'delivery', 'dead_letter', 'delayed', 'subscription'])
+      this.#run(`delete from ${table} where plugin = ?`, id);
     // What it saved into chats belongs to the chats and stays; so does its counter of versions, so that a
     // plugin registered anew repeats none.
     this.#run(

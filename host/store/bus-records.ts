@@ -21,6 +21,8 @@ export interface EventDraft {
   readonly envelope: string;
   readonly mode: EventMode;
   readonly caller: EventCaller;
+  /** Digest of the schema that the payload was found to fit. */
+  readonly schema?: string;
   /** Scoped idempotency key: another event with it within the window is dropped. */
   readonly dedupe?: string;
   /** Not before this moment; until then it can be taken back. */
@@ -84,6 +86,7 @@ export interface TickRecord {
 export interface DeadLetterRecord {
   readonly kind: 'dead-letters';
   readonly op: 'retry' | 'drop';
+  /** All of them must be there, or nothing is done. */
   readonly ids: readonly number[];
   readonly journal: readonly JournalDraft[];
 }
@@ -134,6 +137,9 @@ export interface MailboxEntry {
   readonly subject: string;
   readonly caller: EventCaller;
   readonly envelope: string;
+  /** Version of the event, and digest of the schema that it was published under. */
+  readonly version: number;
+  readonly schema: string | null;
   /** JSON array: names of the subscriptions that it matched. */
   readonly subscriptions: string;
   /** Set when somebody waits for the answer: JSON of {@link ChainLink}s, and when the waiting ends. */
@@ -163,6 +169,8 @@ export interface BusNews {
   readonly deliveries: readonly MailboxEntry[];
   /** When the next delayed event is due. */
   readonly dueMs?: number;
+  /** Up to which place the log of events may have grown. */
+  readonly lastSeq?: number;
   /** Events that were published, by name. */
   readonly published?: Readonly<Record<string, number>>;
   /** To requests, whoever waits for them. */

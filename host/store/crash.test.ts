@@ -8,7 +8,7 @@ import { MIGRATIONS } from './migrations.ts';
 import { createKvReader } from './reader.ts';
 import { openStore, type Store } from './store.ts';
 import { TURNS, turnOf } from './test-crash-child.ts';
-import { commit, filesIn, linesOf, note, tempHome, turn } from './test-store.ts';
+import { commit, filesIn, linesOf, note, tempHome, turn, WRITER } from './test-store.ts';
 import { verifyJournal } from './verify-journal.ts';
 
 const CHILD = fileURLToPath(new URL('./test-crash-child.ts', import.meta.url));
@@ -85,7 +85,7 @@ test.each(working.flatMap((point) => [`${point}:1`, `${point}:7`]))(
     expect(signal).toBe('SIGKILL');
     expect(said).toContain('open');
     expect(verifyJournal(home)).toMatchObject({ ok: true });
-    const store = await openStore({ home, durability: 'power' });
+    const store = await openStore({ writer: WRITER, home, durability: 'power' });
     check(store, said);
     // Sent again, every turn is there once: those that were kept answer as before.
     for (let n = 1; n <= TURNS; n++)
@@ -113,7 +113,7 @@ test('killed at any moment, again and again, over one home', async () => {
         .slice(0, -1)
         .filter((line) => line.startsWith('turn')),
     );
-    const store = await openStore({ home, durability: 'power' });
+    const store = await openStore({ writer: WRITER, home, durability: 'power' });
     const kept = TURNS - missing(store);
     expect(kept).toBeGreaterThanOrEqual(new Set(said).size);
     expect(verifyJournal(home)).toMatchObject({ ok: true, pendingLines: 0 });
@@ -130,13 +130,13 @@ function missing(store: Store): number {
 test('killed while a file is set aside: the next boot finishes, and nothing is lost', async () => {
   const home = tempHome();
   const path = 'context/chat/session.annotations.ndjson';
-  const first = await openStore({ home, durability: 'power' });
+  const first = await openStore({ writer: WRITER, home, durability: 'power' });
   await commit(first, turn([note('1')]));
   await first.close();
   appendFileSync(join(home, path), 'mine\n');
   expect((await run(home, 'repair.after-set-aside:1')).signal).toBe('SIGKILL');
   expect(existsSync(join(home, path))).toBe(false);
-  const store = await openStore({ home, durability: 'power' });
+  const store = await openStore({ writer: WRITER, home, durability: 'power' });
   expect(linesOf(home, path)).toHaveLength(1);
   const aside = filesIn(home, 'context/chat').find((name) => name.includes('set-aside'))!;
   expect(linesOf(home, `context/chat/${aside}`)).toContain('mine');
@@ -146,14 +146,16 @@ test('killed while a file is set aside: the next boot finishes, and nothing is l
 
 test('killed between the backup and the migration: the home is as it was and migrates again', async () => {
   const home = tempHome();
-  const first = await openStore({ home, durability: 'power' });
+  const first = await openStore({ writer: WRITER, home, durability: 'power' });
   await commit(first, turn([note('1')]));
   await first.close();
   expect((await run(home, 'migrate.after-backup:1', 'migrate')).signal).toBe('SIGKILL');
   expect(existsSync(join(home, `neira.db.backup-v${MIGRATIONS.length}`))).toBe(true);
-  const store = await openStore({ home, durability: 'power' });
+  const store = await openStore({ writer: WRITER, home, durability: 'power' });
   expect(store.search({})).toHaveLength(1);
   await store.close();
   expect((await run(home, '', 'migrate')).signal).toBeNull();
-  await expect(openStore({ home, durability: 'power' })).rejects.toMatchObject({ code: 'NEIRA_HOME_NEWER' });
+  await expect(openStore({ writer: WRITER, home, durability: 'power' })).rejects.toMatchObject({
+    code: 'NEIRA_HOME_NEWER',
+  });
 });

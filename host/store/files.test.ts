@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, onTestFinished, test } from 'vitest';
 import { openStore } from './store.ts';
-import { commit, filesIn, linesOf, note, openTemp, tempHome, turn } from './test-store.ts';
+import { commit, filesIn, linesOf, note, openTemp, tempHome, turn, WRITER } from './test-store.ts';
 
 const FILE = 'context/chat/session.annotations.ndjson';
 const line = (id: string, text = '') => JSON.stringify({ id, text });
@@ -23,7 +23,7 @@ const line = (id: string, text = '') => JSON.stringify({ id, text });
 /** A closed home with three lines in one file. */
 async function homeWithLines(): Promise<string> {
   const home = tempHome();
-  const store = await openStore({ home, durability: 'process' });
+  const store = await openStore({ writer: WRITER, home, durability: 'process' });
   for (const id of ['1', '2', '3']) await commit(store, turn([note(id)]));
   await store.close();
   expect(linesOf(home, FILE)).toEqual(['1', '2', '3'].map((id) => line(id)));
@@ -38,7 +38,7 @@ function forgetWatermarks(home: string, synced = 0): void {
 }
 
 async function reopened(home: string) {
-  const store = await openStore({ home, durability: 'process' });
+  const store = await openStore({ writer: WRITER, home, durability: 'process' });
   onTestFinished(() => store.close());
   return store;
 }

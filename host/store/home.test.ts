@@ -8,16 +8,16 @@ import { lockHome } from './lock.ts';
 import { MIGRATIONS, migrate } from './migrations.ts';
 import { createKvReader } from './reader.ts';
 import { openStore } from './store.ts';
-import { commit, journal, note, openTemp, set, tempHome, turn } from './test-store.ts';
+import { commit, journal, note, openTemp, set, tempHome, turn, WRITER } from './test-store.ts';
 
 test('a home is open in one process at a time, and free again when that one is gone', async () => {
   const home = tempHome();
-  const store = await openStore({ home, durability: 'process' });
-  await expect(openStore({ home, durability: 'process' })).rejects.toMatchObject({
+  const store = await openStore({ writer: WRITER, home, durability: 'process' });
+  await expect(openStore({ writer: WRITER, home, durability: 'process' })).rejects.toMatchObject({
     code: 'NEIRA_HOME_LOCKED',
   });
   await store.close();
-  const again = await openStore({ home, durability: 'process' });
+  const again = await openStore({ writer: WRITER, home, durability: 'process' });
   await again.close();
 });
 
@@ -62,11 +62,11 @@ test('an older home is migrated, after a backup that opens', () => {
 
 test('a home of a newer Neira is refused and not touched', async () => {
   const home = tempHome();
-  await (await openStore({ home, durability: 'process' })).close();
+  await (await openStore({ writer: WRITER, home, durability: 'process' })).close();
   const db = new DatabaseSync(join(home, 'neira.db'));
   db.exec('pragma user_version = 99');
   db.close();
-  await expect(openStore({ home, durability: 'process' })).rejects.toMatchObject({
+  await expect(openStore({ writer: WRITER, home, durability: 'process' })).rejects.toMatchObject({
     code: 'NEIRA_HOME_NEWER',
     details: { found: 99 },
   });
@@ -101,7 +101,7 @@ test('a full disk refuses, keeps nothing of what it refused, and goes on when th
 
 test('closing commits what was submitted and refuses what comes later', async () => {
   const home = tempHome();
-  const store = await openStore({ home, durability: 'power' });
+  const store = await openStore({ writer: WRITER, home, durability: 'power' });
   const last = Array.from({ length: 50 }, (_, n) => store.submit(turn([set(`k${n}`, n)])));
   const closed = store.close();
   await expect(store.submit(turn())).rejects.toMatchObject({ code: 'NEIRA_STOPPING' });
@@ -118,7 +118,7 @@ test('a backup is a home of its own', async () => {
   const home = tempHome();
   await store.backup(join(home, 'neira.db'));
   await commit(store, turn([set('b', 1)]));
-  const restored = await openStore({ home, durability: 'process' });
+  const restored = await openStore({ writer: WRITER, home, durability: 'process' });
   using reader = createKvReader(restored.databasePath);
   expect(Array.from(reader.scan('demo', { prefix: '' }), ({ key }) => key)).toEqual(['a']);
   expect(existsSync(join(home, 'context/chat/session.annotations.ndjson'))).toBe(true);

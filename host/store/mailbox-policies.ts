@@ -42,6 +42,7 @@ export class MailboxPolicies {
   readonly #hearing: StatementSync;
   readonly #everyone: StatementSync;
   readonly #dynamic: StatementSync;
+  readonly #count: StatementSync;
   readonly #counts: StatementSync;
   readonly #hearers = new Map<string, Hearer>();
   readonly #depths = new Map<string, number>();
@@ -57,6 +58,7 @@ export class MailboxPolicies {
     this.#hearing = db.prepare(`select ${columns} ${from} and p.id = ?`);
     this.#everyone = db.prepare(`select ${columns} ${from} order by p.id`);
     this.#dynamic = db.prepare('select draft from subscription where plugin = ? order by name');
+    this.#count = db.prepare('select count(*) as count from delivery where plugin = ?');
     this.#counts = db.prepare('select plugin, count(*) as count from delivery group by plugin');
   }
 
@@ -76,6 +78,7 @@ export class MailboxPolicies {
     this.#router.removePlugin(plugin);
     this.#hearers.delete(plugin);
     this.#touched.add(plugin);
+    this.#depths.set(plugin, Number(this.#count.get(plugin)!['count']));
     const row = this.#hearing.get(plugin) as unknown as HearingRow | undefined;
     if (row) this.#hear(row);
   }
@@ -134,7 +137,8 @@ export class MailboxPolicies {
     return this.#hearers.get(plugin)?.policy ?? DEFAULT;
   }
 
-  all(): Iterable<readonly [string, MailboxPolicy]> {
+  /** Of plugins for which something waits. */
+  filled(): Iterable<readonly [string, MailboxPolicy]> {
     return [...this.#depths].filter(([, depth]) => depth > 0).map(([plugin]) => [plugin, this.of(plugin)]);
   }
 

@@ -113,6 +113,8 @@ export const MIGRATIONS: readonly string[] = [
   alter table event add column version integer not null default 1;
   -- Whose doing it is, along everything that it caused.
   alter table event add column caller text not null default 'host';
+  -- Digest of the schema that it was published under; null for what has none.
+  alter table event add column schema text;
   create index event_at on event(at_ms);
 
   -- What a plugin subscribed to while it ran; what its manifest says is in its version.

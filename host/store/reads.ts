@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
+import { createEventReads } from './event-reads.ts';
 import type { JournalEntry } from './journal.ts';
 import { createMailboxReads } from './mailbox-reads.ts';
 import type {
@@ -13,27 +14,6 @@ import type {
 } from './records.ts';
 import { createSearch } from './search.ts';
 import { dayOf } from './statistics.ts';
-
-export interface StoredEvent {
-  readonly seq: number;
-  readonly eventId: string;
-  readonly subject: string;
-  /** `executed`, `failed`, `dry-run`, `published`. */
-  readonly disposition: string;
-  readonly atMs: number;
-  /** The turn that ran it, or that published it. */
-  readonly turnId: string | null;
-  readonly envelope: string;
-}
-
-export interface EventQuery {
-  /** A subject, or a pattern: `*` is one part of the name, `>` at the end all that follow. */
-  readonly subject?: string;
-  readonly sinceMs?: number;
-  /** What came after the event with this `seq`. */
-  readonly after?: number;
-  readonly limit: number;
-}
 
 export interface StoredLog extends LogLine {
   readonly seq: number;
@@ -82,7 +62,6 @@ const VERSION = `plugin, digest, version, manifest, files, bundle, source_map as
   created_at_ms as createdAtMs, signed_by as signedBy`;
 const TOKEN = `id, name, hash, scopes, created_at_ms as createdAtMs, expires_at_ms as expiresAtMs,
   revoked_at_ms as revokedAtMs`;
-const EVENT = `seq, event_id as eventId, subject, disposition, at_ms as atMs, turn_id as turnId, envelope`;
 
 export type StoreReads = ReturnType<typeof createReads>;
 
@@ -103,12 +82,6 @@ export function createReads(db: DatabaseSync) {
   const journalNewest = db.prepare(
     'select line from (select seq, line from journal order by seq desc limit ?) order by seq',
   );
-  const eventsAfter = db.prepare(`select ${EVENT} from event where seq > ? order by seq`);
-  const eventsBefore = db.prepare(`select ${EVENT} from event order by seq desc`);
-  const subjectAfter = db.prepare(`select ${EVENT} from event where subject = ? and seq > ? order by seq`);
-  const subjectBefore = db.prepare(`select ${EVENT} from event where subject = ? order by seq desc`);
-  const eventFrom = db.prepare('select seq, at_ms as atMs from event where seq >= ? order by seq limit 1');
-  const lastEvent = db.prepare('select coalesce(max(seq), 0) as seq from event');
   const logs = db.prepare(
     `select seq, turn_id as turnId, level, message, at_ms as atMs from (
        select * from log where plugin = ? order by seq desc limit ?) order by seq`,
@@ -130,19 +103,6 @@ export function createReads(db: DatabaseSync) {
   const sends = db.prepare('select id, port, target, payload from send order by seq limit ?');
   const { search, exportLines } = createSearch(db);
 
-  /** The seq of the last event before a moment: times rise with seq, so halving finds it. */
-  function lastSeqBefore(sinceMs: number): number {
-    let low = 0;
-    let high = Number(lastEvent.get()!['seq']);
-    while (low < high) {
-      const middle = Math.ceil((low + high) / 2);
-      const row = eventFrom.get(middle) as { seq: number; atMs: number } | undefined;
-      if (row && row.atMs < sinceMs) low = Math.max(middle, row.seq);
-      else high = middle - 1;
-    }
-    return low;
-  }
-
   return {
     plugins: () => plugins.all() as unknown as readonly PluginRow[],
     plugin: (id: string) => plugin.get(id) as unknown as PluginRow | undefined,
@@ -162,30 +122,6 @@ export function createReads(db: DatabaseSync) {
       return rows.map((row) => JSON.parse(row['line'] as string) as JournalEntry);
     },
 
-    /** Events after `after` or since `sinceMs`; with neither the newest. Always the oldest of them first. */
-    events({ subject, sinceMs, after, limit }: EventQuery): readonly StoredEvent[] {
-      const newest = after === undefined && sinceMs === undefined;
-      const from = Math.max(after ?? 0, sinceMs === undefined ? 0 : lastSeqBefore(sinceMs));
-      const exact = subject !== undefined && !/[*>]/.test(subject);
-      const rows = exact
-        ? newest
-          ? subjectBefore.iterate(subject)
-          : subjectAfter.iterate(subject, from)
-        : newest
-          ? eventsBefore.iterate()
-          : eventsAfter.iterate(from);
-      const pattern = exact || subject === undefined ? undefined : subjectPattern(subject);
-      const found: StoredEvent[] = [];
-      if (limit > 0) {
-        for (const row of rows as Iterable<unknown> as Iterable<StoredEvent>) {
-          if (pattern && !pattern.test(row.subject)) continue;
-          if (found.push(row) >= limit) break;
-        }
-      }
-      return newest ? found.reverse() : found;
-    },
-    lastEventSeq: () => Number(lastEvent.get()!['seq']),
-
     /** The newest, oldest of them first. */
     logs: (id: string, limit: number) => logs.all(id, limit) as unknown as readonly StoredLog[],
     failures: (id: string, limit: number) =>
@@ -204,17 +140,9 @@ export function createReads(db: DatabaseSync) {
     usageBytes: (id: string) => Number(usage.get(id)?.['bytes'] ?? 0),
     /** Port sends that nobody has confirmed with a `sent` record. */
     pendingSends: (limit = 1000) => sends.all(limit) as unknown as readonly PortSend[],
+    ...createEventReads(db),
     ...createMailboxReads(db),
     search,
     exportLines,
   };
-}
-
-function subjectPattern(pattern: string): RegExp {
-  const parts = pattern.split('.').map((part, index, all) => {
-    if (part === '*') return '[^.]+';
-    if (part === '>' && index === all.length - 1) return '.+';
-    return part.replaceAll(/[\\^$.*+?()[\]{}|/]/g, '\\$&');
-  });
-  return new RegExp(`^${parts.join('\\.')}$`);
 }

@@ -11,6 +11,8 @@ import type { Ack, WriteRecord } from './records.ts';
 export interface StoreOptions {
   readonly home: string;
   readonly durability: Durability;
+  /** Entry file of the writer thread, its composition root. */
+  readonly writer: URL;
   /** Same as {@link Store.onTurnAck}, in place before anything can be acknowledged. */
   readonly onAck?: (acks: readonly Ack[]) => void;
   readonly testing?: {
@@ -83,7 +85,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     durability: options.durability,
     maxPageCount: options.testing?.maxPageCount,
   };
-  const worker = new Worker(new URL('../writer-main.ts', import.meta.url), {
+  const worker = new Worker(options.writer, {
     workerData,
     name: 'store',
     execArgv: [],

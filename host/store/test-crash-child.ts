@@ -5,6 +5,8 @@ import { MIGRATIONS, migrate } from './migrations.ts';
 import type { TurnRecord } from './records.ts';
 import { openStore } from './store.ts';
 
+const WRITER = new URL('../writer-main.ts', import.meta.url);
+
 /**
  * The process of a crash test: does turns and journaled changes, says on stdout what was acknowledged, and
  * is killed at the fault point that NEIRA_FAULT names. `node test-crash-child.ts <home> [migrate]`.
@@ -22,7 +24,7 @@ if (import.meta.main) {
 }
 
 async function work(home: string): Promise<void> {
-  const store = await openStore({ home, durability: 'power' });
+  const store = await openStore({ writer: WRITER, home, durability: 'power' });
   writeSync(1, 'open\n');
   let next = 0;
   const worker = async () => {

@@ -5,6 +5,8 @@ import { onTestFinished } from 'vitest';
 import type { Ack, Effect, TurnRecord, WriteRecord } from './records.ts';
 import { openStore, type Store, type StoreOptions } from './store.ts';
 
+export const WRITER = new URL('../writer-main.ts', import.meta.url);
+
 /** Helpers of the store's tests: real folders, real threads. */
 
 export function tempHome(): string {
@@ -14,7 +16,7 @@ export function tempHome(): string {
 }
 
 export async function openTemp(options: Partial<StoreOptions> = {}): Promise<Store> {
-  const store = await openStore({ home: tempHome(), durability: 'process', ...options });
+  const store = await openStore({ writer: WRITER, home: tempHome(), durability: 'process', ...options });
   onTestFinished(() => store.close());
   return store;
 }

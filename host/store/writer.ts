@@ -86,7 +86,7 @@ function take(message: string | ToWriter, cell: number | undefined): void {
 }
 
 /** The turns of a batch stay together, in order; the first answers for what all of them read. */
-function turnsOf(posted: TurnRecord | BatchRecord): readonly TurnRecord[] {
+export function turnsOf(posted: TurnRecord | BatchRecord): readonly TurnRecord[] {
   if (posted?.kind !== 'batch') return [posted];
   const { turns, reads } = posted;
   return turns.map((turn, index) => (index === 0 ? { ...turn, reads } : { ...turn, follows: true }));

@@ -53,7 +53,11 @@ interface Driver {
 
 /** A spine over a real store, durability `power`, with one cell. */
 async function openSpine(home: string) {
-  const store = await openStore({ home, durability: 'power' });
+  const store = await openStore({
+    writer: new URL('../../host/writer-main.ts', import.meta.url),
+    home,
+    durability: 'power',
+  });
   let turns: Turns;
   const pool = await CellPool.open(
     {

@@ -3,8 +3,9 @@ import contract from '../../abi/types/functions.json' with { type: 'json' };
 import { bootHost, SCRIPT_GATES, type TestHost } from '../kit/boot-host.ts';
 import { ADD } from './add-cases.ts';
 import { APPEND } from './append-cases.ts';
+import { BUS } from './bus-cases.ts';
 import type { Case, Own } from './cases.ts';
-import { BUS, IO, RECORDS } from './other-cases.ts';
+import { IO, RECORDS } from './other-cases.ts';
 import { ENGINES, Probe, type Step } from './probe.ts';
 import { DELETE, GET, LIST, SET } from './storage-cases.ts';
 
@@ -35,10 +36,14 @@ const GOOD_CALLS: Readonly<Record<string, Step>> = {
   'io.log': ['io.log', 'info', 'line'],
   'io.send': ['io.send', 'console', 'x', 1],
   'bus.publish': ['bus.publish', 'probe.thing.done', 1],
-  'bus.request': ['bus.request', 'probe.thing.done', 1],
+  'bus.request': ['bus.request', 'probe.thing.ask', 1],
+  'bus.cancel': ['bus.cancel', 'some-id'],
+  'bus.subscribe': ['bus.subscribe', { name: 'a', event: 'probe.thing.done' }],
+  'bus.unsubscribe': ['bus.unsubscribe', 'a'],
+  'bus.delivery': ['bus.delivery'],
 };
-/** Its own settings and its own log need no permission. */
-const FREE = new Set(['storage.settings', 'io.log']);
+/** Its own settings, its own log, and what it published or subscribed to itself need no permission. */
+const FREE = new Set(['storage.settings', 'io.log', 'bus.cancel', 'bus.unsubscribe', 'bus.delivery']);
 const GUARDED = FUNCTIONS.filter((fn) => !FREE.has(fn));
 
 test('every function of the WIT has its cases', () => {
@@ -154,7 +159,7 @@ describe.each(ENGINES)('$name', (engine) => {
 
   // BUS-12
   test('a published event is sealed by the host: source, cause, correlation, tenant, time', async () => {
-    const answer = await probe.send([['bus.publish', 'probe.thing.done', { a: 'я' }, 2]]);
+    const answer = await probe.send([['bus.publish', 'probe.thing.done', { a: 'я' }, { version: 2 }]]);
     const [{ value: id }] = answer.body.actions[0].answers;
     const { body } = await host.call('GET', '/api/neira/events?subject=probe.thing.done&limit=1000');
     const cause = answer.body.event_id;
@@ -216,7 +221,8 @@ describe.each(ENGINES)('$name', (engine) => {
 
     test.each(GUARDED)('%s is refused when the manifest does not ask for it', async (fn) => {
       const [answer] = await modest.run([GOOD_CALLS[fn]!]);
-      const code = fn.startsWith('bus.') ? 'NEIRA_UNKNOWN_EVENT' : 'NEIRA_PERMISSION_DENIED';
+      const publishes = fn === 'bus.publish' || fn === 'bus.request';
+      const code = publishes ? 'NEIRA_UNKNOWN_EVENT' : 'NEIRA_PERMISSION_DENIED';
       expect(answer).toMatchObject({ code, details: { plugin: 'modest' } });
     });
 

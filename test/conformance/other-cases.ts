@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import { type Case, nothing, refused, UUID, value } from './cases.ts';
-import { PUBLISHED, type Step } from './probe.ts';
+import type { Step } from './probe.ts';
 
 const KB = 1024;
 const place = { chatId: 'чат.1', sessionId: 's-1' };
@@ -166,78 +166,6 @@ export const IO: readonly Case[] = [
       refused('NEIRA_VALUE_INVALID', { what: 'target' }),
       refused('NEIRA_VALUE_TOO_LARGE'),
       nothing,
-    ],
-  },
-];
-
-export const BUS: readonly Case[] = [
-  {
-    fn: 'bus.publish',
-    claim: 'answers the id of the event, another one each time',
-    turns: () => [
-      [
-        ['bus.publish', PUBLISHED, { a: 1 }],
-        ['bus.publish', PUBLISHED, [], 2],
-      ],
-    ],
-    answers: () => [value(UUID), value(UUID)],
-  },
-  {
-    fn: 'bus.publish',
-    claim: 'an event or version that the manifest does not name is refused',
-    turns: () => [
-      [
-        ['bus.publish', 'probe.other.done', 1],
-        ['bus.publish', PUBLISHED, 1, 3],
-        ['bus.publish', 'system.host.stopped', 1],
-        ['bus.publish', '', 1],
-      ],
-    ],
-    answers: () => [
-      refused('NEIRA_UNKNOWN_EVENT', { event: 'probe.other.done@1' }),
-      refused('NEIRA_UNKNOWN_EVENT', { event: `${PUBLISHED}@3` }),
-      refused('NEIRA_UNKNOWN_EVENT'),
-      refused('NEIRA_UNKNOWN_EVENT'),
-    ],
-  },
-  {
-    fn: 'bus.publish',
-    claim: 'a payload above 256 KB is refused',
-    turns: () => [
-      [
-        ['bus.publish', PUBLISHED, 'x'.repeat(256 * KB - 1)],
-        ['bus.publish', PUBLISHED, 'x'.repeat(256 * KB - 2)],
-      ],
-    ],
-    answers: () => [refused('NEIRA_VALUE_TOO_LARGE', { what: 'payload' }), value(UUID)],
-  },
-  {
-    fn: 'bus.request',
-    claim: 'a command that no plugin handles is refused, by name and version',
-    turns: () => [
-      [
-        ['bus.request', PUBLISHED, { a: 1 }],
-        ['bus.request', PUBLISHED, [], { version: 2, timeoutMs: 100, idempotencyKey: 'k' }],
-      ],
-    ],
-    answers: () => [1, 2].map((n) => refused('NEIRA_COMMAND_UNHANDLED', { command: `${PUBLISHED}@${n}` })),
-  },
-  {
-    fn: 'bus.request',
-    claim: 'a command that the manifest does not name is refused, and so is what is no option',
-    turns: () => [
-      [
-        ['bus.request', 'probe.other.done', 1],
-        ['bus.request', PUBLISHED, 1, { version: 3 }],
-        ['bus.request', PUBLISHED, 'x'.repeat(256 * KB)],
-        ['bus.request', PUBLISHED, 1, { idempotencyKey: 'k'.repeat(201) }],
-      ],
-    ],
-    answers: () => [
-      refused('NEIRA_UNKNOWN_EVENT'),
-      refused('NEIRA_UNKNOWN_EVENT'),
-      refused('NEIRA_VALUE_TOO_LARGE'),
-      refused('NEIRA_VALUE_INVALID'),
     ],
   },
 ];

@@ -93,7 +93,23 @@ export const scriptEngine: Engine = {
 export const ENGINES: readonly Engine[] = [scriptEngine];
 
 export const PUBLISHED = 'probe.thing.done';
-const ALL_PERMISSIONS = { storage: ['read', 'write'], io: { ports: ['console'] } };
+export const COMMAND = 'probe.thing.ask';
+const ALL_PERMISSIONS = {
+  storage: ['read', 'write'],
+  io: { ports: ['console'] },
+  bus: { subscribe: ['probe.>'] },
+};
+
+const brought = new WeakMap<TestHost, Promise<void>>();
+
+/** The events of the probes, once for each host. */
+function bringEvents(host: TestHost): Promise<void> {
+  const known = brought.get(host);
+  if (known) return known;
+  const bringing = host.events(`${PUBLISHED}@1`, `${PUBLISHED}@2`, `${COMMAND}@1!`, `${COMMAND}@2!`);
+  brought.set(host, bringing);
+  return bringing;
+}
 
 /** One registered probe, as the cases use it. */
 export class Probe {
@@ -113,10 +129,11 @@ export class Probe {
     query?: string,
   ): Promise<Probe> {
     const event = `${id}.run`;
+    await bringEvents(host);
     const full = {
       id,
       permissions: ALL_PERMISSIONS,
-      publishes: [`${PUBLISHED}@1`, `${PUBLISHED}@2`],
+      publishes: [`${PUBLISHED}@1`, `${PUBLISHED}@2`, `${COMMAND}@1`, `${COMMAND}@2`],
       ui: { buttons: [{ id, title: id, event }] },
       ...manifest,
     };

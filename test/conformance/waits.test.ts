@@ -11,6 +11,7 @@ beforeAll(async () => {
 afterAll(() => host.close());
 
 test('a request that no plugin handles rejects; caught or not, it is the plugin that decides', async () => {
+  await host.events('math.ask@1!');
   const registered = await host.script(
     {
       id: 'asker',

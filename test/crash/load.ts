@@ -8,7 +8,7 @@ import { expect } from 'vitest';
 import { databasePath } from '../../host/store/database.ts';
 import { createKvReader } from '../../host/store/reader.ts';
 import { verifyJournal } from '../../host/store/verify-journal.ts';
-import { type SpawnedHost, spawnHost, type TestHost } from '../kit/boot-host.ts';
+import { eventFiles, type SpawnedHost, spawnHost, type TestHost } from '../kit/boot-host.ts';
 
 export const GATES = ['runtime_scripting', 'ui_tools_registry', 'annotations_pencil'] as const;
 const KEYS = 5;
@@ -61,7 +61,9 @@ export async function prepareHome(home: string): Promise<void> {
 }
 
 export async function installPlugins(host: TestHost): Promise<void> {
-  expect((await host.script(MANIFEST, COUNTER)).status).toBe(201);
+  expect(
+    (await host.script(MANIFEST, { 'main.ts': COUNTER, ...eventFiles('crash.event.counted@1') })).status,
+  ).toBe(201);
   const registered = await host.call(
     'POST',
     '/api/neira/plugins',

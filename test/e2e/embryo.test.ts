@@ -92,8 +92,9 @@ describe('an embryo', () => {
       ]);
       const told = (await journalOf(host, 'pencil')).at(-1)!;
       expect(told).toMatchObject({ action: 'ui.event.dry-run', after: { event_id: reply.event_id } });
-      const { events } = (await host.call('GET', '/api/neira/events?subject=ui.pencil.draw')).body;
-      expect(events).toContainEqual(expect.objectContaining({ id: reply.event_id, disposition: 'dry-run' }));
+      const { events, places } = (await host.call('GET', '/api/neira/events?subject=ui.pencil.draw')).body;
+      const at = events.findIndex(({ id }: { id: string }) => id === reply.event_id);
+      expect(places[at]).toMatchObject({ disposition: 'dry-run' });
     }
     expect(existsSync(path.join(host.home, 'context/c'))).toBe(false);
   });

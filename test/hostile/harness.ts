@@ -83,6 +83,7 @@ export class Arena {
     const host = await spawnHost({ env: { NEIRA_CELLS: '1' } });
     try {
       await host.open(...SCRIPT_GATES);
+      await host.events('hostile.noise@1');
       await Arena.#settleNeighbour(host);
       return new Arena(host);
     } catch (error) {

@@ -26,6 +26,7 @@ const ROWS: readonly (readonly string[])[] = [
 const HOST_FILES: Readonly<Record<string, string>> = {
   'config.ts': 'base',
   'error-catalogue.ts': 'base',
+  'error-catalogue-bus.ts': 'base',
   'errors.ts': 'base',
   'log.ts': 'base',
   'schema.ts': 'base',
@@ -41,13 +42,17 @@ const HOST_FILES: Readonly<Record<string, string>> = {
   'turn-page.ts': 'turn-context',
   'turn-random.ts': 'turn-context',
   'turn-retry.ts': 'turn-context',
+  'turn-reply.ts': 'turn-context',
   'turn-state.ts': 'turn-context',
+  'turn-log-numbers.ts': 'turn-context',
   // The composition roots of the threads: nothing imports them, their addresses are handed on.
   'cell-main.ts': 'thread-main',
   'writer-main.ts': 'thread-main',
   'turn.ts': 'turn',
   'turn-queue.ts': 'turn',
   'turn-task.ts': 'turn',
+  'turn-failure.ts': 'turn',
+  'turn-queue-waiters.ts': 'turn',
   'mailboxes.ts': 'turn',
   'requests.ts': 'turn',
   'turn-observer.ts': 'turn',
@@ -58,7 +63,7 @@ const HOST_FILES: Readonly<Record<string, string>> = {
 };
 
 /** A client of the HTTP API, and what has to work with no host running. */
-const CLI_MAY_IMPORT = ['abi', 'gates', 'base', 'store', 'registry', 'main'];
+const CLI_MAY_IMPORT = ['abi', 'gates', 'base', 'store', 'bus', 'registry', 'main'];
 
 /** Undefined for a file that is not in any layer. */
 function layerOf(file: string): string | undefined {

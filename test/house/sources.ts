@@ -5,8 +5,8 @@ import { parseAst } from 'vitest/node';
 
 export const ROOT = path.resolve(import.meta.dirname, '../..');
 
-/** Never part of the project: what is installed, live state, and the tools' own. */
-const OUTSIDE = new Set(['node_modules', '.git', '.neira', 'coverage']);
+/** Never part of the project: what is installed, live state, pages that were built, and the tools' own. */
+export const OUTSIDE = new Set(['node_modules', '.git', '.neira', 'coverage', 'docs']);
 
 /** Every file of the project, relative to its root, with `/` between folders. */
 export const FILES: readonly string[] = walk('').sort();

@@ -21,6 +21,11 @@ export interface TestHost extends AsyncDisposable {
   call(method: string, path: string, body?: unknown, options?: CallOptions): Promise<Answer>;
   /** Opens gates, forcing what they require. */
   open(...gates: string[]): Promise<void>;
+  /**
+   * Registers events that take any payload, as a plugin would bring them: `a.b.done@1`; one with a `!` behind it
+   * is a command.
+   */
+  events(...fqdns: string[]): Promise<void>;
   /** Registers an inline script plugin, enabled and granted unless said otherwise. */
   script(
     manifest: Record<string, unknown>,
@@ -182,6 +187,15 @@ function clientOf(url: string, home: string, close: () => Promise<void>): TestHo
     async open(...gates) {
       for (const gate of gates) await setGate(call, gate, 'experimental');
     },
+    async events(...fqdns) {
+      const id = `test.events${++bringers}`;
+      const files = Object.assign({}, ...fqdns.map((fqdn) => eventFiles(fqdn)), {
+        'main.ts': 'export function handle() {}',
+      });
+      const manifest = { id, version: '1.0.0', kind: 'script', entry: 'main.ts' };
+      const answer = await call('POST', '/api/neira/plugins', { manifest, files });
+      if (answer.status !== 201) throw new Error(JSON.stringify(answer.body));
+    },
     script(manifest, source, query = '?enable=1&grant=all') {
       const files = typeof source === 'string' ? { 'main.ts': source } : source;
       const defaults = { version: '1.0.0', kind: 'script', entry: 'main.ts' };
@@ -196,6 +210,26 @@ function clientOf(url: string, home: string, close: () => Promise<void>): TestHo
     },
     close,
     [Symbol.asyncDispose]: close,
+  };
+}
+
+let bringers = 0;
+
+/** The files of an event in a plugin's folder. */
+export function eventFiles(fqdn: string, schema: Record<string, unknown> = {}): Record<string, string> {
+  const [, name = '', version = '', mark] = /^([\w.]+)@(\d+)(!?)$/.exec(fqdn) ?? [];
+  const [namespace, ...rest] = name.split('.');
+  const folder = `events/${namespace}/${rest.join('.')}/v${version}`;
+  const full = {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    $id: `urn:neira:event:${name}:${version}.0.0`,
+    'x-version': `${version}.0.0`,
+    ...schema,
+  };
+  const kind = mark === '!' ? 'command' : 'event';
+  return {
+    [`${folder}/schema.json`]: JSON.stringify(full),
+    [`${folder}/meta.yaml`]: `kind: ${kind}\nsummary: ${name} for a test\n`,
   };
 }
 

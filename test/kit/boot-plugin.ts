@@ -14,14 +14,13 @@ import { DEFAULT_TENANT, sealEnvelope } from '../../host/bus/envelope.ts';
 import { EventRegistry } from '../../host/bus/event-registry.ts';
 import { NeiraError } from '../../host/errors.ts';
 import { buildVersion } from '../../host/registry/candidate.ts';
-import type { Manifest } from '../../host/registry/manifest.ts';
 import { NO_PERMISSIONS } from '../../host/registry/permissions.ts';
-import { checkedSettings, policyOf } from '../../host/registry/policy.ts';
+import { checkedSettings, policyOf, schemasFor } from '../../host/registry/policy.ts';
 import { CellPool } from '../../host/sandbox/pool.ts';
 import type { Effect, LogLine, TurnOutcome, TurnRecord } from '../../host/store/records.ts';
 import { openStore } from '../../host/store/store.ts';
 import { Turns } from '../../host/turn.ts';
-import type { CellRoot, PluginPolicy } from '../../host/turn-context.ts';
+import type { CellRoot } from '../../host/turn-context.ts';
 import { unhandled } from './unhandled.ts';
 
 export interface PluginOptions {
@@ -48,7 +47,11 @@ export async function bootPlugin(folder: URL, options: PluginOptions = {}): Prom
   const version = await buildVersion(fileURLToPath(folder), { require: false, trusted: {} });
   const { manifest } = version;
   const home = mkdtempSync(path.join(tmpdir(), 'neira-plugin-'));
-  const store = await openStore({ home, durability: 'process' });
+  const store = await openStore({
+    writer: new URL('../../host/writer-main.ts', import.meta.url),
+    home,
+    durability: 'process',
+  });
   const root: CellRoot = { databasePath: store.databasePath, secret: Buffer.alloc(32, 1) };
   let turns: Turns;
   const pool = await CellPool.open(
@@ -91,7 +94,7 @@ export async function bootPlugin(folder: URL, options: PluginOptions = {}): Prom
     { id: manifest.gate, stage: 'experimental' },
     granted,
     settings,
-    eventsOf(manifest),
+    schemasFor(manifest, EventRegistry.load()),
   );
   const { code, sourceMap } = version;
   const { image } = await pool.boot({ plugin: manifest.id, limits: policy.limits, code, sourceMap, policy });
@@ -129,18 +132,6 @@ export async function bootPlugin(folder: URL, options: PluginOptions = {}): Prom
     close,
     [Symbol.asyncDispose]: close,
   };
-}
-
-/** What it publishes, from the host's registry and its own folder. */
-function eventsOf({ id, events, publishes }: Manifest): PluginPolicy['events'] {
-  const registry = EventRegistry.load();
-  registry.join(id, events);
-  const found = publishes.flatMap((fqdn) => {
-    const [name = '', version] = fqdn.split('@');
-    const definition = registry.find(name, Number(version));
-    return definition ? [[fqdn, definition] as const] : [];
-  });
-  return Object.fromEntries(found);
 }
 
 function requireOk(outcome: TurnOutcome) {

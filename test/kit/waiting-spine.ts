@@ -53,7 +53,11 @@ let generations = 0;
 export let suspended = 0;
 
 beforeEach(async () => {
-  store = await openStore({ home: mkdtempSync(path.join(tmpdir(), 'neira-waits-')), durability: 'process' });
+  store = await openStore({
+    writer: new URL('../../host/writer-main.ts', import.meta.url),
+    home: mkdtempSync(path.join(tmpdir(), 'neira-waits-')),
+    durability: 'process',
+  });
   reader = createKvReader(store.databasePath);
   asked = [];
   suspended = 0;

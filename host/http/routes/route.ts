@@ -8,7 +8,7 @@ import {
   integerParameters,
   routeSchema,
 } from '../openapi.ts';
-import type { HttpLog } from '../problem.ts';
+import { type HttpLog, invalid } from '../problem.ts';
 
 /** What every file of routes is handed. */
 export interface RouteContext {
@@ -17,6 +17,8 @@ export interface RouteContext {
   readonly contract: Contract;
   readonly log: HttpLog;
   readonly uploadLimitBytes: number;
+  /** Aborted when the server closes, for answers that would not end by themselves. */
+  readonly closing: AbortSignal;
 }
 
 export type Handler = (request: FastifyRequest, reply: FastifyReply) => unknown;
@@ -64,6 +66,16 @@ export function queryOf<T>(request: FastifyRequest): T {
 
 export function isTrue(flag: string | undefined): boolean {
   return flag === '1' || flag === 'true';
+}
+
+const PRINTABLE = /^[\x20-\x7e]{1,200}$/;
+
+/** @throws NEIRA_INVALID */
+export function idempotencyKeyOf({ headers }: FastifyRequest): string | undefined {
+  const key = headers['idempotency-key'];
+  if (key === undefined || (typeof key === 'string' && PRINTABLE.test(key))) return key;
+  const message = 'must be 1 to 200 printable ASCII characters';
+  throw invalid('The header', [{ path: 'Idempotency-Key', message }]);
 }
 
 /** A finished JSON text, sent as it is. */

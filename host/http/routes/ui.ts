@@ -1,9 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import type { UiEventBody, UiEventOptions } from '../api.ts';
-import { invalid } from '../problem.ts';
-import { addRoute, isTrue, queryOf, type RouteContext } from './route.ts';
-
-const PRINTABLE = /^[\x20-\x7e]{1,200}$/;
+import { addRoute, idempotencyKeyOf, isTrue, queryOf, type RouteContext } from './route.ts';
 
 export function uiRoutes(context: RouteContext): void {
   const { api } = context;
@@ -24,17 +21,10 @@ const MAX_LANGUAGE_CHARS = 200;
 function optionsOf(request: FastifyRequest): UiEventOptions {
   const { traceparent } = request;
   const dryRun = isTrue(queryOf<{ dry_run?: string }>(request).dry_run);
-  const { 'idempotency-key': idempotencyKey, 'accept-language': accepted } = request.headers;
+  const idempotencyKey = idempotencyKeyOf(request);
+  const accepted = request.headers['accept-language'];
   // `*` is what clients send that do not care.
   const language = accepted === '*' ? undefined : accepted;
-  if (idempotencyKey === undefined && language === undefined) return { dryRun, traceparent };
-  if (
-    idempotencyKey !== undefined &&
-    (typeof idempotencyKey !== 'string' || !PRINTABLE.test(idempotencyKey))
-  ) {
-    const message = 'must be 1 to 200 printable ASCII characters';
-    throw invalid('The header', [{ path: 'Idempotency-Key', message }]);
-  }
   return {
     dryRun,
     traceparent,

@@ -1,0 +1,472 @@
+// Generated from abi/events and the bundled plugins by `npm run gen`. Do not edit.
+
+/** A value that survives `JSON.stringify`. */
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [name: string]: Json };
+
+/** The payload of every event by name and major version, as who publishes it may write it. */
+export interface EventPayloads {
+  /**
+   * An annotation was saved. (event)
+   */
+  readonly 'annotation.saved@1': {
+    /** Id of the annotation. */
+    readonly annotation_id: string;
+    /** The chat that it lies in. */
+    readonly chat_id: string;
+    /** The session of the chat. */
+    readonly session_id: string;
+    /** What the mark is, for example stroke. */
+    readonly kind: string;
+  };
+  /**
+   * A gate was locked. (event)
+   */
+  readonly 'gate.locked@1': {
+    /** Id of the gate. */
+    readonly id: string;
+    /** Name of the token, or host, boot. */
+    readonly actor: string;
+    readonly before: {
+      readonly stage: "locked" | "experimental" | "stable";
+    };
+    readonly after: {
+      readonly stage: "locked" | "experimental" | "stable";
+    };
+    /** What was forced. */
+    readonly note?: string;
+  };
+  /**
+   * A gate was brought to experimental or to stable. (event)
+   */
+  readonly 'gate.opened@1': {
+    /** Id of the gate. */
+    readonly id: string;
+    /** Name of the token, or host, boot. */
+    readonly actor: string;
+    readonly before: {
+      readonly stage: "locked" | "experimental" | "stable";
+    };
+    readonly after: {
+      readonly stage: "locked" | "experimental" | "stable";
+    };
+    /** What was forced. */
+    readonly note?: string;
+  };
+  /**
+   * An utterance was understood as an intent. (event)
+   */
+  readonly 'nlp.intent.detected@1': {
+    /** Id of the intent, for example weather.now. */
+    readonly intent: string;
+    readonly confidence: number;
+    /** BCP 47. */
+    readonly locale: string;
+    /** What was said. */
+    readonly text: string;
+    /** What the utterance filled in. */
+    readonly slots: {
+      readonly [name: string]: string | number | boolean | null;
+    };
+  };
+  /**
+   * The settings of a plugin were changed. (event)
+   */
+  readonly 'plugin.configured@1': {
+    /** Id of the plugin. */
+    readonly id: string;
+    /** Name of the token, or host, boot, watch. */
+    readonly actor: string;
+    /** Values of the settings, as the manifest of the plugin describes them. */
+    readonly before: {
+      readonly [name: string]: Json;
+    };
+    /** Values of the settings, as the manifest of the plugin describes them. */
+    readonly after: {
+      readonly [name: string]: Json;
+    };
+  };
+  /**
+   * A plugin was disabled. (event)
+   */
+  readonly 'plugin.disabled@1': {
+    /** Id of the plugin. */
+    readonly id: string;
+    /** Name of the token, or host, boot, watch. */
+    readonly actor: string;
+    readonly before: {
+      readonly state: "registered" | "enabled" | "disabled" | "quarantined";
+    };
+    readonly after: {
+      readonly state: "registered" | "enabled" | "disabled" | "quarantined";
+    };
+  };
+  /**
+   * A plugin was enabled. (event)
+   */
+  readonly 'plugin.enabled@1': {
+    /** Id of the plugin. */
+    readonly id: string;
+    /** Name of the token, or host, boot, watch. */
+    readonly actor: string;
+    readonly before: {
+      readonly state: "registered" | "enabled" | "disabled" | "quarantined";
+    };
+    readonly after: {
+      readonly state: "registered" | "enabled" | "disabled" | "quarantined";
+    };
+  };
+  /**
+   * An administrator granted permissions to a plugin, or took them back. (event)
+   */
+  readonly 'plugin.granted@1': {
+    /** Id of the plugin. */
+    readonly id: string;
+    /** Name of the token, or host, boot, watch. */
+    readonly actor: string;
+    readonly before: {
+      readonly storage: readonly ("read" | "write")[];
+      readonly bus: {
+        readonly publish: readonly (string)[];
+        readonly subscribe: readonly (string)[];
+      };
+      readonly io: {
+        readonly ports: readonly (string)[];
+        readonly http: readonly ({
+          readonly host: string;
+          readonly methods: readonly (string)[];
+          readonly idempotent?: boolean;
+        })[];
+      };
+      readonly secrets: readonly (string)[];
+    };
+    readonly after: {
+      readonly storage: readonly ("read" | "write")[];
+      readonly bus: {
+        readonly publish: readonly (string)[];
+        readonly subscribe: readonly (string)[];
+      };
+      readonly io: {
+        readonly ports: readonly (string)[];
+        readonly http: readonly ({
+          readonly host: string;
+          readonly methods: readonly (string)[];
+          readonly idempotent?: boolean;
+        })[];
+      };
+      readonly secrets: readonly (string)[];
+    };
+  };
+  /**
+   * The folder of a plugin holds what serves again: a failed reload is settled. (event)
+   */
+  readonly 'plugin.mended@1': {
+    /** Id of the plugin. */
+    readonly id: string;
+    /** Name of the token, or host, boot, watch. */
+    readonly actor: string;
+    readonly before: {
+      readonly code?: string;
+      readonly message?: string;
+    };
+    /** Why. */
+    readonly note: string;
+  };
+  /**
+   * The host stopped a plugin that kept ending its cells. (event)
+   */
+  readonly 'plugin.quarantined@1': {
+    /** Id of the plugin. */
+    readonly id: string;
+    /** Name of the token, or host, boot, watch. */
+    readonly actor: string;
+    readonly before: {
+      readonly state: "registered" | "enabled" | "disabled" | "quarantined";
+    };
+    readonly after: {
+      readonly state: "registered" | "enabled" | "disabled" | "quarantined";
+      readonly reason: string;
+    };
+  };
+  /**
+   * A plugin was registered. (event)
+   */
+  readonly 'plugin.registered@1': {
+    /** Id of the plugin. */
+    readonly id: string;
+    /** Name of the token, or host, boot, watch. */
+    readonly actor: string;
+    readonly after: {
+      /** Version of the plugin. */
+      readonly version: string;
+      /** Of its files. */
+      readonly digest: string;
+      readonly state: "registered" | "enabled" | "disabled" | "quarantined";
+      /** Permissions that are asked and not granted. */
+      readonly pending_consent: readonly (string)[];
+    };
+  };
+  /**
+   * What was saved does not run; what served before goes on. (event)
+   */
+  readonly 'plugin.reload_failed@1': {
+    /** Id of the plugin. */
+    readonly id: string;
+    /** Name of the token, or host, boot, watch. */
+    readonly actor: string;
+    readonly before: {
+      /** Version of the plugin. */
+      readonly version: string;
+      /** Of its files. */
+      readonly digest: string;
+      readonly state: "registered" | "enabled" | "disabled" | "quarantined";
+    };
+    /** The error, with all its details. */
+    readonly after: {
+      /** A code of the error catalogue. */
+      readonly code: string;
+      readonly file?: string;
+      readonly line?: number;
+      readonly [name: string]: Json | undefined;
+    };
+    /** The error as a sentence, with its place. */
+    readonly note: string;
+  };
+  /**
+   * A saved or reloaded plugin serves. (event)
+   */
+  readonly 'plugin.reloaded@1': {
+    /** Id of the plugin. */
+    readonly id: string;
+    /** Name of the token, or host, boot, watch. */
+    readonly actor: string;
+    readonly before: {
+      /** Version of the plugin. */
+      readonly version: string;
+      /** Of its files. */
+      readonly digest: string;
+      readonly state: "registered" | "enabled" | "disabled" | "quarantined";
+    };
+    readonly after: {
+      /** Version of the plugin. */
+      readonly version: string;
+      /** Of its files. */
+      readonly digest: string;
+      readonly state: "registered" | "enabled" | "disabled" | "quarantined";
+      /** Permissions that are asked and not granted. */
+      readonly pending_consent: readonly (string)[];
+    };
+  };
+  /**
+   * A plugin was removed. (event)
+   */
+  readonly 'plugin.removed@1': {
+    /** Id of the plugin. */
+    readonly id: string;
+    /** Name of the token, or host, boot, watch. */
+    readonly actor: string;
+    readonly before: {
+      /** Version of the plugin. */
+      readonly version: string;
+      /** Of its files. */
+      readonly digest: string;
+      readonly state: "registered" | "enabled" | "disabled" | "quarantined";
+    };
+    /** Whether its data went too. */
+    readonly note: string;
+  };
+  /**
+   * A plugin went back to an earlier version. (event)
+   */
+  readonly 'plugin.rolled_back@1': {
+    /** Id of the plugin. */
+    readonly id: string;
+    /** Name of the token, or host, boot, watch. */
+    readonly actor: string;
+    readonly before: {
+      /** Version of the plugin. */
+      readonly version: string;
+      /** Of its files. */
+      readonly digest: string;
+      readonly state: "registered" | "enabled" | "disabled" | "quarantined";
+    };
+    readonly after: {
+      /** Version of the plugin. */
+      readonly version: string;
+      /** Of its files. */
+      readonly digest: string;
+      readonly state: "registered" | "enabled" | "disabled" | "quarantined";
+      /** Permissions that are asked and not granted. */
+      readonly pending_consent: readonly (string)[];
+    };
+  };
+  /**
+   * A registered plugin was registered anew, perhaps in another version. (event)
+   */
+  readonly 'plugin.updated@1': {
+    /** Id of the plugin. */
+    readonly id: string;
+    /** Name of the token, or host, boot, watch. */
+    readonly actor: string;
+    readonly before: {
+      /** Version of the plugin. */
+      readonly version: string;
+      /** Of its files. */
+      readonly digest: string;
+      readonly state: "registered" | "enabled" | "disabled" | "quarantined";
+    };
+    readonly after: {
+      /** Version of the plugin. */
+      readonly version: string;
+      /** Of its files. */
+      readonly digest: string;
+      readonly state: "registered" | "enabled" | "disabled" | "quarantined";
+      /** Permissions that are asked and not granted. */
+      readonly pending_consent: readonly (string)[];
+    };
+  };
+  /**
+   * Installs a skill from a repository, or another version of one that is there. (command)
+   */
+  readonly 'repo.skill.install@1': {
+    /** Id of the skill. */
+    readonly skill: string;
+    /** Which version; the newest when left out. */
+    readonly version?: string;
+    /** Where to take it from, a name of a configured repository; all are searched when left out. */
+    readonly source?: string;
+    /** Whether to enable it at once; false when left out. */
+    readonly enable?: boolean;
+  };
+  /**
+   * Whether a skill was installed. (reply)
+   */
+  readonly 'repo.skill.install.result@1': {
+    readonly ok: boolean;
+    /** Id of the skill. */
+    readonly skill: string;
+    /** The version that is installed now; not there when it failed. */
+    readonly version?: string;
+    /** What went wrong. */
+    readonly error?: {
+      /** A code of the error catalogue, or of the plugin that failed. */
+      readonly code: string;
+      /** For people. */
+      readonly message: string;
+    };
+  };
+  /**
+   * A skill was installed, or replaced by another version. (event)
+   */
+  readonly 'repo.skill.installed@1': {
+    /** Id of the skill. */
+    readonly skill: string;
+    /** Version of the skill, as its author counts. */
+    readonly version: string;
+    /** The version that it replaced; null for the first. */
+    readonly previous_version: string | null;
+    /** The repository that it came from. */
+    readonly source?: string;
+  };
+  /**
+   * A run of a scenario has come to its end. (event)
+   */
+  readonly 'scenario.completed@1': {
+    /** Id of the scenario. */
+    readonly id: string;
+    /** Id of the run. */
+    readonly run_id: string;
+    readonly outcome: "succeeded" | "failed" | "cancelled";
+    /** From its first step to its end. */
+    readonly duration_ms: number;
+    /** What went wrong. */
+    readonly error?: {
+      /** A code of the error catalogue, or of the plugin that failed. */
+      readonly code: string;
+      /** For people. */
+      readonly message: string;
+    };
+  };
+  /**
+   * Runs a scenario. (command)
+   */
+  readonly 'scenario.run@1': {
+    /** Id of the scenario. */
+    readonly id: string;
+    /** What the scenario reads as `ctx`. */
+    readonly ctx?: {
+      readonly [name: string]: Json;
+    };
+    /** NORM when left out. */
+    readonly priority?: "LOW" | "NORM" | "HIGH";
+    /** Although a run of it goes on already. */
+    readonly force?: boolean;
+    /** Show what its steps would do, and do nothing. */
+    readonly dry_run?: boolean;
+  };
+  /**
+   * Whether a run was begun, and which. (reply)
+   */
+  readonly 'scenario.run.result@1': {
+    readonly ok: boolean;
+    /** Id of the run; not there when it was refused. */
+    readonly run_id?: string;
+    /** What went wrong. */
+    readonly error?: {
+      /** A code of the error catalogue, or of the plugin that failed. */
+      readonly code: string;
+      /** For people. */
+      readonly message: string;
+    };
+  };
+  /**
+   * The host is up and takes events. (event)
+   */
+  readonly 'system.boot.completed@1': {
+    /** Version of the host. */
+    readonly version: string;
+    readonly mode: "normal" | "safe";
+    /** How many are registered. */
+    readonly plugins: number;
+    /** From start to listening. */
+    readonly boot_ms: number;
+  };
+  /**
+   * A minute has passed. (event)
+   */
+  readonly 'timer.tick@1': {
+    /** The minute that it stands for, RFC 3339 in UTC. */
+    readonly at: string;
+    /** Seconds from one tick to the next. */
+    readonly interval_s: 60;
+  };
+  /**
+   * Something for a person to read. (event)
+   */
+  readonly 'ui.notify@1': {
+    /** In one language, or in several. */
+    readonly text: string | {
+      readonly en?: string;
+      readonly ru?: string;
+    };
+    /** A heading, in the same way. */
+    readonly title?: string | {
+      readonly en?: string;
+      readonly ru?: string;
+    };
+    /** info when left out. */
+    readonly level?: "info" | "success" | "warning" | "error";
+    /** The chat that it belongs to; everybody's when left out. */
+    readonly chat_id?: string;
+    /** The session of the chat. */
+    readonly session_id?: string;
+  };
+}
+
+/** The reply to every command. */
+export interface Replies {
+  readonly 'repo.skill.install@1': 'repo.skill.install.result@1';
+  readonly 'scenario.run@1': 'scenario.run.result@1';
+}
+
+export type EventFqdn = keyof EventPayloads;
+export type CommandFqdn = keyof Replies;

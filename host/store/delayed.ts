@@ -1,0 +1,73 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { NeiraError } from '../errors.ts';
+import type { NewsDesk } from './bus-news.ts';
+import type { EventDraft } from './bus-records.ts';
+
+/** Delayed events that one plugin may have waiting. */
+export const MAX_DELAYED = 10_000;
+const DUE_ROWS = 500;
+
+export interface DelayedEvent {
+  readonly id: string;
+  /** Who published it. */
+  readonly plugin: string | null;
+  readonly turnId: string | null;
+  readonly event: EventDraft;
+}
+
+/** Events whose moment has not come. */
+export class DelayedEvents {
+  readonly #news: NewsDesk;
+  readonly #insert: StatementSync;
+  readonly #count: StatementSync;
+  readonly #delete: StatementSync;
+  readonly #due: StatementSync;
+  readonly #nextDue: StatementSync;
+  readonly #postpone: StatementSync;
+
+  constructor(db: DatabaseSync, news: NewsDesk) {
+    this.#news = news;
+    this.#insert = db.prepare(
+      'insert into delayed(id, due_ms, plugin, turn_id, draft) values(?, ?, ?, ?, ?)',
+    );
+    this.#count = db.prepare('select count(*) as count from delayed where plugin = ?');
+    this.#delete = db.prepare('delete from delayed where id = ? and plugin is ?');
+    this.#due = db.prepare(
+      `select id, plugin, turn_id as turnId, draft from delayed where due_ms <= ? order by due_ms, id limit ${DUE_ROWS}`,
+    );
+    this.#nextDue = db.prepare('select min(due_ms) as due from delayed');
+    this.#postpone = db.prepare('update delayed set due_ms = ? where id = ?');
+  }
+
+  /** @throws NEIRA_TOO_MANY */
+  add(event: EventDraft, atMs: number, plugin: string | null, turnId: string | null): void {
+    if (plugin !== null && Number(this.#count.get(plugin)!['count']) >= MAX_DELAYED)
+      throw new NeiraError('NEIRA_TOO_MANY', { plugin, what: 'delayed events', max: MAX_DELAYED });
+    this.#insert.run(event.id, atMs, plugin, turnId, JSON.stringify(event));
+    this.#news.delayedMoved();
+  }
+
+  /** Takes back an event of this plugin; one that was published already is not there any more. */
+  cancel(id: string, plugin: string | null): void {
+    if (this.#delete.run(id, plugin).changes > 0) this.#news.delayedMoved();
+  }
+
+  postpone(id: string, untilMs: number): void {
+    this.#postpone.run(untilMs, id);
+    this.#news.delayedMoved();
+  }
+
+  /** A bounded number of those whose moment has come, the oldest first. */
+  due(nowMs: number): readonly DelayedEvent[] {
+    return this.#due.all(nowMs).map((row) => {
+      const { id, plugin, turnId, draft } = row as unknown as Omit<DelayedEvent, 'event'> & { draft: string };
+      // What made it wait is behind it.
+      const { atMs: _due, dedupe: _seen, ...event } = JSON.parse(draft) as EventDraft;
+      return { id, plugin, turnId, event };
+    });
+  }
+
+  nextDueMs(): number | undefined {
+    return (this.#nextDue.get()!['due'] as number | null) ?? undefined;
+  }
+}

@@ -1,0 +1,279 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { describe, isNeiraError, type NeiraError } from '../errors.ts';
+import { BoundedTable } from './bounded.ts';
+import type { EventDraft } from './bus-records.ts';
+import type { BusWriter } from './bus-writer.ts';
+import type { RecordWriter } from './chat-records.ts';
+import type { IdempotencyKeys } from './idempotency.ts';
+import { type KvChange, KvWriter } from './kv.ts';
+import type { PublishOrigin } from './mailboxes.ts';
+import type { Ack, Effect, PortSend, TurnFailure, TurnOutcome, TurnRecord } from './records.ts';
+import type { StatisticsWriter } from './statistics.ts';
+
+/** Newest rows kept per plugin. */
+export const KEPT_LOGS = 2000;
+export const KEPT_FAILURES = 500;
+/** Reads of a failed turn are kept for debugging up to this size. */
+const MAX_KEPT_READS = 64 * 1024;
+
+/** Refusals of the writer that are the plugin's fault: they turn the outcome into a failure. */
+const PLUGIN_FAULTS = new Set([
+  'NEIRA_STORAGE_FULL',
+  'NEIRA_VALUE_INVALID',
+  'NEIRA_ADD_REFUSED',
+  'NEIRA_STORE_FAILED',
+  'NEIRA_TOO_MANY',
+]);
+
+/** Where a group is, for what it holds in memory. */
+export interface GroupMark {
+  readonly lines: number;
+  readonly words: number;
+  readonly bus: ReturnType<BusWriter['mark']>;
+}
+
+export interface TurnWriterParts {
+  readonly bus: BusWriter;
+  readonly records: RecordWriter;
+  readonly statistics: StatisticsWriter;
+  readonly keys: IdempotencyKeys;
+  /** What the group holds in memory goes back with the rows. */
+  readonly group: { mark(): GroupMark; rewind(mark: GroupMark): void };
+}
+
+/** What a turn leaves: its effects, the end of its delivery, and what is known of it; all of it or none. */
+export class TurnWriter {
+  readonly #bus: BusWriter;
+  readonly #records: RecordWriter;
+  readonly #statistics: StatisticsWriter;
+  readonly #keys: IdempotencyKeys;
+  readonly #group: TurnWriterParts['group'];
+  readonly #kv: KvWriter;
+  readonly #logs: BoundedTable;
+  readonly #failures: BoundedTable;
+  readonly #turn: StatementSync;
+  readonly #insertTurn: StatementSync;
+  readonly #eventText: StatementSync;
+  readonly #insertSend: StatementSync;
+  readonly #insertLog: StatementSync;
+  readonly #insertFailure: StatementSync;
+  readonly #undo: StatementSync;
+  /** Whether the turn that was applied last took effect. */
+  #lastTurnStands = false;
+
+  constructor(db: DatabaseSync, parts: TurnWriterParts) {
+    this.#bus = parts.bus;
+    this.#records = parts.records;
+    this.#statistics = parts.statistics;
+    this.#keys = parts.keys;
+    this.#group = parts.group;
+    this.#kv = new KvWriter(db);
+    this.#logs = new BoundedTable(db, 'log', KEPT_LOGS);
+    this.#failures = new BoundedTable(db, 'failure', KEPT_FAILURES);
+    this.#turn = db.prepare('select outcome from turn where turn_id = ?');
+    this.#insertTurn = db.prepare(
+      `insert into turn(turn_id, plugin, digest, gate, event_id, status, outcome, started_at_ms, run_ms, fuel)
+       values(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    );
+    this.#eventText = db.prepare(
+      'select envelope from event where seq = (select event_seq from delivery where id = ?)',
+    );
+    this.#insertSend = db.prepare(
+      'insert into send(id, turn_id, plugin, port, target, payload, at_ms) values(?, ?, ?, ?, ?, ?, ?)',
+    );
+    this.#insertLog = db.prepare(
+      'insert into log(plugin, turn_id, level, message, at_ms) values(?, ?, ?, ?, ?)',
+    );
+    this.#insertFailure = db.prepare(
+      `insert into failure(plugin, turn_id, digest, event_id, at_ms, error, envelope, reads)
+       values(?, ?, ?, ?, ?, ?, ?, ?)`,
+    );
+    // The savepoint of group.ts; a turn has only read until its effects begin.
+    this.#undo = db.prepare('rollback to record');
+  }
+
+  /** Whatever comes of a turn, those that follow it in its batch find it in `#lastTurnStands`. */
+  apply(turn: TurnRecord, nowMs: number): Ack {
+    const stands = this.#lastTurnStands;
+    this.#lastTurnStands = false;
+    if (turn.follows && !stands) return { ok: false, turnId: turn.turnId, cut: true };
+    const ack = this.#applyTurn(turn, nowMs);
+    this.#lastTurnStands = ack.ok && ack.outcome?.status === 'ok';
+    return ack;
+  }
+
+  #applyTurn(turn: TurnRecord, nowMs: number): Ack {
+    const { turnId, plugin } = turn;
+    if (turn.delivery === undefined) {
+      const first = this.#turn.get(turnId);
+      if (first) return { ok: true, turnId, outcome: JSON.parse(first['outcome'] as string), repeated: true };
+    } else if (this.#bus.find(turn.delivery) === undefined) return { ok: false, turnId, gone: true };
+    const used = turn.idempotency && this.#keys.lookUp(turn.idempotency, nowMs);
+    if (used) return { ...used, turnId };
+    if (turn.deadlineAtMs !== undefined && nowMs > turn.deadlineAtMs) {
+      const deadlineMs = turn.deadlineAtMs - turn.startedAtMs;
+      return { ok: false, turnId, error: { code: 'NEIRA_DEADLINE', details: { plugin, deadlineMs } } };
+    }
+    // Also of a turn that failed or staged nothing: it may have done so because of what is no longer true.
+    if (!this.#kv.holds(plugin, turn.reads)) return { ok: false, turnId, conflict: true };
+    const { outcome, settlement } = this.#applyOutcome(turn, nowMs);
+    const ran = [turn.startedAtMs, turn.runMs, turn.fuel] as const;
+    if (outcome.status === 'failed')
+      return { ok: true, turnId, outcome, ran, ...(settlement && { settlement }) };
+    if (turn.idempotency) {
+      const { key, digest, reply = uiReply(turn.eventId, outcome.actions) } = turn.idempotency;
+      this.#keys.remember({ key, digest, reply }, nowMs);
+    }
+    const sends: PortSend[] = [];
+    for (const effect of turn.effects) {
+      if (effect.op === 'send')
+        sends.push({ id: effect.id, port: effect.port, target: effect.target, payload: effect.payload });
+    }
+    return {
+      ok: true,
+      turnId,
+      outcome,
+      ran,
+      ...(settlement && { settlement }),
+      ...(sends.length > 0 && { sends }),
+    };
+  }
+
+  /**
+   * All effects of the turn and the end of its delivery, or none and the failure that the turn ends with.
+   * The delivery goes first: what it frees in the mailbox, the turn may use.
+   */
+  #applyOutcome(turn: TurnRecord, nowMs: number) {
+    const delivery = turn.delivery && this.#bus.find(turn.delivery);
+    const mark = this.#group.mark();
+    let { outcome } = turn;
+    let settlement =
+      outcome.status === 'ok' && delivery ? this.#bus.done(delivery, outcome.result) : undefined;
+    if (outcome.status === 'ok') {
+      // Whoever hears of the event and of what comes of it hears of them in this order.
+      if (turn.delivery === undefined) this.#recordEvent(turn, 'executed', nowMs);
+      outcome = this.#applyEffects(turn, mark, nowMs);
+    }
+    if (outcome.status === 'failed' && delivery) {
+      this.#keepFailure(turn, outcome.error, nowMs);
+      settlement = this.#bus.failed(delivery, turn.delivery!, outcome.error, nowMs);
+    }
+    if (turn.asked !== undefined) this.#bus.closeRequests(turn.asked, settlement?.state === 'retry');
+    this.#recordTurn(turn, outcome, nowMs);
+    return { outcome, settlement };
+  }
+
+  /** All effects of the turn, or none and the failure that the turn ends with. */
+  #applyEffects(turn: TurnRecord, mark: GroupMark, nowMs: number): TurnOutcome {
+    if (turn.effects.length === 0) return turn.outcome;
+    try {
+      const change = this.#kv.change(turn.plugin);
+      for (const effect of turn.effects) this.#applyEffect(effect, turn, change, nowMs);
+      change.finish(turn.storageMb);
+      return turn.outcome;
+    } catch (error) {
+      if (!isNeiraError(error) || !PLUGIN_FAULTS.has(error.code)) throw error;
+      this.#undo.run();
+      this.#group.rewind(mark);
+      const { code, details } = error as NeiraError;
+      return { status: 'failed', error: { code, details, message: describe(code, details) } };
+    }
+  }
+
+  #applyEffect(effect: Effect, turn: TurnRecord, change: KvChange, nowMs: number): void {
+    const { plugin, turnId } = turn;
+    switch (effect.op) {
+      case 'set':
+        change.set(effect.key, effect.value);
+        return;
+      case 'delete':
+        change.delete(effect.key);
+        return;
+      case 'add':
+        change.add(effect.key, effect.amount);
+        return;
+      case 'append':
+        change.append(effect.key, effect.value);
+        return;
+      case 'record':
+        change.hold(this.#records.save(plugin, effect, nowMs));
+        return;
+      case 'publish':
+        this.#bus.publish(
+          effect.event,
+          { turnId, plugin, disposition: 'published', whenFull: 'refuse' },
+          nowMs,
+        );
+        return;
+      case 'cancel':
+        this.#bus.delayed.cancel(effect.id, plugin);
+        return;
+      case 'subscribe':
+        this.#bus.subscriptions.put(plugin, effect.subscription);
+        return;
+      case 'unsubscribe':
+        this.#bus.subscriptions.delete(plugin, effect.name);
+        return;
+      case 'send': {
+        const { id, port, target, payload } = effect;
+        this.#insertSend.run(id, turnId, plugin, port, target, payload, nowMs);
+        return;
+      }
+      default:
+        throw new TypeError(`no such effect: ${(effect as { op: string }).op}`);
+    }
+  }
+
+  /**
+   * What stays of a turn. One from a mailbox leaves a row only when it failed: its event is recorded already,
+   * and that it ran once is known by the delivery that is gone.
+   */
+  #recordTurn(turn: TurnRecord, outcome: TurnOutcome, nowMs: number): void {
+    const { turnId, plugin, version, gate, eventId } = turn;
+    const failed = outcome.status === 'failed';
+    const fuel = Math.round(turn.fuel);
+    if (turn.delivery === undefined) {
+      if (failed) this.#recordEvent(turn, 'failed', nowMs);
+      this.#insertTurn.run(
+        turnId,
+        plugin,
+        version,
+        gate,
+        eventId,
+        outcome.status,
+        JSON.stringify(outcome),
+        turn.startedAtMs,
+        turn.runMs,
+        fuel,
+      );
+      if (failed) this.#keepFailure(turn, outcome.error, nowMs);
+    }
+    for (const { level, message, atMs } of turn.logs)
+      this.#insertLog.run(plugin, turnId, level, message, atMs);
+    if (turn.logs.length > 0) this.#logs.added(plugin, turn.logs.length);
+    this.#statistics.turn(plugin, gate, nowMs, failed, fuel, turn.runMs);
+  }
+
+  /** An event that was handled as it came in; others who subscribed to it get it now. */
+  #recordEvent(turn: TurnRecord, disposition: string, nowMs: number): void {
+    const { turnId, plugin, eventId: id, subject, envelope = '', caller } = turn;
+    const event: EventDraft = { id, subject, version: 1, envelope, mode: 'event', caller };
+    const origin: PublishOrigin = { turnId, plugin, disposition, except: plugin, whenFull: 'shed' };
+    const seq = this.#bus.log.record(event, origin, nowMs);
+    if (disposition === 'executed') this.#bus.mailboxes.route(event, seq, origin, nowMs);
+  }
+
+  #keepFailure(turn: TurnRecord, failure: TurnFailure, nowMs: number): void {
+    const { turnId, plugin, version, eventId, delivery } = turn;
+    const reads = JSON.stringify(turn.reads);
+    const kept = reads.length > MAX_KEPT_READS ? null : reads;
+    const envelope = turn.envelope ?? (this.#eventText.get(delivery!.id)!['envelope'] as string);
+    const error = JSON.stringify(failure);
+    this.#insertFailure.run(plugin, turnId, version, eventId, nowMs, error, envelope, kept);
+    this.#failures.added(plugin);
+  }
+}
+
+function uiReply(eventId: string, actions: string): string {
+  return `{"event_id":${JSON.stringify(eventId)},"mode":"executed","ran":true,"actions":${actions}}`;
+}
