@@ -15,8 +15,8 @@ import { type RedisServer, startRedis } from './redis.ts';
 const IN_FLIGHT = 64;
 /** Its worker starves when no job waits beside the 64 that it works on. */
 const BULLMQ_IN_FLIGHT = 256;
-const WARM_UP_MS = 1500;
-const ROUNDS = 9;
+const WARM_UP_MS = 2000;
+const ROUNDS = 7;
 const ROUND_MS = 800;
 const SINGLE_ROUNDS = 5;
 const SINGLE_MS = 500;
@@ -48,7 +48,7 @@ export async function run(): Promise<Section> {
     ? [side('BullMQ', bullmq, BULLMQ_IN_FLIGHT), side('BullMQ, none waiting', bullmq)]
     : [];
   const sides = [free, keyed, rows, ...peers];
-  await takeTurns(sides, WARM_UP_MS, 2);
+  await takeTurns(sides, WARM_UP_MS, 1);
   for (const { rounds } of sides) rounds.length = 0;
   await takeTurns(sides, ROUND_MS, ROUNDS);
   const singles = await oneInFlight([free, keyed, ...peers.slice(0, 1)]);
