@@ -8,7 +8,7 @@ import path from 'node:path';
 import { EventGateway } from '../../host/app/event-gateway.ts';
 import { Observers } from '../../host/app/observers.ts';
 import { folderOf } from '../../host/bus/event-names.ts';
-import { EventRegistry, readPluginEvents } from '../../host/bus/event-registry.ts';
+import { deliveryProblem, EventRegistry, readPluginEvents } from '../../host/bus/event-registry.ts';
 import { createLogger } from '../../host/log.ts';
 import { Mailboxes } from '../../host/mailboxes.ts';
 import { Metrics } from '../../host/metrics.ts';
@@ -91,7 +91,11 @@ const fileOf = (event: string) => `events/${folderOf(event, 1)}/schema.json`;
 export async function openBusHost(): Promise<BusHost> {
   const home = mkdtempSync(path.join(tmpdir(), 'neira-bench-bus-'));
   const log = createLogger({ level: 'error' });
-  const store = await openStore({ home, durability: 'power' });
+  const store = await openStore({
+    writer: new URL('../../host/writer-main.ts', import.meta.url),
+    home,
+    durability: 'power',
+  });
   const observers = new Observers(new Metrics(), await openTracing(undefined, '0', log));
   store.onCommit((records, micros) => observers.committed(records, micros));
   let turns: Turns;
@@ -164,13 +168,19 @@ export async function openBusHost(): Promise<BusHost> {
     serving: (plugin) => (paused.has(plugin) ? undefined : registry.servingOf(plugin)),
     mayRun: (serving, entry) => registry.mayRun(serving, { ...entry, mode: 'normal' }),
     mode: () => 'normal',
+    problem: (entry) => deliveryProblem(events, entry),
     committed: (plugin) => registry.noteCommit(plugin),
     tick: async () => void requireAck(await store.submit({ kind: 'tick' })),
     log,
   });
-  const gateway = new EventGateway({ events, submit: (record) => store.submit(record) });
+  const gateway = new EventGateway({
+    events,
+    submit: (record) => store.submit(record),
+    refused: () => {},
+    warn: (details, message) => log.warn(details, message),
+  });
   const publish: BusHost['publish'] = (event_name, payload) =>
-    gateway.publish(ADMIN, { event_name, payload });
+    gateway.publish(ADMIN, { event_name, payload }, {});
   await registry.start();
   store.onNews((news) => {
     observers.news(news);
