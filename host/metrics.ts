@@ -223,7 +223,7 @@ export class Metrics {
         p50Ms: p50 === null ? null : p50 * 1000,
         p95Ms: p95 === null ? null : p95 * 1000,
       },
-      commits: { count: countOf(commits), medianRecords: quantile(commits, 0.5) },
+      commits: { count: countOf(commits), medianRecords: wholeOf(quantile(commits, 0.5)) },
       cellKills: sumOf(await cellKills.get()),
     };
   }
@@ -346,4 +346,9 @@ function bucketsOf({ values }: Collected): BucketCount[] {
 
 function countOf(buckets: readonly BucketCount[]): number {
   return buckets.at(-1)?.count ?? 0;
+}
+
+/** An estimate between two buckets, of what comes in whole numbers. */
+function wholeOf(estimate: number | null): number | null {
+  return estimate === null ? null : Math.max(1, Math.round(estimate));
 }

@@ -3,7 +3,7 @@
  * checked against the event registry, sealed, and committed with their places in the mailboxes.
  */
 import { randomUUIDv7 } from 'node:crypto';
-import { DEFAULT_TENANT, HOST_NAMESPACES, sealEnvelope } from '../bus/envelope.ts';
+import { DEFAULT_TENANT, isHostEvent, sealEnvelope } from '../bus/envelope.ts';
 import {
   type EventDefinition,
   type EventRegistry,
@@ -114,7 +114,7 @@ export class EventGateway {
 
   #find(name: string, version: number): EventDefinition {
     const namespace = name.split('.', 1)[0]!;
-    if (isOfHost(name)) throw new NeiraError('NEIRA_EVENT_RESERVED', { event: name, namespace });
+    if (isHostEvent(name)) throw new NeiraError('NEIRA_EVENT_RESERVED', { event: name, namespace });
     const definition = this.#parts.events.find(name, version);
     if (definition) return definition;
     throw new NeiraError('NEIRA_EVENT_UNREGISTERED', { event: `${name}@${version}` });
@@ -136,11 +136,6 @@ export class EventGateway {
     }
     return { warning };
   }
-}
-
-/** Only the host publishes it. */
-export function isOfHost(name: string): boolean {
-  return (HOST_NAMESPACES as readonly string[]).includes(name.split('.', 1)[0]!);
 }
 
 /**

@@ -4,7 +4,7 @@
  * memory, and a full mailbox slows a replay down as it slows any publisher.
  */
 import { setTimeout as pause } from 'node:timers/promises';
-import { type Envelope, parseEnvelope } from '../bus/envelope.ts';
+import { type Envelope, isHostEvent, parseEnvelope } from '../bus/envelope.ts';
 import type { EventRegistry } from '../bus/event-registry.ts';
 import { describe, isNeiraError, NeiraError } from '../errors.ts';
 import type { Caller } from '../http/api.ts';
@@ -14,7 +14,7 @@ import type { EventDraft, PublishRecord } from '../store/bus-records.ts';
 import type { StoredEvent } from '../store/event-reads.ts';
 import type { Ack, AdminRecord } from '../store/records.ts';
 import { filterOf, momentOf } from './event-filter.ts';
-import { isOfHost, sealEvent } from './event-gateway.ts';
+import { sealEvent } from './event-gateway.ts';
 import type { EventLog } from './event-records.ts';
 
 export interface ReplayParts {
@@ -160,7 +160,7 @@ function patience(): number {
 
 /** What came over the bus, once: not the events of the host, not replays, not what a tool was sent. */
 function isReplayable({ disposition }: StoredEvent, { event_name, headers }: Envelope): boolean {
-  return disposition === 'published' && !isOfHost(event_name) && headers['replay_of'] === undefined;
+  return disposition === 'published' && !isHostEvent(event_name) && headers['replay_of'] === undefined;
 }
 
 function answer({ replayed, skipped, refused, refusedCount }: Count, next: number | null): Replayed {

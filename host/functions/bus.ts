@@ -22,7 +22,6 @@ import {
 } from './bus-options.ts';
 
 export const MAX_EVENT_BYTES = 256 * 1024;
-const MAX_WARNED = 10_000;
 const GROUP = /^[a-z0-9][a-z0-9_.-]{0,63}$/;
 
 /** What main is handed for a `bus.request`; `what` is `<command>@<version>`. */
@@ -46,7 +45,6 @@ export const busFunctions: Readonly<Record<string, HostFunction>> = {
     const definition = declared(turn, name, version);
     const { text, value } = parsedJson(payload, 'payload', MAX_EVENT_BYTES);
     validatePublish(definition, value, headers);
-    warnOnce(turn, definition);
     const { origin, policy } = turn;
     const id = turn.random.id();
     const envelope = sealEnvelope({
@@ -119,18 +117,6 @@ export const busFunctions: Readonly<Record<string, HostFunction>> = {
     return `{"attempt":${origin.attempts + 1},"subscriptions":${origin.subscriptions}}`;
   },
 };
-
-const warned = new Set<string>();
-
-/** An author learns of it once for each version of the plugin, in its log (BUS-47). */
-function warnOnce(turn: TurnContext, { name, version, status }: EventDefinition): void {
-  if (status !== 'deprecated') return;
-  const once = `${turn.policy.version} ${name}@${version}`;
-  if (warned.has(once)) return;
-  if (warned.size > MAX_WARNED) warned.clear();
-  warned.add(once);
-  turn.log('warn', `${name}@${version} is deprecated; see \`neira events docs build\` for what replaces it`);
-}
 
 /** What the manifest names under `publishes`, an administrator granted and the registry knows. */
 function declared(turn: TurnContext, name: string, version: number): EventDefinition {

@@ -9,6 +9,9 @@ export const FAULT_POINTS = [
   'writer.mid-group',
   'writer.before-commit',
   'writer.after-commit',
+  /** A delayed event was published and the others that are due were not; a dead letter was written, its delivery is still there. */
+  'mailbox.mid-due',
+  'mailbox.mid-bury',
   /** Committed, the line of a chat file not yet written; then half of it written; then all, not yet answered. */
   'ndjson.before-write',
   'ndjson.mid-write',

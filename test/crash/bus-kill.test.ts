@@ -1,14 +1,21 @@
 import { rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import { FAULT_POINTS } from '../../host/store/fault.ts';
 import { seededRandom } from '../../host/store/test-store.ts';
 import { spawnHost } from '../kit/boot-host.ts';
-import { drained, Publishers, prepareBusHome, save, verifyBus } from './bus-kit.ts';
+import { drained, Publishers, prepareBusHome, publishUntilKilled, save, verifyBus } from './bus-kit.ts';
 
 const SEED = Number(process.env['CRASH_SEED'] ?? Date.now() % 1_000_000);
 const HOMES = 4;
 const KILLS = Math.ceil(Number(process.env['NEIRA_KILLS'] ?? 100) / HOMES);
 const TEST_MS = 5 * 60_000;
-const env = { NEIRA_CELLS: '2', NEIRA_DURABILITY: 'power' };
+const env = {
+  NEIRA_CELLS: '2',
+  NEIRA_DURABILITY: 'power',
+  NODE_COMPILE_CACHE: path.join(tmpdir(), 'neira-compiled'),
+};
 
 // BUS-13, BUS-16, BUS-31
 test.each(Array.from({ length: HOMES }, (_, index) => index))(
@@ -20,17 +27,9 @@ test.each(Array.from({ length: HOMES }, (_, index) => index))(
     const publishers = new Publishers();
     for (let kill = 0; kill < KILLS; kill++) {
       const doomed = await spawnHost({ home, env });
-      const afterMs = 5 + random(250);
-      const saveMs = random(250);
-      const timers = [
-        setTimeout(() => doomed.process.kill('SIGKILL'), afterMs),
-        setTimeout(() => save(saved, index * 1000 + kill), saveMs),
-      ];
-      await publishers.run(doomed, doomed.exited);
-      expect(await doomed.exited, `kill ${kill} after ${afterMs} ms: ${doomed.log().slice(-2000)}`).toBe(
-        'SIGKILL',
-      );
-      for (const timer of timers) clearTimeout(timer);
+      const end = { answers: publishers.acknowledged.size + random(60), ms: random(30), lifeMs: 2000 };
+      if (random(2) === 0) setTimeout(() => save(saved, index * 1000 + kill), random(100));
+      expect(await publishUntilKilled(doomed, publishers, end), doomed.log().slice(-2000)).toBe('SIGKILL');
     }
     const host = await spawnHost({ home, env });
     await drained(host);
@@ -38,6 +37,27 @@ test.each(Array.from({ length: HOMES }, (_, index) => index))(
     expect(host.log()).not.toMatch(/"level":"(?:error|fatal)"/);
     verifyBus(home, publishers);
     expect(publishers.acknowledged.size).toBeGreaterThan(KILLS);
+  },
+  TEST_MS,
+);
+
+const POINTS = FAULT_POINTS.filter((point) => /^(?:writer|mailbox)\./.test(point));
+
+test.each(POINTS.flatMap((point) => [[point, 1] as const, [point, 5] as const]))(
+  'killed at %s, passing %i, and again: each event takes effect once all the same',
+  async (point, nth) => {
+    const { home } = await prepareBusHome();
+    onTestFinished(() => rmSync(home, { recursive: true, force: true }));
+    const publishers = new Publishers();
+    for (const round of [1, 2]) {
+      const doomed = await spawnHost({ home, env: { ...env, NEIRA_FAULT: `${point}:${nth * round}` } });
+      await publishers.run(doomed, doomed.exited);
+      expect(await doomed.exited, doomed.log().slice(-2000)).toBe('SIGKILL');
+    }
+    const host = await spawnHost({ home, env });
+    await drained(host);
+    await host.close();
+    verifyBus(home, publishers);
   },
   TEST_MS,
 );

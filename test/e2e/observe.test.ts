@@ -116,6 +116,42 @@ async function scrape(host: TestHost): Promise<Map<string, number>> {
   return parseMetrics(body as string);
 }
 
+// OBS-05: from HTTP through every turn that it causes.
+test('one trace leads from a published event through its subscriber, what that publishes, and the turn behind it', async () => {
+  await using collector = await startCollector();
+  const host = await bootHost({ env: { NEIRA_OTLP_URL: collector.url }, gates: SCRIPT_GATES });
+  try {
+    await host.events('chain.first.done@1', 'chain.second.done@1');
+    const first = await host.script(
+      { id: 'first', subscribes: [{ event: 'chain.first.done@1' }], publishes: ['chain.second.done@1'] },
+      `import { publish } from 'neira:host/bus';
+       export function handle() { publish('chain.second.done', 1); }`,
+    );
+    const second = await host.script(
+      { id: 'second', subscribes: [{ event: 'chain.second.done@1' }] },
+      `export function handle() { console.log('seen'); }`,
+    );
+    expect([first.status, second.status]).toEqual([201, 201]);
+    const headers = { traceparent: `00-${TRACE}-${CLIENT_SPAN}-01` };
+    const body = { event_name: 'chain.first.done', payload: 1 };
+    expect((await host.call('POST', '/api/neira/events', body, { headers })).status).toBe(200);
+    await expect
+      .poll(async () => (await host.call('GET', '/api/neira/plugins/second/logs')).body.lines)
+      .toHaveLength(1);
+  } finally {
+    await host.close();
+  }
+  const ours = collector.spans.filter(({ traceId }) => traceId === TRACE);
+  const named = (name: string) => ours.find((span) => span.name === name)!;
+  expect(ours.map(({ name }) => name).sort()).toEqual([
+    'POST /api/neira/events',
+    'turn first',
+    'turn second',
+  ]);
+  expect(named('turn first').parentSpanId).toBe(named('POST /api/neira/events').spanId);
+  expect(named('turn second').parentSpanId).toBe(named('turn first').spanId);
+});
+
 test('one trace leads from the call of a client through the turn to what the turn published', async () => {
   await using collector = await startCollector();
   const host = await bootNotes({ NEIRA_OTLP_URL: collector.url });
