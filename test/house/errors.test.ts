@@ -6,6 +6,7 @@ import { CODE, isTest, nodesOf, placeOf, read, stringsOf, textOf, treeOf } from 
 const ENVIRONMENT = new Set([
   'NEIRA_TEST_SEED',
   'NEIRA_KILLS',
+  'NEIRA_LOAD_MS',
   'NEIRA_MODEL_SEED',
   'NEIRA_MODEL_PATH',
   'NEIRA_MODEL_RUNS',
