@@ -44,17 +44,15 @@ export async function run(): Promise<Section> {
   const free = side('neira', driverOf(host, FREE));
   const keyed = side('neira, by key', driverOf(host, KEYED));
   const rows = side('bare writer thread, the same rows', baseline);
-  const peers = bullmq
-    ? [side('BullMQ', bullmq, BULLMQ_IN_FLIGHT), side('BullMQ, none waiting', bullmq)]
-    : [];
-  const sides = [free, keyed, rows, ...peers];
+  const peers = bullmq && ([side('BullMQ', bullmq, BULLMQ_IN_FLIGHT), side('BullMQ', bullmq)] as const);
+  const sides = [free, keyed, rows, ...(peers ?? [])];
   await takeTurns(sides, WARM_UP_MS, 1);
   for (const { rounds } of sides) rounds.length = 0;
   await takeTurns(sides, ROUND_MS, ROUNDS);
-  const singles = await oneInFlight([free, keyed, ...peers.slice(0, 1)]);
+  const singles = await oneInFlight([free, keyed, ...(peers?.slice(0, 1) ?? [])]);
   return {
     name: 'bus (in-process, durability power)',
-    rows: [...sides.map(shown), ...against(free, rows, peers[0]), ...singles],
+    rows: [...sides.map(shown), ...against(free, rows, peers), ...singles],
     notes: notesOf(redis),
   };
 }
@@ -79,13 +77,19 @@ function shown(side: Side): Row {
   };
 }
 
-function against(neira: Side, rows: Side, bullmq: Side | undefined): readonly Row[] {
+function against(neira: Side, rows: Side, bullmq: readonly [best: Side, even: Side] | undefined): readonly Row[] {
   const overRows = ratio(perSecond(neira), perSecond(rows));
   const toRows = atLeast('neira : bare writer thread, jobs a second', overRows, 0.25, times);
   if (!bullmq)
     return [toRows, { what: 'neira : BullMQ, jobs a second', figure: 'not measured', target: '≥ 2.00×' }];
-  const overBullmq = ratio(perSecond(neira), perSecond(bullmq));
-  return [toRows, atLeast('neira : BullMQ, jobs a second (goal 5×)', overBullmq, 2, times)];
+  const over = (side: Side) => ratio(perSecond(neira), perSecond(side));
+  const [best, even] = bullmq;
+  return [
+    toRows,
+    // The target is held against its best case, which has four times as many in flight.
+    atLeast('neira : BullMQ at its best, jobs a second (goal 5×)', over(best), 2, times),
+    { what: `neira : BullMQ, both with ${IN_FLIGHT} in flight`, figure: times(over(even)) },
+  ];
 }
 
 /** Every round measures the disk before and after, since its speed changes. */
