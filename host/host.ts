@@ -209,7 +209,7 @@ export async function openHost(config: Config, log: Logger): Promise<Host> {
   clock.start();
   ports.perform(store.pendingSends(Number.MAX_SAFE_INTEGER), true);
   const url = await server.listen();
-  void gateway
+  await gateway
     .announce('system.boot.completed', {
       version: version(),
       mode: mode.current,

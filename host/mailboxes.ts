@@ -262,9 +262,9 @@ export class Mailboxes {
     }
     box.waiting = true;
     box.behind = true;
-    // The others are given back with the change that wakes the box again.
+    // The change that makes it serve wakes the box; but it may have come before this one was given back.
     if (code === 'NEIRA_PLUGIN_INACTIVE' || code === 'NEIRA_QUARANTINED' || code === 'NEIRA_STOPPING') {
-      if (this.#parts.serving(box.plugin) && code === 'NEIRA_PLUGIN_INACTIVE') this.#wakeSoon(box);
+      if (this.#parts.serving(box.plugin) && code !== 'NEIRA_STOPPING') this.#wakeSoon(box);
       return;
     }
     if (code !== 'NEIRA_BUSY')

@@ -147,6 +147,7 @@ export class Applier {
     this.#lines.rewind(0);
     this.#records.rewind(0);
     this.#statistics.forget();
+    this.#turns.forget();
   }
 
   /** The rows are what they were before the group: what memory holds of them is read again. */

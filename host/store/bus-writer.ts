@@ -13,6 +13,7 @@ import type {
 import { DeadLetterWriter } from './dead-letters.ts';
 import { DelayedEvents } from './delayed.ts';
 import { EventLog } from './event-log.ts';
+import { fault } from './fault.ts';
 import { MailboxPolicies } from './mailbox-policies.ts';
 import { type DeliveryRow, MailboxWriter, type PublishOrigin } from './mailboxes.ts';
 import type { TurnFailure } from './records.ts';
@@ -118,11 +119,14 @@ export class BusWriter {
 
   #publishDue(nowMs: number): void {
     for (const { id, plugin, turnId, event } of this.delayed.due(nowMs)) {
-      const full = this.#router.route(event).some((target) => this.policies.isFull(target.plugin));
-      if (full) this.delayed.postpone(id, nowMs + DUE_AGAIN_MS);
+      // Found once: of a queue group another would be chosen the next time, and it could be full.
+      const targets = this.#router.route(event);
+      if (targets.some(({ plugin: hearer }) => this.policies.isFull(hearer)))
+        this.delayed.postpone(id, nowMs + DUE_AGAIN_MS);
       else {
         this.delayed.cancel(id, plugin);
-        this.mailboxes.bring(event, { ...FROM_HOST, turnId, plugin }, nowMs);
+        this.mailboxes.bring(event, { ...FROM_HOST, turnId, plugin }, nowMs, targets);
+        fault('mailbox.mid-due');
       }
     }
   }

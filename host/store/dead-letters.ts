@@ -3,6 +3,7 @@ import { describe, NeiraError } from '../errors.ts';
 import type { NewsDesk } from './bus-news.ts';
 import type { EventDraft } from './bus-records.ts';
 import type { EventLog } from './event-log.ts';
+import { fault } from './fault.ts';
 import type { MailboxPolicies } from './mailbox-policies.ts';
 import type { DeliveryRow, MailboxWriter } from './mailboxes.ts';
 import type { TurnFailure } from './records.ts';
@@ -62,6 +63,7 @@ export class DeadLetterWriter {
     const { plugin, key, subscriptions, eventSeq, request } = row;
     if (Number(this.#count.get(plugin)!['count']) >= MAX_DEAD_LETTERS) return false;
     this.#insert.run(plugin, key, subscriptions, attempts, JSON.stringify(error), nowMs, eventSeq);
+    fault('mailbox.mid-bury');
     this.#mailboxes.remove(row);
     if (request !== null) this.#book.refuse(request, error);
     return true;

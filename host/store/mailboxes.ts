@@ -91,13 +91,14 @@ export class MailboxWriter {
    * Records an event and puts it into the mailboxes of its subscribers.
    * @throws NEIRA_MAILBOX_FULL when a subscriber has no room and slows its publishers down.
    */
-  bring(event: EventDraft, origin: PublishOrigin, nowMs: number): void {
-    this.route(event, this.#log.record(event, origin, nowMs), origin, nowMs);
-  }
-
-  /** The same for an event that is recorded at `seq`. */
-  route(event: EventDraft, seq: number, origin: PublishOrigin, nowMs: number): void {
-    for (const target of this.#router.route(event)) {
+  bring(
+    event: EventDraft,
+    origin: PublishOrigin,
+    nowMs: number,
+    targets: readonly RouteTarget[] = this.#router.route(event),
+  ): void {
+    const seq = this.#log.record(event, origin, nowMs);
+    for (const target of targets) {
       if (target.plugin !== origin.except && this.hasRoom(target.plugin, origin))
         this.deliver(event, seq, target, nowMs);
     }

@@ -102,6 +102,11 @@ export class TurnWriter {
     return ack;
   }
 
+  /** The group did not commit: nothing of it stands. */
+  forget(): void {
+    this.#lastTurnStands = false;
+  }
+
   #applyTurn(turn: TurnRecord, nowMs: number): Ack {
     const { turnId, plugin } = turn;
     if (turn.delivery === undefined) {
@@ -259,8 +264,8 @@ export class TurnWriter {
     const { turnId, plugin, eventId: id, subject, envelope = '', caller } = turn;
     const event: EventDraft = { id, subject, version: 1, envelope, mode: 'event', caller };
     const origin: PublishOrigin = { turnId, plugin, disposition, except: plugin, whenFull: 'shed' };
-    const seq = this.#bus.log.record(event, origin, nowMs);
-    if (disposition === 'executed') this.#bus.mailboxes.route(event, seq, origin, nowMs);
+    if (disposition === 'executed') this.#bus.mailboxes.bring(event, origin, nowMs);
+    else this.#bus.log.record(event, origin, nowMs);
   }
 
   #keepFailure(turn: TurnRecord, failure: TurnFailure, nowMs: number): void {

@@ -100,9 +100,8 @@ describe.each(ENGINES)('$name', (engine) => {
       details: { reason: 'не вышло' },
     });
     const { body: events } = await host.call('GET', '/api/neira/events?subject=probe.run&limit=1000');
-    expect(events.events.find((event: { id: string }) => event.id === problem['event_id'])).toMatchObject({
-      disposition: 'failed',
-    });
+    const at = events.events.findIndex((event: { id: string }) => event.id === problem['event_id']);
+    expect(events.places[at]).toMatchObject({ disposition: 'failed' });
   });
 
   test('a refusal that the plugin lets through ends the turn with its own code', async () => {

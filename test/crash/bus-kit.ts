@@ -16,7 +16,7 @@ const FOLLOWED = 'crash.followed';
 const DRAINED_MS = 60_000;
 const DELAY_MS = 40;
 
-const schema = (name: string) =>
+export const schema = (name: string) =>
   JSON.stringify({
     $schema: 'https://json-schema.org/draft/2020-12/schema',
     $id: `urn:neira:event:${name}:1.0.0`,
@@ -144,7 +144,12 @@ export class Publishers {
   readonly unanswered = new Set<number>();
   /** Refused because somebody is slow. */
   refusals = 0;
+  readonly #event: string;
   #next = 0;
+
+  constructor(event: string = MADE) {
+    this.#event = event;
+  }
 
   /** Until `until` resolves or the host is gone. */
   async run(host: TestHost, until: Promise<unknown>, clients = KEYS): Promise<void> {
@@ -170,7 +175,7 @@ export class Publishers {
     this.unanswered.add(n);
     const headers = isKeyed(n) ? { idempotency_key: `n${n}` } : {};
     const at = isDelayed(n) && { at: new Date(Date.now() + DELAY_MS).toISOString() };
-    const body = { event_name: MADE, payload: { n, key: keyOf(n) }, headers, ...at };
+    const body = { event_name: this.#event, payload: { n, key: keyOf(n) }, headers, ...at };
     let answer: Answer;
     do {
       try {
@@ -254,7 +259,7 @@ export function verifyBus(home: string, { acknowledged, unanswered }: Publishers
 const byNumber = (a: number, b: number) => a - b;
 
 /** Numbers of the events of a name in the order in which they were committed. */
-function numbersOf(db: DatabaseSync, subject: string): number[] {
+export function numbersOf(db: DatabaseSync, subject: string): number[] {
   const rows = db
     .prepare(`select envelope from event where subject = ? and disposition = 'published' order by seq`)
     .all(subject);

@@ -10,6 +10,8 @@ import { consoleLines, GATES, Load, loadUntilGone, prepareHome, verify, verifySe
 const TEST_MS = 60_000;
 /** Points that turns and journaled changes pass; the others belong to boots (host/store/crash.test.ts) or the bus. */
 const working = FAULT_POINTS.filter((point) => !/^(repair|migrate|index|mailbox)/.test(point));
+/** What a host commits before it listens: that it is up. */
+const BOOT_COMMITS = 1;
 const env = { NEIRA_CELLS: '2', NEIRA_DURABILITY: 'power' };
 
 function newHome(): string {
@@ -25,7 +27,10 @@ test.each(working.flatMap((point) => [[point, 1] as const, [point, 40] as const]
     const home = newHome();
     await prepareHome(home);
     const load = new Load();
-    const doomed = await spawnHost({ home, env: { ...env, NEIRA_FAULT: `${point}:${nth}` } });
+    const doomed = await spawnHost({
+      home,
+      env: { ...env, NEIRA_FAULT: `${point}:${point.startsWith('writer.') ? nth + BOOT_COMMITS : nth}` },
+    });
     expect(await loadUntilGone(doomed, load), doomed.log().slice(-2000)).toBe('SIGKILL');
 
     await using host = await spawnHost({ home, env });
@@ -75,7 +80,10 @@ test(
     const home = newHome();
     await prepareHome(home);
     // The first commit is the turn's, the second that of the confirmation.
-    const doomed = await spawnHost({ home, env: { ...env, NEIRA_FAULT: 'writer.before-commit:2' } });
+    const doomed = await spawnHost({
+      home,
+      env: { ...env, NEIRA_FAULT: `writer.before-commit:${BOOT_COMMITS + 2}` },
+    });
     const params = { n: 1, key: 'k1' };
     const context = { chat_id: 'c', session_id: 's' };
     expect(await doomed.event('count', params, context)).toMatchObject({ status: 200 });
@@ -112,7 +120,10 @@ test(
     const first = await spawnHost({ home, env, gates: GATES });
     expect((await first.script(manifest, burst)).status).toBe(201);
     await first.close();
-    const doomed = await spawnHost({ home, env: { ...env, NEIRA_FAULT: 'writer.before-commit:2' } });
+    const doomed = await spawnHost({
+      home,
+      env: { ...env, NEIRA_FAULT: `writer.before-commit:${BOOT_COMMITS + 2}` },
+    });
     await doomed.event('burst').catch(() => {});
     expect(await doomed.exited).toBe('SIGKILL');
 

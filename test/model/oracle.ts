@@ -274,6 +274,14 @@ export class Oracle {
       : Number.POSITIVE_INFINITY;
   }
 
+  /** Whether a full mailbox makes a due event wait; of a group, that of the one who was chosen. */
+  #isHeldUp(event: EventDraft): boolean {
+    const isFull = (target: PluginState) => this.#room(target) <= 0;
+    const isChosen =
+      this.#members(event).length > 0 && this.#news.some(({ eventId }) => eventId === event.id);
+    return this.#hearers(event).some(isFull) || (!isChosen && this.#members(event).some(isFull));
+  }
+
   // --- time and administration
 
   #tick(): void {
@@ -283,7 +291,7 @@ export class Oracle {
       .sort((a, b) => a.dueMs - b.dueMs || (a.event.id < b.event.id ? -1 : 1));
     for (const entry of due) {
       const { atMs: _due, dedupe: _known, ...event } = entry.event;
-      if (this.#targets(event).some((target) => this.#room(target) <= 0)) entry.dueMs = nowMs + POSTPONED_MS;
+      if (this.#isHeldUp(event)) entry.dueMs = nowMs + POSTPONED_MS;
       else {
         this.delayed.delete(event.id);
         this.#publish(event, entry.plugin, 'shed', undefined);

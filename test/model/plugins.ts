@@ -34,7 +34,11 @@ export const PLUGINS: readonly ModelPlugin[] = [
     subscribes: [{ event: 'shop.*', key: KEY }],
     mailbox: { max: 6, overflow: 'drop_oldest', maxAgeH: WEEK_H },
   },
-  { id: 'worker1', subscribes: [{ event: 'job.run', group: 'workers', key: KEY }], mailbox: WIDE },
+  {
+    id: 'worker1',
+    subscribes: [{ event: 'job.run', group: 'workers' }],
+    mailbox: { ...WIDE, max: 4 },
+  },
   {
     id: 'worker2',
     subscribes: [{ event: 'job.run', group: 'workers' }],

@@ -1,0 +1,85 @@
+import { rmSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, onTestFinished, test } from 'vitest';
+import { type SpawnedHost, spawnHost } from '../kit/boot-host.ts';
+import { drained, Publishers } from './bus-kit.ts';
+import { LOAD_CLIENTS, LOAD_EVENT, loadState, prepareLoadHome } from './bus-load-kit.ts';
+
+const LOAD_MS = Number(process.env['NEIRA_LOAD_MS'] ?? 60_000);
+const SAMPLE_MS = 250;
+/** Caches of V8 and SQLite fill, code is compiled. */
+const WARM_UP = 0.2;
+const MAX_GROWTH = 1.25;
+
+// BUS-37, BUS-38
+test(
+  `${LOAD_MS / 1000} s of publishers that are faster than their consumers: memory stays flat and nothing is lost`,
+  async () => {
+    const home = await prepareLoadHome();
+    onTestFinished(() => rmSync(home, { recursive: true, force: true }));
+    const host = await spawnHost({
+      home,
+      env: { NEIRA_CELLS: '2' },
+      settings: 'http: {rate_per_minute: 10000000}\n',
+    });
+    const publishers = new Publishers(LOAD_EVENT);
+    const over = sleep(LOAD_MS, 'over');
+    const sampled = residentBytes(host, over);
+    await publishers.run(host, Promise.race([over, host.exited]), LOAD_CLIENTS);
+    const samples = await sampled;
+    const { body: metrics } = await host.call('GET', '/metrics');
+    await drained(host);
+    await host.close();
+
+    expect(publishers.refusals, 'who is slow slows down its publishers').toBeGreaterThan(0);
+    const { acknowledged } = publishers;
+    const { published, slow, relay, last, newest, oldest, dead } = loadState(home);
+    const made = new Set(published);
+    expect(made.size).toBe(published.length);
+    for (const n of acknowledged) expect(made).toContain(n);
+    const all = published.toSorted((a, b) => a - b);
+    for (const handled of [slow, relay, last]) expect(handled.toSorted((a, b) => a - b)).toEqual(all);
+    expect(dead).toEqual([]);
+    // What the others did not take is what they say.
+    for (const [plugin, handled] of [
+      ['load.newest', newest],
+      ['load.oldest', oldest],
+    ] as const) {
+      expect(new Set(handled).size, plugin).toBe(handled.length);
+      expect(handled.length + shedOf(metrics, plugin), plugin).toBe(published.length);
+      expect(handled.length, plugin).toBeLessThan(published.length);
+    }
+
+    const warm = samples.slice(Math.floor(samples.length * WARM_UP));
+    const third = Math.floor(warm.length / 3);
+    const [first, , final] = [0, 1, 2].map((part) => median(warm.slice(part * third, (part + 1) * third)));
+    const told = `${acknowledged.size} events, ${publishers.refusals} refusals, ${mb(first!)} → ${mb(final!)} MB`;
+    console.log(`bus load: ${told}`);
+    expect(final!, told).toBeLessThan(first! * MAX_GROWTH);
+  },
+  LOAD_MS + 3 * 60_000,
+);
+
+async function residentBytes(host: SpawnedHost, over: Promise<unknown>): Promise<number[]> {
+  const samples: number[] = [];
+  let going = true;
+  void over.then(() => {
+    going = false;
+  });
+  while (going) {
+    samples.push((await host.call('GET', '/api/neira/status')).body.memory.resident_bytes);
+    await sleep(SAMPLE_MS);
+  }
+  return samples;
+}
+
+function shedOf(metrics: string, plugin: string): number {
+  const line = metrics.split('\n').find((each) => /shed/.test(each) && each.includes(`plugin="${plugin}"`));
+  return Number(line?.split(' ').at(-1) ?? 0);
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1]!;
+}
+
+const mb = (bytes: number) => Math.round(bytes / 1024 / 1024);
