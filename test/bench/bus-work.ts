@@ -1,4 +1,5 @@
 /** The job that every side of the bus bench does, and how it is driven. */
+
 export const JOB_BYTES = 300;
 const KEYS = 1000;
 
