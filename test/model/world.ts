@@ -124,6 +124,7 @@ class World implements Disposable {
         return this.#process.change(op.plugin, state ?? 'enabled');
       }
       case 'mode':
+        if (this.#mode === op.mode) return;
         this.#mode = op.mode;
         return this.#process.mailboxes.wakeAll();
       case 'letters':
@@ -243,8 +244,8 @@ class World implements Disposable {
   /** Misfortune ends, and everything is done that can be; then what was disabled comes back. */
   async end(): Promise<Ran> {
     this.#fillDisk(false);
-    this.#mode = 'normal';
-    this.#process.mailboxes.wakeAll();
+    // Nobody wakes a mailbox that has no reason to be woken: one that was forgotten shows.
+    if (this.#mode === 'safe') await this.do({ op: 'mode', mode: 'normal' });
     await this.#settle();
     this.#check();
     for (let rounds = 0; this.#enableAll() && rounds < 1000; rounds++) await this.#settle();
