@@ -129,9 +129,10 @@ async function backlog(): Promise<readonly Row[]> {
   const before = process.memoryUsage.rss();
   const began = performance.now();
   let sent = 0;
+  let halfway = before;
   const publisher = async () => {
     while (sent < BACKLOG && performance.now() - began < BACKLOG_LIMIT_MS) {
-      sent++;
+      if (++sent === BACKLOG / 2) halfway = process.memoryUsage.rss();
       await host.publish(jobOf(plugin), newJob(0));
     }
   };
@@ -153,6 +154,7 @@ async function backlog(): Promise<readonly Row[]> {
       figure: perSecond(sent, tookMs),
     },
     { what: 'resident memory before', figure: mb(before) },
+    { what: `grown by, with ${BACKLOG / 2} waiting`, figure: mb(halfway - before) },
     { what: `grown by, with ${waiting} waiting`, figure: mb(after - before) },
     { what: 'grown by at most, while it works them off', figure: mb(highest - before) },
     { what: 'jobs a second from the backlog', figure: perSecond(done, performance.now() - drained) },

@@ -63,5 +63,6 @@ for (const name of asked.length > 0 ? asked : SECTIONS) {
   else complete = false;
   missed += section?.rows.filter(({ met }) => met === false).length ?? 0;
 }
-console.log(`\n${missed === 0 ? 'every target is met' : `${missed} targets are missed`}; ${conditions()}`);
+const targets = missed === 0 ? 'every target that was measured is met' : `${missed} targets are missed`;
+console.log(`\n${targets}${complete ? '' : '; not everything could be measured'}; ${conditions()}`);
 process.exit(complete ? 0 : 1);

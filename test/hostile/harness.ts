@@ -7,7 +7,7 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Answer, SCRIPT_GATES, type SpawnedHost, spawnHost } from '../kit/boot-host.ts';
+import { type Answer, eventFiles, SCRIPT_GATES, type SpawnedHost, spawnHost } from '../kit/boot-host.ts';
 
 export interface HostileCase {
   /** A sentence. */
@@ -83,7 +83,6 @@ export class Arena {
     const host = await spawnHost({ env: { NEIRA_CELLS: '1' } });
     try {
       await host.open(...SCRIPT_GATES);
-      await host.events('hostile.noise@1');
       await Arena.#settleNeighbour(host);
       return new Arena(host);
     } catch (error) {
@@ -101,7 +100,8 @@ export class Arena {
         limits: { turn_ms: 5000 },
         ui: { buttons: [{ id: 'count', title: 'Count', event: 'good.count' }] },
       },
-      NEIGHBOUR,
+      // The event of the hostile ones belongs to it: nobody else stands beside it.
+      { 'main.ts': NEIGHBOUR, ...eventFiles('hostile.noise@1') },
     );
     expect(registered.status).toBe(201);
   }
