@@ -16,7 +16,8 @@ export interface OutboxParts {
 
 const BATCH = 64;
 const FIRST_PAUSE_MS = 50;
-const MAX_PAUSE_MS = 30_000;
+/** A transport knows by itself when its line is back; this only asks it. */
+const MAX_PAUSE_MS = 2000;
 
 export class Outbox {
   readonly #parts: OutboxParts;

@@ -105,13 +105,26 @@ export class MailboxWriter {
    */
   bring(event: EventDraft, origin: PublishOrigin, nowMs: number): void {
     const seq = this.#log.record(event, origin, nowMs);
-    if (!origin.remote) this.#outbox.add(event, seq, origin.whenFull);
-    this.route(event, seq, origin, nowMs);
+    const targets = this.#router.route(event);
+    // A command goes to one: what is handled here is not handled elsewhere too.
+    const isHandled = event.mode === 'command' && targets.length > 0;
+    if (!origin.remote && !isHandled) this.#outbox.add(event, seq, origin.whenFull);
+    this.#deliverTo(targets, event, seq, origin, nowMs);
   }
 
   /** The same for an event that is recorded at `seq`. */
   route(event: EventDraft, seq: number, origin: PublishOrigin, nowMs: number): void {
-    for (const target of this.#router.route(event)) {
+    this.#deliverTo(this.#router.route(event), event, seq, origin, nowMs);
+  }
+
+  #deliverTo(
+    targets: readonly RouteTarget[],
+    event: EventDraft,
+    seq: number,
+    origin: PublishOrigin,
+    nowMs: number,
+  ): void {
+    for (const target of targets) {
       if (target.plugin !== origin.except && this.hasRoom(target.plugin, origin))
         this.deliver(event, seq, target, nowMs);
     }

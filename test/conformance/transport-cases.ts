@@ -177,7 +177,7 @@ export const DELIVERY: readonly TransportCase[] = [
       expect(again.body).toMatchObject({ event_id: first.body.event_id, duplicate: true });
       expect((await bus.publish('~.order.paid', { n: 3 }, keyed)).body.duplicate).toBeUndefined();
       const { token } = (
-        await bus.host.call('POST', '/api/neira/tokens', { name: 'other', scopes: ['write'] })
+        await bus.outside.call('POST', '/api/neira/tokens', { name: 'other', scopes: ['write'] })
       ).body;
       expect((await bus.publish(PLACED, { n: 4 }, keyed, token)).body.duplicate).toBeUndefined();
       await bus.expectNotes('shop', '~.order.placed1', '~.order.paid3', '~.order.placed4');
@@ -185,6 +185,7 @@ export const DELIVERY: readonly TransportCase[] = [
   },
   {
     claim: 'an idempotency key counts once for a plugin, over turns and restarts',
+    within: true,
     async run(bus) {
       await bus.events('~.order.placed@1', '~.order.counted@1');
       await bus.plugin(

@@ -3,11 +3,15 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'vitest';
+import { randomOf } from '../e2e/event-kit.ts';
 import { type Answer, bootHost, eventFiles, SCRIPT_GATES, type TestHost } from '../kit/boot-host.ts';
+import { lossyLink } from '../kit/linked-transport.ts';
 
 export interface TransportCase {
   /** A sentence. */
   readonly claim: string;
+  /** It is about one host alone: nothing of it goes from one to another. */
+  readonly within?: true;
   run(bus: CaseBus): Promise<void>;
 }
 
@@ -15,12 +19,16 @@ export interface TransportCase {
 export interface JoinedHosts extends AsyncDisposable {
   /** Where plugins run. */
   readonly host: TestHost;
+  /** Where clients publish; absent: at the same. */
+  readonly outside?: TestHost;
   /** Stops the hosts and boots them again on the same homes. */
   restart(): Promise<void>;
 }
 
 export interface Transport {
   readonly name: string;
+  /** It joins hosts, so what is about one host alone need not be asked again. */
+  readonly joins?: true;
   open(): Promise<JoinedHosts>;
 }
 
@@ -38,6 +46,34 @@ export async function openLocal(): Promise<JoinedHosts> {
     async [Symbol.asyncDispose]() {
       await host.close();
       rmSync(home, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Clients publish at one host and plugins run on another, over a line that loses, repeats and delays. */
+export async function openLinked(): Promise<JoinedHosts> {
+  const link = lossyLink(['>'], randomOf(7), 0.25);
+  const open = async (side: 'a' | 'b') => {
+    const home = mkdtempSync(path.join(tmpdir(), 'neira-test-'));
+    const boot = () => bootHost({ home, gates: SCRIPT_GATES, transport: link.end(side) });
+    return { home, boot, host: await boot() };
+  };
+  const sides = [await open('a'), await open('b')] as const;
+  const close = () => Promise.all(sides.map(({ host }) => host.close()));
+  return {
+    get outside() {
+      return sides[0].host;
+    },
+    get host() {
+      return sides[1].host;
+    },
+    async restart() {
+      await close();
+      for (const side of sides) side.host = await side.boot();
+    },
+    async [Symbol.asyncDispose]() {
+      await close();
+      for (const { home } of sides) rmSync(home, { recursive: true, force: true });
     },
   };
 }
@@ -66,6 +102,10 @@ export class CaseBus {
     return this.#hosts.host;
   }
 
+  get outside(): TestHost {
+    return this.#hosts.outside ?? this.host;
+  }
+
   restart(): Promise<void> {
     return this.#hosts.restart();
   }
@@ -76,8 +116,9 @@ export class CaseBus {
   }
 
   /** Registers events that take any payload; one with a `!` behind its version is a command. */
-  events(...fqdns: string[]): Promise<void> {
-    return this.host.events(...fqdns.map((fqdn) => this.named(fqdn)));
+  async events(...fqdns: string[]): Promise<void> {
+    for (const host of new Set([this.host, this.outside]))
+      await host.events(...fqdns.map((fqdn) => this.named(fqdn)));
   }
 
   /** The files of an event in a plugin's folder. */
@@ -104,14 +145,22 @@ export class CaseBus {
     const [name, version] = this.named(event).split('@');
     const body = { event_name: name, payload, ...(version && { version: Number(version) }), ...more };
     const options = token === undefined ? {} : { token };
-    return this.host.call('POST', '/api/neira/events', body, options);
+    return this.outside.call('POST', '/api/neira/events', body, options);
   }
 
+  /** Publishes all, and waits until the host where plugins run has them. */
   async publishes(event: string, ...payloads: unknown[]): Promise<void> {
+    let last = '';
     for (const payload of payloads) {
       const answer = await this.publish(event, payload);
       expect(answer.status, JSON.stringify(answer.body)).toBe(200);
+      last = answer.body.event_id;
     }
+    if (this.outside === this.host) return;
+    const where = `/api/neira/events?limit=1000&subject=${this.named(event).split('@')[0]}`;
+    const ids = async () =>
+      (await this.host.call('GET', where)).body.events.map(({ id }: { id: string }) => id);
+    await expect.poll(ids, POLL).toContain(last);
   }
 
   /** One call about a plugin: `disable`, `enable`. */

@@ -84,6 +84,7 @@ export const ROUTING: readonly TransportCase[] = [
   {
     claim:
       'a plugin subscribes and unsubscribes while it runs, within what it was granted; both outlive a restart',
+    within: true,
     async run(bus) {
       await bus.events('~.shop.opened@1', '~.shop.closed@1', '~.list.changed@1');
       await bus.plugin(
@@ -171,6 +172,7 @@ export const ROUTING: readonly TransportCase[] = [
   },
   {
     claim: 'events that are not installed any more are refused, and what is installed goes on',
+    within: true,
     async run(bus) {
       await bus.events('~.other.opened@1');
       const owner = bus.named('~.owner');

@@ -36,6 +36,7 @@ export const WAITING: readonly TransportCase[] = [
   },
   {
     claim: 'a delayed event that its plugin took back never comes, and no other plugin can take it back',
+    within: true,
     async run(bus) {
       await bus.events('~.shop.opened@1', '~.shop.closed@1');
       const source = `export function handle({ event_name, payload }) {
@@ -62,6 +63,7 @@ export const WAITING: readonly TransportCase[] = [
   },
   {
     claim: 'a request brings the answer of the one that handles it; its failure comes as a failure',
+    within: true,
     async run(bus) {
       await asker(bus);
       await bus.plugin(
@@ -81,6 +83,7 @@ export const WAITING: readonly TransportCase[] = [
   {
     claim:
       'a request that nobody handles is refused at once, and one past its deadline leaves nothing behind',
+    within: true,
     async run(bus) {
       await asker(bus, ASK.replace('2000', '150'));
       const { body } = await bus.press('ask', {});
@@ -95,6 +98,7 @@ export const WAITING: readonly TransportCase[] = [
   },
   {
     claim: 'a circle of requests is refused, and a request of a dry run leaves nothing of either turn',
+    within: true,
     async run(bus) {
       await asker(bus);
       await bus.plugin(
@@ -150,6 +154,7 @@ export const WAITING: readonly TransportCase[] = [
   {
     claim:
       'in safe mode what others than an administrator caused waits for a plugin that writes, and goes on after it',
+    within: true,
     async run(bus) {
       await bus.events('~.shop.opened@1');
       await bus.plugin('hearer', NOTE, { subscribes: [{ event: '~.shop.opened@1' }] });

@@ -153,3 +153,17 @@ test('what another hub sends is judged here: unknown, reserved and malformed eve
   const { events } = (await b.host.call('GET', '/api/neira/events?subject=pair.>')).body;
   expect(events.map(({ id }: { id: string }) => id)).toEqual(['e1', 'e8']);
 });
+
+test('a command is handled once: where it was published, and elsewhere only when nobody there handles it', async () => {
+  const { a, b } = await pairOf(2);
+  for (const host of [a.host, b.host]) await host.events('pair.both.run@1!', 'pair.far.run@1!');
+  const run = (name: string) =>
+    a.host.call('POST', '/api/neira/events', { event_name: `pair.${name}.run`, payload: { n: 1 } });
+  await register(a.host, 'near', NOTE, { subscribes: [{ event: 'pair.both.run@1' }] });
+  await register(b.host, 'far', NOTE, { subscribes: [{ event: 'pair.>' }] });
+  for (const name of ['both', 'far']) expect((await run(name)).status).toBe(200);
+  await expect.poll(() => seen(a.host, 'near'), POLL).toEqual([1]);
+  await expect.poll(() => seen(b.host, 'far'), POLL).toEqual([1]);
+  const { events } = (await b.host.call('GET', '/api/neira/events?subject=pair.>')).body;
+  expect(events.map(({ event_name }: { event_name: string }) => event_name)).toEqual(['pair.far.run']);
+});

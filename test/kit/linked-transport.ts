@@ -14,8 +14,11 @@ export interface LossyLink {
 
 const LATEST_MS = 15;
 
-/** @param random from 0 to 1; half of all batches are lost on the way or lose their answer */
-export function lossyLink(carries: readonly string[], random: () => number): LossyLink {
+/**
+ * @param random from 0 to 1
+ * @param loss share of batches that are lost on the way or lose their answer
+ */
+export function lossyLink(carries: readonly string[], random: () => number, loss = 0.5): LossyLink {
   const hubs = new Map<'a' | 'b', Hub>();
   const counts = { lost: 0, unanswered: 0, repeated: 0, taken: 0 };
   let isCut = false;
@@ -29,7 +32,7 @@ export function lossyLink(carries: readonly string[], random: () => number): Los
 
   async function send(to: 'a' | 'b', events: readonly CarriedEvent[]): Promise<void> {
     const fate = random();
-    if (fate < 0.25) {
+    if (fate < loss / 2) {
       counts.lost++;
       throw new Error('lost on the way');
     }
@@ -41,7 +44,7 @@ export function lossyLink(carries: readonly string[], random: () => number): Los
         .catch(() => {});
     }
     await cross(to, events);
-    if (fate < 0.5) {
+    if (fate < loss) {
       counts.unanswered++;
       throw new Error('the answer was lost');
     }

@@ -5,8 +5,8 @@
  * mailboxes. What leaves waits in the outbox, a row of the commit that published it, until the transport says that
  * the other side has it; what comes in is an event of this host once it is committed, with its envelope's id as the
  * key by which a second copy is known. So a transport may lose and repeat what it likes, and nothing is lost or
- * handled twice, while order holds as it sends one batch after the other. A command whose answer is waited for
- * (`bus.request`) stays within its host.
+ * handled twice, while order holds as it sends one batch after the other. A command leaves where nobody of its
+ * host handles it; one whose answer is waited for (`bus.request`) stays within its host.
  */
 export interface Transport {
   /** As `events.transport` names it. */
