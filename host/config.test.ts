@@ -28,6 +28,7 @@ test('a home without settings gets the defaults of the contract', () => {
     versionsKept: 10,
     http: { bodyLimitBytes: 1048576, uploadLimitBytes: 20971520, ratePerMinute: 60000, maxConnections: 512 },
     signatures: { require: false, trusted: {} },
+    events: { transport: 'local' },
     tracing: {},
   });
   expect(loadConfig({}).home).toBe(join(process.cwd(), '.neira'));
@@ -112,4 +113,23 @@ test('other machines are let in only by saying so', () => {
 
 test('an option that is misspelt is refused, not ignored', () => {
   expect(() => load({}, ['--saef'])).toThrow('--saef');
+});
+
+// BUS-28
+test('a transport that does not exist is refused by name, with those that do', () => {
+  expect(load({ NEIRA_TRANSPORT: 'local' }).events).toEqual({ transport: 'local' });
+  const reason = expect.stringContaining('local');
+  expect(() => load({ NEIRA_TRANSPORT: 'redis' })).toThrow(
+    expect.objectContaining({
+      code: 'NEIRA_CONFIG_INVALID',
+      details: { setting: 'NEIRA_TRANSPORT', reason },
+    }),
+  );
+  file('events: {transport: nats}');
+  expect(() => load()).toThrow(
+    expect.objectContaining({
+      code: 'NEIRA_CONFIG_INVALID',
+      details: { setting: 'events.transport', reason },
+    }),
+  );
 });

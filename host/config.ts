@@ -5,7 +5,10 @@ import { isNeiraError, NeiraError } from './errors.ts';
 import { compileSchema, parseYaml } from './schema.ts';
 
 export type Durability = 'power' | 'process';
+export type TransportName = (typeof TRANSPORTS)[number];
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
+
+const TRANSPORTS = ['local'] as const;
 
 /** Every setting of a host, with its value. */
 export interface Config {
@@ -31,6 +34,8 @@ export interface Config {
     readonly maxConnections: number;
   };
   readonly signatures: { readonly require: boolean; readonly trusted: Readonly<Record<string, string>> };
+  /** `transport`: how events go to other hubs (bus/transport); `local`: they do not. */
+  readonly events: { readonly transport: TransportName };
   /** `otlpUrl`: of the collector that spans are sent to; absent: none are. */
   readonly tracing: { readonly otlpUrl?: string };
 }
@@ -53,6 +58,7 @@ interface FileSettings {
     readonly max_connections?: number;
   };
   readonly signatures?: { readonly require?: boolean; readonly trusted?: Readonly<Record<string, string>> };
+  readonly events?: { readonly transport?: TransportName };
   readonly tracing?: { readonly otlp?: string };
 }
 
@@ -106,6 +112,9 @@ const FILE_SCHEMA = settings({
       },
     },
   }),
+  events: settings({
+    transport: { enum: TRANSPORTS, 'x-say': `must be one of those that exist: ${TRANSPORTS.join(', ')}` },
+  }),
   tracing: settings({
     otlp: {
       type: 'string',
@@ -132,6 +141,7 @@ const VARIABLES: Readonly<Record<string, readonly [keyof FileSettings, (text: st
         .filter((each) => each !== ''),
   ],
   NEIRA_LOG: ['log', (text) => text],
+  NEIRA_TRANSPORT: ['events', (text) => ({ transport: text })],
   NEIRA_OTLP_URL: ['tracing', (text) => ({ otlp: text })],
 };
 
@@ -187,6 +197,7 @@ export function loadConfig(
       maxConnections: chosen.http?.max_connections ?? 512,
     },
     signatures: { require: chosen.signatures?.require ?? false, trusted: chosen.signatures?.trusted ?? {} },
+    events: { transport: chosen.events?.transport ?? 'local' },
     tracing: otlpUrl === undefined ? {} : { otlpUrl },
   };
 }

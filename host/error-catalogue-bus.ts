@@ -58,6 +58,12 @@ export const BUS_ERRORS = {
     message: 'The mailbox of `{plugin}` is full: {max} deliveries wait in it.',
     remedy: 'Try again when it has caught up; `mailbox` in its manifest says how much it takes.',
   },
+  NEIRA_OUTBOX_FULL: {
+    status: 503,
+    blame: 'host',
+    message: 'Other hubs cannot be reached: {max} events wait for them.',
+    remedy: 'Try again when they can be; the log says why the transport cannot send.',
+  },
   NEIRA_TOO_MANY: {
     status: 429,
     blame: 'plugin',

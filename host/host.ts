@@ -11,18 +11,22 @@ import { Clock } from './app/clock.ts';
 import { EventGateway } from './app/event-gateway.ts';
 import { EventRecords } from './app/event-records.ts';
 import { createHostApi } from './app/host-api.ts';
+import { Inbox } from './app/inbox.ts';
 import { HostMode } from './app/mode.ts';
 import { Observers } from './app/observers.ts';
 import { seldom } from './app/seldom.ts';
 import { adminToken, Tokens } from './app/tokens.ts';
 import { UiEvents } from './app/ui-events.ts';
 import { deliveryProblem, EventRegistry } from './bus/event-registry.ts';
-import type { Config } from './config.ts';
+import { localTransport } from './bus/transport/local.ts';
+import type { Transport } from './bus/transport/transport.ts';
+import type { Config, TransportName } from './config.ts';
 import { NeiraError } from './errors.ts';
 import { createServer } from './http/server.ts';
 import type { Logger } from './log.ts';
 import { Mailboxes } from './mailboxes.ts';
 import { Metrics } from './metrics.ts';
+import { Outbox } from './outbox.ts';
 import { consolePort } from './ports/console.ts';
 import { Ports } from './ports/ports.ts';
 import { loadGates } from './registry/gate-catalogue.ts';
@@ -50,8 +54,18 @@ export interface Host {
 const CHECKOUT = path.resolve(import.meta.dirname, '..');
 const SECRET_BYTES = 32;
 
-/** Boots a host. @throws NEIRA_HOME_LOCKED, NEIRA_HOME_NEWER, NEIRA_CONFIG_INVALID, and what the port says */
-export async function openHost(config: Config, log: Logger): Promise<Host> {
+const TRANSPORTS: Readonly<Record<TransportName, () => Transport>> = { local: localTransport };
+
+/**
+ * Boots a host.
+ * @param transport how events go to other hubs; by default what the settings name
+ * @throws NEIRA_HOME_LOCKED, NEIRA_HOME_NEWER, NEIRA_CONFIG_INVALID, and what the port says
+ */
+export async function openHost(
+  config: Config,
+  log: Logger,
+  transport: Transport = TRANSPORTS[config.events.transport](),
+): Promise<Host> {
   const startedMs = performance.now();
   CellPool.prepare();
   const store = await openStore({
@@ -59,6 +73,7 @@ export async function openHost(config: Config, log: Logger): Promise<Host> {
     durability: config.durability,
     writer: new URL('./writer-main.ts', import.meta.url),
   });
+  store.carry(transport.carries);
   const fatal = Promise.withResolvers<NeiraError>();
   store.onProblem(({ what, reason, fatal: isFatal }) => {
     log.error({ reason }, what);
@@ -155,6 +170,13 @@ export async function openHost(config: Config, log: Logger): Promise<Host> {
     refused: (reason) => metrics.publishRefused(reason),
     warn: (details, message) => log.warn(details, message),
   });
+  const inbox = new Inbox({ events, submit: (record) => store.submit(record), log });
+  const outbox = new Outbox({
+    transport,
+    outbox: (limit) => store.outbox(limit),
+    left: async (upToSeq) => void requireAck(await store.submit({ kind: 'outbox', upToSeq })),
+    log,
+  });
   const eventRecords = new EventRecords(store);
   metrics.watchMailboxes(seldom(() => store.mailboxLags()));
   const clock = new Clock(gateway, log);
@@ -204,10 +226,13 @@ export async function openHost(config: Config, log: Logger): Promise<Host> {
     requests.answered(news.answers ?? []);
     mailboxes.arrived(news);
     eventRecords.news(news);
+    if (news.lastSeq !== undefined && transport.carries.length > 0) outbox.wake();
   });
   mailboxes.start();
   clock.start();
   ports.perform(store.pendingSends(Number.MAX_SAFE_INTEGER), true);
+  await transport.open({ receive: (batch) => inbox.receive(batch) });
+  outbox.wake();
   const url = await server.listen();
   await gateway
     .announce('system.boot.completed', {
@@ -225,6 +250,8 @@ export async function openHost(config: Config, log: Logger): Promise<Host> {
     stopping = true;
     await server.close();
     clock.stop();
+    outbox.stop();
+    await transport.close();
     await plugins.close();
     registry.close();
     mailboxes.stop();

@@ -290,6 +290,7 @@ declare module 'neira:host/types' {
     | 'NEIRA_NOT_FOUND'
     | 'NEIRA_NO_HANDLER'
     | 'NEIRA_ORIGIN_REFUSED'
+    | 'NEIRA_OUTBOX_FULL'
     | 'NEIRA_OUTPUT_TOO_LARGE'
     | 'NEIRA_PERMISSION_DENIED'
     | 'NEIRA_PLUGIN_FAILED'

@@ -61,6 +61,9 @@ export class Applier {
       case 'tick':
         this.#bus.tick(nowMs);
         return { ok: true };
+      case 'outbox':
+        this.#bus.outbox.left(record.upToSeq);
+        return { ok: true };
       case 'dead-letters':
         return this.#applyDeadLetters(record, nowMs);
       default:
@@ -93,8 +96,12 @@ export class Applier {
     return { ok: true, ...this.#journalAll(record.journal, nowMs) };
   }
 
-  #applyPublish({ events, dedupeWindowMs, journal }: PublishRecord, nowMs: number): Ack {
-    const origin = { ...FROM_OUTSIDE, ...(dedupeWindowMs !== undefined && { dedupeWindowMs }) };
+  #applyPublish({ events, dedupeWindowMs, remote, journal }: PublishRecord, nowMs: number): Ack {
+    const origin = {
+      ...FROM_OUTSIDE,
+      ...(dedupeWindowMs !== undefined && { dedupeWindowMs }),
+      ...(remote && { remote }),
+    };
     let duplicateOf: string | undefined;
     for (const event of events) duplicateOf = this.#bus.publish(event, origin, nowMs) ?? duplicateOf;
     const meta = this.#journalAll(journal ?? [], nowMs);
@@ -158,6 +165,11 @@ export class Applier {
   /** Plugins that could run now; of a queue group they get the work. */
   listen(plugins: readonly string[]): void {
     this.#bus.policies.listen(plugins);
+  }
+
+  /** Subject patterns of what leaves for other hubs. */
+  carry(patterns: readonly string[]): void {
+    this.#bus.outbox.carry(patterns);
   }
 
   /** Housekeeping at boot. */

@@ -34,7 +34,15 @@ export interface PublishRecord {
   readonly kind: 'publish';
   readonly events: readonly EventDraft[];
   readonly dedupeWindowMs?: number;
+  /** They come from another hub, and do not leave for others again. */
+  readonly remote?: true;
   readonly journal?: readonly JournalDraft[];
+}
+
+/** Other hubs have what waited for them, up to this place of the outbox. */
+export interface OutboxRecord {
+  readonly kind: 'outbox';
+  readonly upToSeq: number;
 }
 
 /** What makes two requests the same: who asks, what, and the how manieth time. */

@@ -29,7 +29,9 @@ export class EventLog {
     );
     this.#last = db.prepare('select max(seq) as seq from event');
     this.#lastBefore = db.prepare('select seq from event where at_ms <= ? order by at_ms desc limit 1');
-    this.#firstNeeded = db.prepare('select min(event_seq) as seq from delivery');
+    this.#firstNeeded = db.prepare(
+      'select min(seq) as seq from (select min(event_seq) as seq from delivery union all select min(event_seq) from outbox)',
+    );
     this.#sweep = db.prepare(
       `delete from event where seq in (select seq from event where seq <= ? order by seq limit ${SWEEP_ROWS})`,
     );

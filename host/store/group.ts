@@ -158,6 +158,11 @@ export class GroupCommit {
     this.#applier.listen(plugins);
   }
 
+  /** Subject patterns of what leaves for other hubs. */
+  carry(patterns: readonly string[]): void {
+    this.#applier.carry(patterns);
+  }
+
   // --- files
 
   /** Compares every file with its rows and mends it; deletes what an earlier process left half done. */

@@ -4,6 +4,7 @@ import type { NewsDesk } from './bus-news.ts';
 import type { EventDraft, EventRouter, MailboxEntry, RouteTarget } from './bus-records.ts';
 import type { EventLog, EventPlace } from './event-log.ts';
 import type { MailboxPolicies } from './mailbox-policies.ts';
+import type { OutboxWriter } from './outbox.ts';
 import type { RequestBook } from './requests.ts';
 
 /** How far from the head of a mailbox `drop_oldest` takes: what is nearer may be running. */
@@ -28,6 +29,8 @@ export interface PublishOrigin extends EventPlace {
   /** What happens where a mailbox is full; the host's own events never make their cause fail. */
   readonly whenFull: 'refuse' | 'shed';
   readonly dedupeWindowMs?: number;
+  /** It came from another hub. */
+  readonly remote?: true;
 }
 
 /** Who waits for the answer to a delivery. */
@@ -53,6 +56,7 @@ export class MailboxWriter {
   readonly #news: NewsDesk;
   readonly #log: EventLog;
   readonly #book: RequestBook;
+  readonly #outbox: OutboxWriter;
   readonly #insert: StatementSync;
   readonly #row: StatementSync;
   readonly #rowOf: StatementSync;
@@ -64,13 +68,20 @@ export class MailboxWriter {
   constructor(
     db: DatabaseSync,
     router: EventRouter,
-    parts: { policies: MailboxPolicies; news: NewsDesk; log: EventLog; book: RequestBook },
+    parts: {
+      policies: MailboxPolicies;
+      news: NewsDesk;
+      log: EventLog;
+      book: RequestBook;
+      outbox: OutboxWriter;
+    },
   ) {
     this.#router = router;
     this.#policies = parts.policies;
     this.#news = parts.news;
     this.#log = parts.log;
     this.#book = parts.book;
+    this.#outbox = parts.outbox;
     this.#insert = db.prepare(
       `insert into delivery(event_seq, plugin, key, subscriptions, attempts, tries_from, due_ms, at_ms,
          request, chain, deadline_ms) values(?, ?, ?, ?, ?5, ?5, 0, ?, ?, ?, ?)`,
@@ -88,8 +99,9 @@ export class MailboxWriter {
   }
 
   /**
-   * Records an event and puts it into the mailboxes of its subscribers.
-   * @throws NEIRA_MAILBOX_FULL when a subscriber has no room and slows its publishers down.
+   * Records an event and puts it into the mailboxes of its subscribers, and into the outbox where it leaves for
+   * other hubs.
+   * @throws NEIRA_MAILBOX_FULL when a subscriber has no room and slows its publishers down; NEIRA_OUTBOX_FULL
    */
   bring(
     event: EventDraft,
@@ -98,6 +110,9 @@ export class MailboxWriter {
     targets: readonly RouteTarget[] = this.#router.route(event),
   ): void {
     const seq = this.#log.record(event, origin, nowMs);
+    // A command goes to one: what is handled here is not handled elsewhere too.
+    const isHandled = event.mode === 'command' && targets.length > 0;
+    if (!origin.remote && !isHandled) this.#outbox.add(event, seq, origin.whenFull);
     for (const target of targets) {
       if (target.plugin !== origin.except && this.hasRoom(target.plugin, origin))
         this.deliver(event, seq, target, nowMs);

@@ -25,6 +25,8 @@ export type ToWriter =
   | { readonly op: 'backup'; readonly path: string; readonly request: number }
   /** Plugins that could run now. */
   | { readonly op: 'listening'; readonly plugins: readonly string[] }
+  /** Subject patterns of what leaves for other hubs. */
+  | { readonly op: 'carrying'; readonly patterns: readonly string[] }
   | { readonly op: 'close' };
 
 /** The text that the writer posts after each group. */

@@ -149,6 +149,10 @@ export const MIGRATIONS: readonly string[] = [
   create index delayed_due on delayed(due_ms, id);
   create index delayed_plugin on delayed(plugin);
   `,
+  `
+  -- Events that leave for other hubs, until one has them.
+  create table outbox(seq integer primary key autoincrement, event_seq integer not null, mode text not null);
+  `,
 ];
 
 /**

@@ -2,6 +2,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { createEventReads } from './event-reads.ts';
 import type { JournalEntry } from './journal.ts';
 import { createMailboxReads } from './mailbox-reads.ts';
+import { createOutboxReads } from './outbox.ts';
 import type {
   GateRow,
   LogLine,
@@ -142,6 +143,7 @@ export function createReads(db: DatabaseSync) {
     pendingSends: (limit = 1000) => sends.all(limit) as unknown as readonly PortSend[],
     ...createEventReads(db),
     ...createMailboxReads(db),
+    ...createOutboxReads(db),
     search,
     exportLines,
   };

@@ -4,6 +4,7 @@ import type {
   DeliveryRef,
   EventCaller,
   EventDraft,
+  OutboxRecord,
   PublishRecord,
   RequestEndRecord,
   RequestRecord,
@@ -267,6 +268,7 @@ export type WriteRecord =
   | RequestRecord
   | RequestEndRecord
   | TickRecord
+  | OutboxRecord
   | DeadLetterRecord;
 
 export interface PortSend {

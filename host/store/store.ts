@@ -49,6 +49,8 @@ export interface Store extends StoreReads, AsyncDisposable {
   onNews(listener: (news: BusNews) => void): () => void;
   /** Says which plugins could run now: of a queue group they get the work. */
   listen(plugins: readonly string[]): void;
+  /** Says which subjects leave for other hubs; what is submitted after it goes by it. */
+  carry(patterns: readonly string[]): void;
   /** Told of every group that was committed, before its acks. */
   onCommit(listener: (records: number, micros: number) => void): () => void;
   onProblem(listener: (problem: StoreProblem) => void): () => void;
@@ -279,6 +281,7 @@ function connect(
       return listen(newsListeners, listener);
     },
     listen: (plugins) => post({ op: 'listening', plugins }),
+    carry: (patterns) => post({ op: 'carrying', patterns }),
     onCommit: (listener) => listen(commitListeners, listener),
     onProblem(listener) {
       for (const problem of unreported) listener(problem);

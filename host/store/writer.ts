@@ -158,6 +158,9 @@ function control(message: ToWriter): void {
     case 'listening':
       group.listen(message.plugins);
       return;
+    case 'carrying':
+      group.carry(message.patterns);
+      return;
     case 'max-pages':
       limitPages(db, message.count);
       tell({ op: 'done', request: message.request });

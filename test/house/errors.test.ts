@@ -22,6 +22,7 @@ const ENVIRONMENT = new Set([
   'NEIRA_TOKEN',
   'NEIRA_LOG',
   'NEIRA_OTLP_URL',
+  'NEIRA_TRANSPORT',
   // Fault points of the test kit.
   'NEIRA_FAULT',
 ]);

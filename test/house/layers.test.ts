@@ -55,6 +55,7 @@ const HOST_FILES: Readonly<Record<string, string>> = {
   'turn-queue-waiters.ts': 'turn',
   'mailboxes.ts': 'turn',
   'requests.ts': 'turn',
+  'outbox.ts': 'turn',
   'turn-observer.ts': 'turn',
   'open-waits.ts': 'turn-context',
   'turn-waits.ts': 'turn',

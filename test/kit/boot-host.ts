@@ -9,6 +9,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Stage } from '../../gates/gates.ts';
+import type { Transport } from '../../host/bus/transport/transport.ts';
 import { loadConfig } from '../../host/config.ts';
 import { openHost } from '../../host/host.ts';
 import { createLogger } from '../../host/log.ts';
@@ -57,6 +58,8 @@ export interface HostOptions {
   readonly settings?: string;
   /** Gates to open, default none: an embryo. */
   readonly gates?: readonly string[];
+  /** How events go to other hubs; only of a host inside the test's process. */
+  readonly transport?: Transport;
 }
 
 export const SCRIPT_GATES = ['runtime_scripting', 'ui_tools_registry'] as const;
@@ -68,6 +71,7 @@ export async function bootHost(options: HostOptions = {}): Promise<TestHost> {
   const host = await openHost(
     config,
     createLogger({ level: (options.env?.['NEIRA_LOG'] ?? 'silent') as 'silent' }),
+    options.transport,
   );
   const test = clientOf(host.url, host.home, async () => {
     await host.close();
