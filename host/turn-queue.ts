@@ -177,8 +177,14 @@ export class TurnQueue {
     task.reject(error);
   }
 
+  /** Gives an attempt up; a delivery of a mailbox goes back there, and those that wait behind it too. */
+  giveUp(task: Task, error: unknown): void {
+    this.reject(task, error);
+    if (isFromMailbox(task)) this.#giveBack(task.lane, error);
+  }
+
   /** Gives up what is not inside a cell: everything of a plugin, or all that came from mailboxes. */
-  rejectWaiting(which: (task: Task) => boolean, error: () => NeiraError): void {
+  rejectWaiting(which: (task: Task) => boolean, error: () => unknown): void {
     for (const task of [...this.#tasks]) if (task.cell < 0 && which(task)) this.reject(task, error());
   }
 
@@ -336,7 +342,11 @@ export class TurnQueue {
     if (isFromMailbox(task)) {
       const current = task.event.mailbox.serving();
       if (!current) {
-        this.#giveBack(lane);
+        const { plugin } = lane;
+        this.#giveBack(
+          lane,
+          new NeiraError('NEIRA_PLUGIN_INACTIVE', { plugin, reason: 'it does not run now' }),
+        );
         return false;
       }
       task.serving = current;
@@ -359,12 +369,10 @@ export class TurnQueue {
   }
 
   /** All of them at once: what came later must not overtake what came first. */
-  #giveBack(lane: Lane): void {
-    const { plugin } = lane;
-    const reason = 'it does not run now';
+  #giveBack(lane: Lane, error: unknown): void {
     this.rejectWaiting(
       (task) => task.lane === lane && isFromMailbox(task),
-      () => new NeiraError('NEIRA_PLUGIN_INACTIVE', { plugin, reason }),
+      () => error,
     );
   }
 

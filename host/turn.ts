@@ -159,7 +159,7 @@ export class Turns implements PoolListener {
       this.#queue.park(task, now + Math.min(Math.max(PARK_MS, blockedMs), MAX_PARK_MS));
     else {
       delete task.blockedSinceMs;
-      void this.#fail(task, error, 0).catch((reason: unknown) => this.#queue.reject(task, reason));
+      void this.#fail(task, error, 0).catch((reason: unknown) => this.#queue.giveUp(task, reason));
     }
   }
 
@@ -196,7 +196,7 @@ export class Turns implements PoolListener {
     void this.#recover(lost).catch((error: unknown) => {
       for (const attempt of lost.attempts) {
         const task = this.#queue.byAttempt(attempt);
-        if (task) this.#queue.reject(task, error);
+        if (task) this.#queue.giveUp(task, error);
       }
     });
   }
@@ -219,7 +219,7 @@ export class Turns implements PoolListener {
 
   #rerun(task: Task, alone: boolean): void {
     const stopped = this.#whyStopped(task.serving);
-    if (stopped) this.#queue.reject(task, stopped);
+    if (stopped) this.#queue.giveUp(task, stopped);
     else this.#queue.rerun(task, alone);
   }
 
