@@ -50,7 +50,7 @@ const MAX_TIMER_MS = 60_000;
 
 interface KeyInHand {
   count: number;
-  /** The newest delivery of the key in hand. */
+  /** Of the key, all up to here are settled or in hand. */
   lastId: number;
   /** More of it lie in the store below `scanned`. */
   more: boolean;
@@ -120,7 +120,11 @@ export class Mailboxes {
     box.behind = true;
     for (const [key, hand] of box.keys) {
       if (hand.count === 0) box.keys.delete(key);
-      else hand.more = false;
+      else {
+        hand.more = false;
+        // What was given back lies before what was newest in hand.
+        hand.lastId = 0;
+      }
     }
     this.#fill(box);
   }
@@ -296,11 +300,12 @@ export class Mailboxes {
     const page = this.#parts.store.mailboxOfKey(box.plugin, key!, hand.lastId, box.scanned, wanted);
     hand.more = page.length === wanted;
     for (const entry of page) {
-      if (!this.#mayRun(box, entry)) {
+      if (box.inHand.has(entry.id)) hand.lastId = entry.id;
+      else if (this.#mayRun(box, entry)) this.#handOver(box, entry);
+      else {
         hand.more = true;
         return;
       }
-      this.#handOver(box, entry);
     }
     if (hand.count === 0 && !hand.more) box.keys.delete(key!);
   }
