@@ -130,3 +130,49 @@ test('what waits for its turn when safe mode begins goes back, and comes in orde
   await settle();
   expect(sent.map(({ eventId }) => eventId)).toEqual(['e4', 'e1', 'e2', 'e3']);
 });
+
+test('what waits behind a delivery that is given back late goes back with it', async () => {
+  rows = [waiting(1, { key: 'k' }), waiting(2), waiting(3), waiting(4)];
+  mailboxes.start();
+  await vi.advanceTimersByTimeAsync(1);
+  const [late, ...others] = sent.map(({ attempt }) => attempt);
+  for (const blamed of others) {
+    lose(blamed, [blamed]);
+    await vi.advanceTimersByTimeAsync(1);
+  }
+  generation = 2;
+  rows = [rows[0]!, waiting(5, { key: 'k' })];
+  mailboxes.wake('p');
+  await vi.advanceTimersByTimeAsync(1);
+  lose(0, [late!]);
+  await settle();
+  const later = sent.filter(({ eventId, generation: by }) => by === 2 && /e[15]/.test(eventId));
+  expect(later.map(({ eventId }) => eventId)).toEqual(['e1', 'e5']);
+});
+
+test('what went back while another of its key was in a cell is found again', async () => {
+  rows = [waiting(1, { key: 'k' })];
+  mailboxes.start();
+  await vi.advanceTimersByTimeAsync(1);
+  rows.push(waiting(2, { key: 'k' }), waiting(3));
+  mailboxes.arrived({ deliveries: rows.slice(1) });
+  mode = 'safe';
+  await settle();
+  rows = [rows[1]!, rows[2]!, waiting(4, { key: 'k', caller: 'admin' })];
+  const { turnId } = sent[0]!;
+  turns.acknowledge({
+    ok: true,
+    turnId,
+    outcome: { status: 'ok', actions: '[]' },
+    settlement: { state: 'done' },
+  });
+  await settle();
+  mailboxes.arrived({ deliveries: rows.slice(2) });
+  await settle();
+  expect(sent.map(({ eventId }) => eventId)).toEqual(['e1']);
+  mode = 'normal';
+  mailboxes.wakeAll();
+  await settle();
+  // The one of the administrator waits behind it.
+  expect(sent.map(({ eventId }) => eventId)).toEqual(['e1', 'e2']);
+});

@@ -69,7 +69,6 @@ export class TurnQueue {
   byTurn(turnId: string): Task | undefined {
     return this.#byTurn.get(turnId);
   }
-
   byAttempt(attempt: number): Task | undefined {
     return this.#byAttempt.get(attempt);
   }
@@ -342,11 +341,8 @@ export class TurnQueue {
     if (isFromMailbox(task)) {
       const current = task.event.mailbox.serving();
       if (!current) {
-        const { plugin } = lane;
-        this.#giveBack(
-          lane,
-          new NeiraError('NEIRA_PLUGIN_INACTIVE', { plugin, reason: 'it does not run now' }),
-        );
+        const details = { plugin: lane.plugin, reason: 'it does not run now' };
+        this.#giveBack(lane, new NeiraError('NEIRA_PLUGIN_INACTIVE', details));
         return false;
       }
       task.serving = current;
@@ -370,10 +366,8 @@ export class TurnQueue {
 
   /** All of them at once: what came later must not overtake what came first. */
   #giveBack(lane: Lane, error: unknown): void {
-    this.rejectWaiting(
-      (task) => task.lane === lane && isFromMailbox(task),
-      () => error,
-    );
+    const which = (task: Task) => task.lane === lane && isFromMailbox(task);
+    this.rejectWaiting(which, () => error);
   }
 
   #aloneIsRunning(lane: Lane): boolean {
@@ -382,8 +376,6 @@ export class TurnQueue {
       if (task.alone && task.lane === lane && !task.suspended) return true;
     return false;
   }
-
-  // --- time
 
   #sweep(): void {
     const now = Date.now();
