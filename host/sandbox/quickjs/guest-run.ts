@@ -258,7 +258,9 @@ export class GuestRun implements GuestHooks {
     // A trap of the module: unreachable code, or V8's own stack at its end.
     if (error instanceof RangeError) return { kind: 'fault', message: 'stack overflow' };
     if (error instanceof EngineFault || error instanceof WebAssembly.RuntimeError) {
-      return { kind: 'fault', message: error.message };
+      // The engine does not check every pointer that it was refused.
+      const starved = this.#outOfMemory && error instanceof WebAssembly.RuntimeError;
+      return { kind: 'fault', message: starved ? OUT_OF_MEMORY.message : error.message };
     }
     return { kind: 'refused', error };
   }
