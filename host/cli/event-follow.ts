@@ -1,16 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Envelope } from '../bus/envelope.ts';
 import type { Problem } from '../errors.ts';
 import { type Client, Refused } from './client.ts';
-
-/** An envelope, as far as the command line looks into it. */
-export interface Envelope {
-  readonly id: string;
-  readonly event_name: string;
-  readonly version: number;
-  readonly ts: string;
-  readonly source: string;
-  readonly payload: unknown;
-}
 
 export interface Following {
   readonly subject?: string | undefined;

@@ -2,10 +2,12 @@ import { once } from 'node:events';
 import { text as readAll } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
+import { toCloudEvent } from '../bus/cloud-events.ts';
+import type { Envelope } from '../bus/envelope.ts';
 import { type Client, Refused } from './client.ts';
 import { run, type Session } from './command.ts';
 import { addDeadLetters } from './dead-letters.ts';
-import { type Envelope, follow } from './event-follow.ts';
+import { follow } from './event-follow.ts';
 import {
   type EventName,
   type EventPattern,
@@ -27,6 +29,7 @@ export function addLiveEvents(events: Command): void {
     .option('--subject <pattern>', 'only these, as `order.>`')
     .option('--since <time>', 'begin there: a time, or a span before now as 10m', readPast)
     .option('--after <place>', 'begin behind the event with this place', readPlace)
+    .option('--cloudevents', 'each as a CloudEvent 1.0, a line of JSON')
     .action(run(tail));
   events
     .command('subscribe')
@@ -66,11 +69,15 @@ interface Range {
   readonly after?: string;
 }
 
-async function tail({ out, host }: Session, range: Range): Promise<void> {
+async function tail(
+  { out, host }: Session,
+  { cloudevents, ...range }: Range & { cloudevents?: true },
+): Promise<void> {
   const client = await host();
-  await eachEvent(client, range, out.remark, (envelope) =>
-    out.json ? JSON.stringify(envelope) : lineOf(envelope),
-  );
+  await eachEvent(client, range, out.remark, (envelope) => {
+    if (cloudevents) return JSON.stringify(toCloudEvent(envelope));
+    return out.json ? JSON.stringify(envelope) : lineOf(envelope);
+  });
 }
 
 async function subscribe(

@@ -84,12 +84,13 @@ export function documentedPath(url: string): string {
 
 /**
  * The schemas that fastify compiles for one operation. Unknown query parameters are refused. Where a call takes
- * more than JSON (a form), only its JSON bodies have a schema.
+ * more than JSON (a form), only its JSON bodies have a schema. Another type of JSON is made the body that it stands
+ * for before that is judged.
  */
 export function routeSchema(operation: Operation): RouteSchema {
   const content = operation.requestBody?.content ?? {};
   const json = content['application/json']?.schema;
-  const onlyJson = Object.keys(content).length === 1;
+  const onlyJson = Object.keys(content).every((type) => type.endsWith('json'));
   return {
     params: objectOf(operation, 'path'),
     querystring: objectOf(operation, 'query'),

@@ -166,3 +166,52 @@ test('dead letters from the command line, until none is left; then a replay', as
     /^3 events are published again; 3 were skipped/,
   );
 }, 120_000);
+
+// BUS-12: the table is in abi/events/README.md.
+test('a CloudEvent is published once however often it comes, and a tail that prints them can be sent on', async () => {
+  await using host = await bootHost({ gates: SCRIPT_GATES });
+  expect((await host.script(shop(), files(COUNT))).status).toBe(201);
+  const headers = { 'content-type': 'application/cloudevents+json; charset=utf-8' };
+  const send = (event: object) => host.call('POST', '/api/neira/events', event, { headers });
+  const order = {
+    specversion: '1.0',
+    id: 'A-1',
+    source: 'https://shop.example/till',
+    type: 'order.placed@1',
+    region: 'north',
+    traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+    data: { n: 1 },
+  };
+  const first = await send(order);
+  expect(first).toMatchObject({ status: 200, body: { event_id: expect.any(String) } });
+  expect((await send(order)).body).toEqual({ ...first.body, duplicate: true });
+  expect((await send({ ...order, source: 'elsewhere', data: { n: 2 } })).body).not.toHaveProperty(
+    'duplicate',
+  );
+  await expect.poll(() => seen(host)).toEqual([1, 2]);
+
+  const tail = follow(host, 'tail', '--after', '0', '--subject', 'order.*', '--cloudevents');
+  await expect.poll(tail.lines, { timeout: 10_000 }).toHaveLength(2);
+  expect(await tail.end('SIGTERM')).toEqual([0, null]);
+  const [told] = tail.lines().map((line) => JSON.parse(line));
+  expect(told).toMatchObject({
+    id: first.body.event_id,
+    type: 'order.placed@1',
+    region: 'north',
+    data: { n: 1 },
+  });
+  expect((await send({ ...told, id: 'B-1', headers: undefined })).status).toBe(200);
+  await expect.poll(() => seen(host)).toEqual([1, 2, 1]);
+
+  for (const [bad, code, path] of [
+    [{ ...order, type: undefined }, 'NEIRA_EVENT_INVALID', 'type'],
+    [{ ...order, specversion: '0.3' }, 'NEIRA_EVENT_INVALID', 'specversion'],
+    [{ ...order, id: 'A-2', data: { n: 'x' } }, 'NEIRA_EVENT_INVALID', 'payload.n'],
+    [{ ...order, replay_of: 'x' }, 'NEIRA_INVALID', 'headers.replay_of'],
+    [{ ...order, region: 'x'.repeat(600) }, 'NEIRA_INVALID', 'headers.region'],
+  ] as const) {
+    const { status, body } = await send(bad);
+    expect([status, body.code, body.errors?.[0]?.path], JSON.stringify(body)).toEqual([422, code, path]);
+  }
+  expect(await seen(host)).toEqual([1, 2, 1]);
+});

@@ -1,4 +1,6 @@
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { CLOUD_EVENT_TYPE, fromCloudEvent } from '../../bus/cloud-events.ts';
+import type { Envelope } from '../../bus/envelope.ts';
 import type { DeadLetterChoice, DeadLetterFilter, EventBody, EventsQuery, ReplayBody } from '../bus-api.ts';
 import { invalid } from '../problem.ts';
 import { accepts, HEARTBEAT_MS, sendEvents, sendLines } from '../streams.ts';
@@ -24,8 +26,13 @@ export function eventRoutes(context: RouteContext): void {
       api.tailEvents(request.caller, wanted, HEARTBEAT_MS, signal),
     );
   });
-  addRoute(context, 'POST /api/neira/events', 'write', (request) =>
-    api.publishEvent(request.caller, withKey(request.body as EventBody, request), traceOf(request)),
+  addRoute(
+    context,
+    'POST /api/neira/events',
+    'write',
+    (request) =>
+      api.publishEvent(request.caller, withKey(request.body as EventBody, request), traceOf(request)),
+    { preValidation: readCloudEvent },
   );
   addRoute(context, 'POST /api/neira/events/replay', 'admin', (request) =>
     api.replayEvents(request.caller, request.body as ReplayBody, traceOf(request)),
@@ -64,6 +71,25 @@ function deadLetterRoutes(context: RouteContext): void {
 
 function traceOf({ traceparent }: FastifyRequest) {
   return traceparent === '' ? {} : { traceparent };
+}
+
+/** Makes of a CloudEvent the body that its call would have as JSON; from there on both are judged alike. */
+function readCloudEvent(request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): void {
+  const type = request.headers['content-type']?.split(';', 1)[0];
+  try {
+    if (type?.trim().toLowerCase() === CLOUD_EVENT_TYPE)
+      request.body = eventBodyOf(fromCloudEvent(request.body, Date.now()));
+    done();
+  } catch (error) {
+    done(error as Error);
+  }
+}
+
+/** Its sender's `source` and `id` make a CloudEvent one and the same, however often it comes. */
+function eventBodyOf({ id, source, event_name, version, headers, payload }: Envelope): EventBody {
+  // The trace is that of the call.
+  const { traceparent: _parent, tracestate: _state, ...own } = headers;
+  return { event_name, version, payload, headers: { idempotency_key: `${source} ${id}`, ...own } };
 }
 
 /** @throws NEIRA_INVALID */
