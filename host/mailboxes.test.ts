@@ -176,3 +176,23 @@ test('what went back while another of its key was in a cell is found again', asy
   // The one of the administrator waits behind it.
   expect(sent.map(({ eventId }) => eventId)).toEqual(['e1', 'e2']);
 });
+
+test('an event that lies in a mailbox twice is two turns, and each ends by itself', async () => {
+  rows = [waiting(1), waiting(2, { eventId: 'e1' })];
+  mailboxes.start();
+  await vi.advanceTimersByTimeAsync(1);
+  const [first, second] = sent.map(({ turnId }) => turnId) as [string, string];
+  expect(sent.map(({ eventId }) => eventId)).toEqual(['e1', 'e1']);
+  for (const turnId of [second, first]) {
+    expect(mailboxes.inHand).toBe(turnId === second ? 2 : 1);
+    rows = rows.filter(({ id }) => id !== (turnId === second ? 2 : 1));
+    turns.acknowledge({
+      ok: true,
+      turnId,
+      outcome: { status: 'ok', actions: '[]' },
+      settlement: { state: 'done' },
+    });
+    await vi.advanceTimersByTimeAsync(1);
+  }
+  expect(mailboxes.inHand).toBe(0);
+});

@@ -154,10 +154,12 @@ export function deliveryOf(serving: Serving, event: IncomingEvent, failures = 0)
   const { eventId, subject, envelope, caller, mode, dryRun, deadlineAtMs, mailbox } = event;
   const attempts = (mailbox?.attempts ?? 0) + failures;
   const deliveryId = `${eventId}:${serving.id}`;
+  // An event may lie in a mailbox twice: put back by hand, or sent again by another hub.
+  const place = mailbox ? `${deliveryId}:${mailbox.id}` : deliveryId;
   return {
     attempt: 0,
     generation: serving.generation,
-    turnId: attempts === 0 ? deliveryId : `${deliveryId}#${attempts + 1}`,
+    turnId: attempts === 0 ? place : `${place}#${attempts + 1}`,
     deliveryId,
     eventId,
     subject,
