@@ -44,6 +44,8 @@ const MAX_BYTES_IN_HAND = 8 * 1024 * 1024;
 /** Of one key; the others stay in the store, so that a long line of one key keeps no other waiting. */
 const MAX_OF_KEY = 64;
 const PAGE = 128;
+/** Free places from which on more is read: reading for each alone would cost more than its turn. */
+const REFILL = 32;
 const BUSY_AGAIN_MS = 100;
 /** Timers of Node go no further; and a clock that was set anew is noticed. */
 const MAX_TIMER_MS = 60_000;
@@ -156,13 +158,15 @@ export class Mailboxes {
   }
 
   #fill(box: Box): void {
+    if (MAX_FRESH - box.fresh < REFILL) return;
     while (!this.#stopped && box.behind && !box.waiting && this.#hasRoom(box)) {
-      const page = this.#parts.store.mailbox(box.plugin, box.scanned, PAGE);
+      const limit = Math.min(Math.max(MAX_FRESH - box.fresh, REFILL), PAGE);
+      const page = this.#parts.store.mailbox(box.plugin, box.scanned, limit);
       for (const entry of page) {
         if (box.waiting || !this.#hasRoom(box)) return;
         this.#take(box, entry);
       }
-      if (page.length < PAGE) box.behind = false;
+      if (page.length < limit) box.behind = false;
     }
   }
 
