@@ -108,9 +108,4 @@ export function storedForm(version: Version, nowMs: number): { row: VersionRow; 
   return { row, blobs };
 }
 
-/** Whether the folder holds other files than those of `digest`. */
-export async function folderDigest(folder: string): Promise<string> {
-  return digestOf(await sourceFromFolder(folder));
-}
-
 export type { SourceTree };

@@ -62,10 +62,6 @@ export function permissionNames(permissions: Permissions): string[] {
   ];
 }
 
-export function hasPermission(permissions: Permissions, name: string): boolean {
-  return permissionNames(permissions).includes(name);
-}
-
 /** What is asked and not granted: an update that asks more needs consent again. */
 export function pendingConsent(asked: Permissions, granted: Permissions): string[] {
   const have = new Set(permissionNames(granted));
