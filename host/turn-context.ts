@@ -246,6 +246,14 @@ export class TurnContext {
     return new NeiraError(code, { plugin: this.policy.plugin, ...details });
   }
 
+  /**
+   * What a host function learns from anywhere but the turn's own state – a secret, a library of the host –, so
+   * that a replay is told the same again. `what` names the question with everything that it depends on.
+   */
+  observe(_what: string, compute: () => string): string {
+    return compute();
+  }
+
   // --- state
 
   get(key: string): StateEntry | undefined {
