@@ -307,6 +307,18 @@ const OWN = {
     message: 'The cell had to be ended while it ran a turn of plugin `{plugin}`.',
     remedy: 'Look for an endless loop in the place the log names.',
   },
+  NEIRA_REPLAY_FAILED: {
+    status: 500,
+    blame: 'plugin',
+    message: 'A recorded turn of plugin `{plugin}` could not be run again: {reason}.',
+    remedy: 'Look for an endless loop in the version that it ran on.',
+  },
+  NEIRA_NOT_REPLAYABLE: {
+    status: 409,
+    blame: 'caller',
+    message: 'The turn {turn} cannot be run again: {reason}.',
+    remedy: 'Choose another turn with `neira turns list`.',
+  },
   NEIRA_STORE_CONFLICT: {
     status: 409,
     blame: 'host',

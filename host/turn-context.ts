@@ -50,6 +50,8 @@ export interface PluginPolicy {
   readonly retry: RetryPolicy;
   /** JSON of the settings, defaults filled in. */
   readonly settings: string;
+  /** Digest of everything that the turns of this program run on; transcripts name it. */
+  readonly recipe?: string;
 }
 
 /** The committed state, as the reader of a cell gives it. */
@@ -62,6 +64,9 @@ export interface StateReader {
   /** The number of the newest entry of the log `key`; 0 when it has none. */
   lastOf(plugin: string, key: string): number;
 }
+
+/** `what` names a question with everything that its answer depends on. */
+export type Observe = (what: string, compute: () => string) => string;
 
 export interface StateEntry {
   readonly key: string;
@@ -99,6 +104,8 @@ export interface TurnDelivery extends Delivery {
   readonly deadlineAtMs?: number;
   readonly idempotency?: { readonly key: string; readonly digest: string };
   readonly mailbox?: MailboxDelivery;
+  /** Of a dry run: what earlier turns of its chain staged for this plugin. */
+  readonly prior?: readonly Effect[];
 }
 
 /** A delivery that lies in a mailbox until its turn commits. */
@@ -141,10 +148,12 @@ export class TurnContext {
   readonly #waits: OpenWaits | undefined;
   readonly #state: TurnState;
   readonly #logs: LogNumbers;
+  readonly #observe: Observe;
 
   /**
    * @param ask tells main of a wait; without it nothing can be waited for.
    * @param state of the batch that the turn is part of.
+   * @param observe keeps what {@link observe} is told, or says it again.
    */
   constructor(
     policy: PluginPolicy,
@@ -153,6 +162,7 @@ export class TurnContext {
     random: TurnRandom,
     ask?: Ask,
     state = new TurnState(),
+    observe: Observe = (_what, compute) => compute(),
   ) {
     this.policy = policy;
     this.origin = origin;
@@ -165,6 +175,7 @@ export class TurnContext {
       scan: (range) => this.#read().scan(policy.plugin, range),
       lastOf: (log) => this.#read().lastOf(policy.plugin, log),
     });
+    this.#observe = observe;
     this.#nowMs = origin.startedAtMs;
     this.#waits = ask && new OpenWaits(ask);
   }
@@ -250,8 +261,8 @@ export class TurnContext {
    * What a host function learns from anywhere but the turn's own state – a secret, a library of the host –, so
    * that a replay is told the same again. `what` names the question with everything that it depends on.
    */
-  observe(_what: string, compute: () => string): string {
-    return compute();
+  observe(what: string, compute: () => string): string {
+    return this.#observe(what, compute);
   }
 
   // --- state

@@ -1,5 +1,5 @@
 import type { Effect, KeyRead, RangeRead, Reads } from './store/records.ts';
-import type { Changes } from './turn-page.ts';
+import { type Changes, stageAddition } from './turn-page.ts';
 
 /**
  * What turns read and staged. A turn has one to itself; the turns of a batch share one, so that each sees what
@@ -20,5 +20,16 @@ export class TurnState {
 
   get reads(): Reads {
     return { keys: [...this.keysRead.values()], ranges: this.rangesRead };
+  }
+
+  /** Puts the state where it was behind turns that staged these. */
+  restage(effects: readonly Effect[]): void {
+    for (const effect of effects) {
+      if (effect.op === 'set') this.staged.set(effect.key, { value: effect.value });
+      else if (effect.op === 'delete') this.staged.set(effect.key, { value: undefined });
+      else if (effect.op === 'add') stageAddition(this.staged, effect.key, effect.amount);
+      else if (effect.op === 'append' && !this.appended.has(effect.key)) this.appended.set(effect.key, 0);
+      this.effects.push(effect);
+    }
   }
 }

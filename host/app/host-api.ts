@@ -12,6 +12,7 @@ import { type GateService, requireAck } from '../registry/gate-service.ts';
 import { parseManifest } from '../registry/manifest.ts';
 import type { PluginAdmin, PluginSource } from '../registry/plugin-admin.ts';
 import type { Registry } from '../registry/registry.ts';
+import type { Replayer } from '../registry/replayer.ts';
 import type { PluginSignature } from '../registry/signature.ts';
 import {
   type InlineSource,
@@ -29,6 +30,8 @@ import type { HostMode } from './mode.ts';
 import { statusView } from './status.ts';
 import type { Tokens } from './tokens.ts';
 import { topicsView } from './topics.ts';
+import { TurnHistory } from './turn-history.ts';
+import { TurnReplays } from './turn-replays.ts';
 import type { UiEvents } from './ui-events.ts';
 import { detailView, gateView, journalView, summaryView } from './views.ts';
 
@@ -44,6 +47,7 @@ export interface HostApiParts {
   readonly eventRecords: EventRecords;
   readonly mode: HostMode;
   readonly metrics: Metrics;
+  readonly replayer: Replayer;
   /** Deliveries that have not settled. */
   waiting(): number;
   /** Folder of the bundled plugins. */
@@ -71,6 +75,9 @@ export function createHostApi(parts: HostApiParts): HostApi {
     submit: (record) => store.submit(record),
     requireAllowed: (caller) => requireChange(caller, 'event.replay'),
   });
+
+  const history = new TurnHistory(store);
+  const replays = new TurnReplays(registry, history, parts.replayer);
 
   return {
     health: () => ({
@@ -201,6 +208,10 @@ export function createHostApi(parts: HostApiParts): HostApi {
     exportDeadLetters: (_caller, filter, after) => deadLetters.lines(filter, after),
     retryDeadLetters: (caller, choice) => deadLetters.change(caller, 'retry', choice),
     dropDeadLetters: (caller, choice) => deadLetters.change(caller, 'drop', choice),
+    listTurns: (_caller, query) => ({ turns: history.list(query) }),
+    getTurn: (_caller, id) => history.detail(id),
+    replayTurn: (_caller, id, version) => replays.one(id, version),
+    replayTurns: (_caller, body) => replays.many(body),
     search(_caller, query) {
       const found = store.search(query);
       const full = found.length > 0 && found.length === (query.limit ?? 100);

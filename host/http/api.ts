@@ -2,6 +2,7 @@ import type { Mode, Scope, Stage } from '../../gates/gates.ts';
 import type { ErrorShape } from '../errors.ts';
 import type { DeliveryOutcome } from '../metrics.ts';
 import type { BusApi } from './bus-api.ts';
+import type { TurnsApi } from './turns-api.ts';
 
 /**
  * What the HTTP layer needs of the host, and all it needs: routes translate requests into these calls
@@ -191,7 +192,7 @@ export interface StatusView extends HealthView {
   readonly memory: { readonly resident_bytes: number; readonly heap_bytes: number };
 }
 
-export interface HostApi extends BusApi {
+export interface HostApi extends BusApi, TurnsApi {
   health(): HealthView;
   status(caller: Caller): Promise<StatusView>;
   /** Prometheus text. */

@@ -16,6 +16,7 @@ import { pluginRoutes } from './routes/plugins.ts';
 import { recordRoutes } from './routes/records.ts';
 import type { RouteContext } from './routes/route.ts';
 import { tokenRoutes } from './routes/tokens.ts';
+import { turnRoutes } from './routes/turns.ts';
 import { uiRoutes } from './routes/ui.ts';
 import { type HttpObserver, traceRequests } from './trace.ts';
 
@@ -122,6 +123,7 @@ export async function createServer({ api, log, settings, observer }: ServerOptio
   uiRoutes(context);
   gateRoutes(context);
   eventRoutes(context);
+  turnRoutes(context);
   recordRoutes(context);
   tokenRoutes(context);
   await app.ready();

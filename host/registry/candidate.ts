@@ -11,6 +11,7 @@ import type { BootReply } from '../sandbox/messages.ts';
 import type { CellPool } from '../sandbox/pool.ts';
 import { bundlePlugin } from '../sandbox/quickjs/bundle.ts';
 import type { LogLine, Reads, VersionRow } from '../store/records.ts';
+import type { Seen, SeenTooMuch } from '../transcript.ts';
 import type { PluginPolicy } from '../turn-context.ts';
 import { type Manifest, parseManifest } from './manifest.ts';
 import { type PluginSignature, type SignaturePolicy, verifySignature } from './signature.ts';
@@ -33,6 +34,8 @@ export interface Booted {
   readonly reply: BootReply;
   readonly dependencies: Reads;
   readonly logs: readonly LogLine[];
+  /** What top-level code and `prepare()` were told. */
+  readonly seen: Seen | SeenTooMuch;
 }
 
 const MAX_UNSTABLE_READS = 5;
@@ -73,16 +76,28 @@ function eventFiles({ files }: SourceTree): ReadonlyMap<string, string> {
   return new Map(texts.map(([path, bytes]) => [path, bytes.toString()]));
 }
 
-/** Boots a version in the spare cell. @throws NEIRA_BOOT_FAILED, NEIRA_NO_HANDLER */
+/**
+ * Boots a version in the spare cell. @param seen JSON of what an earlier boot was told, to be told the same
+ * @throws NEIRA_BOOT_FAILED, NEIRA_NO_HANDLER
+ */
 export async function bootVersion(
   pool: CellPool,
   version: Pick<Version, 'code' | 'sourceMap'>,
   policy: PluginPolicy,
+  seen?: string,
 ): Promise<Booted> {
   const { code, sourceMap } = version;
-  const reply = await pool.boot({ plugin: policy.plugin, limits: policy.limits, code, sourceMap, policy });
+  const { plugin, limits } = policy;
+  const reply = await pool.boot({
+    plugin,
+    limits,
+    code,
+    sourceMap,
+    policy,
+    ...(seen !== undefined && { seen }),
+  });
   if (!reply.hasHandler) throw new NeiraError('NEIRA_NO_HANDLER', { plugin: policy.plugin });
-  return { reply, ...(reply.observed as { dependencies: Reads; logs: readonly LogLine[] }) };
+  return { reply, ...(reply.observed as Omit<Booted, 'reply'>) };
 }
 
 /** The row and the blobs that keep a version. */

@@ -9,6 +9,7 @@ import type { Serving } from '../turn.ts';
 import { type Button, DEFAULT_MAILBOX, DEFAULT_RETRY, type Manifest } from './manifest.ts';
 import { type Permissions, writesAnything } from './permissions.ts';
 import { filledSettings } from './policy.ts';
+import type { Foundation } from './recipes.ts';
 
 /** What went wrong last, and when. */
 export interface PluginError extends ErrorShape {
@@ -31,6 +32,7 @@ export interface LivePlugin {
   readonly serving?: Serving;
   /** What `prepare()` read to build that image. */
   readonly dependencies?: Reads;
+  readonly foundation?: Foundation;
   readonly error?: PluginError;
 }
 
@@ -101,4 +103,13 @@ export function writes({ grants, manifest }: LivePlugin): boolean {
 export function indexEntry({ row, version, manifest }: LivePlugin) {
   const { id, kind, state, origin, path, digest } = row;
   return { id, version: version.version, kind, state, gate: manifest.gate, origin, path, digest };
+}
+
+/** `name@version` of the events that came, went or changed. */
+export function movedEvents(before: Manifest['events'], after: Manifest['events']): ReadonlySet<string> {
+  const known = new Set(before.map(({ digest }) => digest));
+  const moved = [...before, ...after].filter(
+    ({ digest }) => !known.has(digest) || before.length !== after.length,
+  );
+  return new Set(moved.map(({ name, version }) => `${name}@${version}`));
 }

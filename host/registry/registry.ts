@@ -5,30 +5,21 @@
  * the cells run. Who may change it, and in which steps, is in plugin-admin.ts and reload.ts.
  */
 import type { Mode } from '../../gates/gates.ts';
-import type { EventRegistry } from '../bus/event-registry.ts';
 import { describe, NeiraError, toShape } from '../errors.ts';
-import type { Logger } from '../log.ts';
-import type { CellPool } from '../sandbox/pool.ts';
 import type { EventCaller } from '../store/bus-records.ts';
-import type { KvReader } from '../store/reader.ts';
-import type {
-  Ack,
-  AdminOp,
-  AdminRecord,
-  JournalDraft,
-  PluginRow,
-  Reads,
-  VersionRow,
-} from '../store/records.ts';
-import { decideDelivery, type Serving, type Turns } from '../turn.ts';
+import type { AdminOp, JournalDraft } from '../store/records.ts';
+import { decideDelivery, type Serving } from '../turn.ts';
+import type { PluginPolicy } from '../turn-context.ts';
 import { type Booted, bootVersion } from './candidate.ts';
-import { type GateService, requireAck } from './gate-service.ts';
+import { Dependencies } from './dependencies.ts';
+import { requireAck } from './gate-service.ts';
 import { hostEvent } from './host-event.ts';
 import { IndexFile } from './index-file.ts';
 import {
   folderError,
   indexEntry,
   type LivePlugin,
+  movedEvents,
   type PluginError,
   parseRow,
   type Tool,
@@ -37,31 +28,10 @@ import {
 } from './live-plugin.ts';
 import { Locks } from './locks.ts';
 import { ENGINE_GATES, type Manifest } from './manifest.ts';
+import type { RegistryParts } from './parts.ts';
 import { eventsOf, policyOf, schemasFor } from './policy.ts';
+import { type Foundation, recipeOf } from './recipes.ts';
 
-export interface RegistryStore {
-  plugins(): readonly PluginRow[];
-  versions(plugin: string): readonly VersionRow[];
-  blob(digest: string): Uint8Array | undefined;
-  submit(record: AdminRecord): Promise<Ack>;
-}
-
-export interface RegistryParts {
-  readonly home: string;
-  readonly store: RegistryStore;
-  readonly reader: KvReader;
-  readonly pool: CellPool;
-  readonly turns: Turns;
-  readonly gates: GateService;
-  /** Events of the host; those of plugins join and leave with them. */
-  readonly events: EventRegistry;
-  /** What a plugin may do or what serves it changed. */
-  changed(plugin: string): void;
-  readonly log: Logger;
-}
-
-/** How long after a commit the dependencies of an image are looked at, so that a burst costs one look. */
-const DEPENDENCY_CHECK_MS = 50;
 /** A plugin that takes long to boot does not keep the host from listening. */
 const START_PATIENCE_MS = 1500;
 /** What has to hold over all plugins is checked and committed under this name; no plugin has it. */
@@ -71,7 +41,7 @@ export class Registry {
   readonly parts: RegistryParts;
   readonly #live = new Map<string, LivePlugin>();
   readonly #index: IndexFile;
-  readonly #dependencyChecks = new Map<string, NodeJS.Timeout>();
+  readonly #dependencies: Dependencies;
   readonly #locks = new Locks();
   #generations = 0;
   #closed = false;
@@ -79,6 +49,7 @@ export class Registry {
   constructor(parts: RegistryParts) {
     this.parts = parts;
     this.#index = new IndexFile(parts.home);
+    this.#dependencies = new Dependencies(parts.reader, (id) => this.#rebuildWhenStale(id));
     for (const row of parts.store.plugins()) {
       try {
         const version = parts.store.versions(row.id).find(({ digest }) => digest === row.digest);
@@ -107,7 +78,7 @@ export class Registry {
 
   async close(): Promise<void> {
     this.#closed = true;
-    for (const timer of this.#dependencyChecks.values()) clearTimeout(timer);
+    this.#dependencies.stop();
     await this.#locks.idle();
   }
 
@@ -205,11 +176,7 @@ export class Registry {
     const { events } = this.parts;
     if (after.length === 0) events.leave(id);
     else events.join(id, after);
-    const known = new Set(before.map(({ digest }) => digest));
-    const moved = [...before, ...after].filter(
-      ({ digest }) => !known.has(digest) || before.length !== after.length,
-    );
-    const names = new Set(moved.map(({ name, version }) => `${name}@${version}`));
+    const names = movedEvents(before, after);
     if (names.size === 0) return;
     for (const { row, manifest } of this.#live.values())
       if (eventsOf(manifest).some((event) => names.has(event))) this.refreshPolicy(row.id);
@@ -233,9 +200,25 @@ export class Registry {
     );
   }
 
+  /** The policy that transcripts name by the digest of its recipe, which is on its way into the store. */
+  #recorded(plugin: LivePlugin, foundation: Foundation): PluginPolicy {
+    const policy = this.policy(plugin, plugin.version.digest);
+    const recipe = recipeOf(plugin.version, foundation, policy);
+    const { log, store } = this.parts;
+    const failed = (err: unknown) => log.error({ plugin: plugin.row.id, err }, 'a recipe could not be kept');
+    // Before any turn that names it: the store takes what comes in order.
+    store.submit(recipe).then(requireAck).catch(failed);
+    return { ...policy, recipe: recipe.digest };
+  }
+
   /** Puts a booted version in front: turns that have begun finish on the old one. */
   install(plugin: LivePlugin, booted: Booted, sourceMap: string): void {
-    const policy = this.policy(plugin, plugin.version.digest);
+    const foundation: Foundation = {
+      engine: this.parts.pool.engineDigest,
+      image: booted.reply.imageDigest,
+      boot: booted.seen,
+    };
+    const policy = this.#recorded(plugin, foundation);
     const generation = ++this.#generations;
     const { id } = plugin.row;
     this.parts.pool.install({
@@ -256,7 +239,13 @@ export class Registry {
     };
     const old = this.#live.get(id)?.serving;
     const { error: _mended, ...healthy } = plugin;
-    this.put({ ...healthy, ...folderError(plugin.row), serving, dependencies: booted.dependencies });
+    this.put({
+      ...healthy,
+      ...folderError(plugin.row),
+      serving,
+      dependencies: booted.dependencies,
+      foundation,
+    });
     this.#unload(old);
     // What was read while it booted may have changed since.
     this.noteCommit(id);
@@ -267,7 +256,7 @@ export class Registry {
   retire(id: string): void {
     const plugin = this.#live.get(id);
     if (!plugin?.serving) return;
-    const { serving, dependencies: _gone, ...rest } = plugin;
+    const { serving, dependencies: _gone, foundation: _none, ...rest } = plugin;
     this.#live.set(id, rest);
     this.#unload(serving);
     this.parts.changed(id);
@@ -308,7 +297,7 @@ export class Registry {
   /** Builds an image of the stored version, with this plugin's settings. @throws what the boot said */
   async build(plugin: LivePlugin): Promise<{ readonly booted: Booted; readonly sourceMap: string }> {
     const { bundle, sourceMap: map, digest } = plugin.version;
-    const version = { code: this.#text(bundle), sourceMap: this.#text(map) };
+    const version = { code: this.text(bundle), sourceMap: this.text(map) };
     const booted = await bootVersion(this.parts.pool, version, this.policy(plugin, digest));
     return { booted, sourceMap: version.sourceMap };
   }
@@ -329,7 +318,7 @@ export class Registry {
   refreshPolicy(id: string): void {
     const plugin = this.#live.get(id);
     if (!plugin?.serving) return;
-    const policy = this.policy(plugin, plugin.version.digest);
+    const policy = this.#recorded(plugin, plugin.foundation!);
     this.#live.set(id, { ...plugin, serving: { ...plugin.serving, policy, writes: writes(plugin) } });
     this.parts.pool.setPolicy(plugin.serving.generation, policy);
     this.parts.changed(id);
@@ -338,13 +327,7 @@ export class Registry {
   /** A turn of the plugin committed: what `prepare()` read may have changed with it. */
   noteCommit(id: string): void {
     const reads = this.#live.get(id)?.dependencies;
-    if (!reads || (reads.keys.length === 0 && reads.ranges.length === 0)) return;
-    if (this.#closed || this.#dependencyChecks.has(id)) return;
-    const check = () => {
-      this.#dependencyChecks.delete(id);
-      void this.#rebuildWhenStale(id);
-    };
-    this.#dependencyChecks.set(id, setTimeout(check, DEPENDENCY_CHECK_MS));
+    if (reads && !this.#closed) this.#dependencies.note(id, reads);
   }
 
   #rebuildWhenStale(id: string): Promise<void> {
@@ -352,7 +335,7 @@ export class Registry {
       const plugin = this.#live.get(id);
       if (this.#closed || !plugin?.serving || !plugin.dependencies || !this.mayBoot(plugin)) return;
       try {
-        if (this.#holds(id, plugin.dependencies)) return;
+        if (this.#dependencies.hold(id, plugin.dependencies)) return;
         const { booted, sourceMap } = await this.build(plugin);
         this.install(this.get(id), booted, sourceMap);
       } catch (error) {
@@ -361,23 +344,14 @@ export class Registry {
     });
   }
 
-  #holds(id: string, dependencies: Reads): boolean {
-    const { reader } = this.parts;
-    reader.begin();
-    try {
-      return reader.holds(id, dependencies);
-    } finally {
-      reader.end();
-    }
-  }
-
   #unload(serving: Serving | undefined): void {
     if (!serving) return;
     const { turns, pool } = this.parts;
     void turns.idle(serving.generation).then(() => pool.unload(serving.generation));
   }
 
-  #text(digest: string): string {
+  /** A blob of the store. @throws NEIRA_STORE_FAILED */
+  text(digest: string): string {
     const bytes = this.parts.store.blob(digest);
     if (!bytes) throw new NeiraError('NEIRA_STORE_FAILED', { reason: `blob ${digest} is missing` });
     return Buffer.from(bytes).toString();

@@ -1,7 +1,7 @@
 /** What the top-level code and `prepare()` of a plugin may use, and how their failure is told. */
 import { type ErrorShape, toShape } from '../errors.ts';
 import { failureOf } from './failure.ts';
-import type { BootSpec } from './messages.ts';
+import type { BootSpec, Program } from './messages.ts';
 import { FUEL_PER_MS } from './quickjs/layout.ts';
 import { BootError, type Budget } from './quickjs/run-result.ts';
 
@@ -9,7 +9,7 @@ import { BootError, type Budget } from './quickjs/run-result.ts';
 const BOOT_CPU_MS = 2000;
 const BOOT_WALL_MS = 5000;
 /** Between the soft limit, which leaves a stack trace, and the hard one. */
-export const HARD_FUEL_MARGIN = 1.25;
+const HARD_FUEL_MARGIN = 1.25;
 const MAX_ANSWER_BYTES = 1024 * 1024;
 
 export function bootBudget(startedMs: number): Budget {
@@ -18,6 +18,15 @@ export function bootBudget(startedMs: number): Budget {
     hardFuel: BOOT_CPU_MS * FUEL_PER_MS * HARD_FUEL_MARGIN,
     wallDeadlineMs: startedMs + BOOT_WALL_MS,
     maxOutputBytes: MAX_ANSWER_BYTES,
+  };
+}
+
+export function turnBudget({ limits: { cpuMs, outputBytes } }: Program, wallDeadlineMs: number): Budget {
+  return {
+    softFuel: cpuMs * FUEL_PER_MS,
+    hardFuel: cpuMs * FUEL_PER_MS * HARD_FUEL_MARGIN,
+    wallDeadlineMs,
+    maxOutputBytes: outputBytes,
   };
 }
 

@@ -11,7 +11,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { MessagePort } from 'node:worker_threads';
 import type { ErrorShape } from '../errors.ts';
-import { bootBudget, bootFailure, HARD_FUEL_MARGIN } from './boot-limits.ts';
+import { bootBudget, bootFailure, turnBudget } from './boot-limits.ts';
 import { Instances } from './instances.ts';
 import {
   type BootReply,
@@ -25,36 +25,13 @@ import {
   type ToCell,
 } from './messages.ts';
 import type { GuestCode } from './quickjs/guest-code.ts';
+import { digestOfImage } from './quickjs/image.ts';
 import { Instance } from './quickjs/instance.ts';
-import { FUEL_PER_MS, MAX_MEMORY_MB, STACK_AND_DATA_MB } from './quickjs/layout.ts';
-import type { Budget, HostCalls, RunResult, Suspended } from './quickjs/run-result.ts';
+import { MAX_MEMORY_MB, STACK_AND_DATA_MB } from './quickjs/layout.ts';
+import type { Budget, RunResult, Suspended } from './quickjs/run-result.ts';
+import { replayTurn } from './replay.ts';
+import type { BatchSession, BootSession, ReplaySession, TurnSession } from './sessions.ts';
 import { refused, type Settled, settle } from './settled.ts';
-
-/** One turn as the host functions hold it; made anew for each. */
-export interface TurnSession extends HostCalls {
-  /** The turn stands still: nothing it holds may keep others waiting. */
-  suspend(): void;
-  /** The answer of `wait` came; the clock of the turn goes on to `atMs`. */
-  answered(wait: number, atMs: number): void;
-  /** It would have stood still where it may not: nothing of it counts, and it is to begin anew. */
-  readonly cut: boolean;
-  /** Ends the turn and answers its record, as text for the writer; in a batch, what it read is the batch's. */
-  finish(settled: Settled, fuel: number, runMs: number, batched?: 'batched'): string;
-}
-
-/** Turns that run one after the other and commit together. */
-export interface BatchSession {
-  openTurn(program: Program, delivery: Delivery): TurnSession;
-  /** Whether it may take another turn. */
-  readonly hasRoom: boolean;
-  /** The record of the batch, from those of its turns. */
-  finish(records: readonly string[]): string;
-}
-
-/** Top-level code and `prepare()`: fixed time, seed of the code, reads only. */
-export interface BootSession extends HostCalls {
-  finish(): unknown;
-}
 
 export interface CellParts {
   readonly parent: MessagePort;
@@ -63,6 +40,7 @@ export interface CellParts {
   readonly slot: Int32Array;
   openTurn(program: Program, delivery: Delivery): TurnSession;
   openBatch(): BatchSession;
+  openReplay(program: Program, recording: string): ReplaySession;
   openBoot(spec: BootSpec): BootSession;
 }
 
@@ -106,6 +84,7 @@ export class Cell {
   readonly #suspended = new Map<number, Turn>();
   #suspendedBytes = 0;
   #finished: string[] = [];
+  #transcripts: string[] = [];
 
   constructor(parts: CellParts) {
     this.#parts = parts;
@@ -142,6 +121,9 @@ export class Cell {
       case 'boot':
         this.#boot(message.id, message.spec);
         break;
+      case 'replay':
+        this.#replay(message.id, message.program, message.recordings);
+        break;
       case 'stop':
         this.#parts.parent.close();
         this.#parts.records.close();
@@ -176,7 +158,9 @@ export class Cell {
       if (turn.session.cut) break;
       begun++;
       if (!settled) break;
-      records.push(turn.session.finish(settled, turn.fuel, turn.ranMs, 'batched'));
+      const { record, transcript } = turn.session.finish(settled, turn.fuel, turn.ranMs, 'batched');
+      records.push(record);
+      this.#transcripts.push(transcript);
       if (settled.status !== 'ok' || !session.hasRoom) break;
     }
     if (records.length > 0) this.#finish(session.finish(records));
@@ -204,7 +188,7 @@ export class Cell {
     const turn = this.#unsuspend(attempt);
     if (!turn) return;
     turn.answered++;
-    turn.session.answered(wait, atMs);
+    turn.session.answered(wait, answer, atMs);
     const settled = this.#slice(turn, (instance, budget) =>
       instance.resume(wait, answer, turn.session, budget),
     );
@@ -239,13 +223,7 @@ export class Cell {
     const started = performance.now();
     try {
       turn.instance ??= this.#instances.take(program);
-      const { cpuMs, turnMs, outputBytes } = program.limits;
-      const result = go(turn.instance, {
-        softFuel: cpuMs * FUEL_PER_MS,
-        hardFuel: cpuMs * FUEL_PER_MS * HARD_FUEL_MARGIN,
-        wallDeadlineMs: started + turnMs - turn.ranMs,
-        maxOutputBytes: outputBytes,
-      });
+      const result = go(turn.instance, turnBudget(program, started + program.limits.turnMs - turn.ranMs));
       turn.fuel = turn.instance.fuelUsed;
       if (result.kind === 'suspended') return this.#suspend(turn);
       this.#giveBack(turn);
@@ -292,11 +270,12 @@ export class Cell {
   }
 
   #conclude({ delivery, session, fuel, ranMs }: Turn, settled: Settled): void {
-    const record = session.finish(settled, fuel, ranMs);
+    const { record, transcript } = session.finish(settled, fuel, ranMs);
     if (delivery.dryRun) {
       this.#tell({ type: 'dry', attempt: delivery.attempt, record });
       return;
     }
+    this.#transcripts.push(transcript);
     this.#finish(record);
   }
 
@@ -322,6 +301,7 @@ export class Cell {
         image: instance.image,
         hasHandler: instance.hasHandler,
         observed: session.finish(),
+        imageDigest: digestOfImage(instance.image),
         bootMs: performance.now() - started,
       };
       // What it touched; the cells that serve restore their own from the image.
@@ -336,10 +316,26 @@ export class Cell {
     }
   }
 
+  /** Runs recorded turns again, one after the other; only main hears of what comes of them. */
+  #replay(id: number, program: Program, recordings: readonly string[]): void {
+    const { slot } = this.#parts;
+    const reports: string[] = [];
+    for (const recording of recordings) {
+      Atomics.store(slot, SLOT_STARTED_MS, slotNow());
+      Atomics.store(slot, SLOT_ATTEMPT, -id);
+      reports.push(replayTurn(program, this.#parts.openReplay(program, recording), this.#instances));
+    }
+    Atomics.store(slot, SLOT_ATTEMPT, 0);
+    this.#instances.forget(program.generation);
+    this.#tell({ type: 'replayed', id, reports });
+  }
+
   #flush(): void {
     if (this.#finished.length === 0) return;
-    this.#parts.records.postMessage(`[${this.#finished.join()}]`);
+    // Transcripts go beside the records, which the writer parses and they are not.
+    this.#parts.records.postMessage([`[${this.#finished.join()}]`, ...this.#transcripts]);
     this.#finished = [];
+    this.#transcripts = [];
   }
 
   #tell(message: FromCell): void {

@@ -53,6 +53,8 @@ export interface BootSpec {
   readonly code: string;
   readonly sourceMap: string;
   readonly policy: unknown;
+  /** JSON of what an earlier boot was told: this one is told the same. */
+  readonly seen?: string;
 }
 
 export type ToCell =
@@ -72,6 +74,13 @@ export type ToCell =
   /** Ends a suspended turn with this failure; its record goes the usual way. */
   | { readonly type: 'abort'; readonly attempt: number; readonly error: ErrorShape }
   | { readonly type: 'boot'; readonly id: number; readonly spec: BootSpec }
+  /** Recorded turns (JSON each), to be run again from this program's image. */
+  | {
+      readonly type: 'replay';
+      readonly id: number;
+      readonly program: Program;
+      readonly recordings: readonly string[];
+    }
   | { readonly type: 'stop' };
 
 export interface BootReply {
@@ -80,6 +89,8 @@ export interface BootReply {
   /** What boot did through host functions, as the composition root reports it. */
   readonly observed: unknown;
   readonly bootMs: number;
+  /** Of the image's memory: the same code that was told the same makes the same. */
+  readonly imageDigest: string;
 }
 
 export type FromCell =
@@ -98,6 +109,8 @@ export type FromCell =
     }
   /** A turn has nothing left to do until an answer comes; so many it has been given so far. */
   | { readonly type: 'suspended'; readonly attempt: number; readonly answered: number }
+  /** What came of each recorded turn, JSON. */
+  | { readonly type: 'replayed'; readonly id: number; readonly reports: readonly string[] }
   /** The record of a dry run, which goes nowhere else. */
   | { readonly type: 'dry'; readonly attempt: number; readonly record: string };
 

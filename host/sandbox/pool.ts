@@ -20,6 +20,7 @@ import {
   type ToCell,
 } from './messages.ts';
 import { engineModule } from './quickjs/engine.ts';
+import { engineDigest } from './quickjs/engine-digest.ts';
 import { guestCode } from './quickjs/guest-code.ts';
 import { CELL_STACK_MB } from './quickjs/layout.ts';
 
@@ -64,10 +65,13 @@ const WATCHDOG_PERIOD_MS = 25;
 const BOOT_LIMIT_MS = 6000;
 const MAX_HEAP_MB = 512;
 
-interface PendingBoot {
+/** What the spare is doing for main: a boot, or recorded turns. */
+interface Errand {
   readonly id: number;
-  resolve(reply: BootReply): void;
+  resolve(reply: BootReply | readonly string[]): void;
   reject(error: unknown): void;
+  /** What it means that the spare was lost over it. */
+  lost(reason: string): NeiraError;
 }
 
 class CellHandle {
@@ -94,15 +98,17 @@ class CellHandle {
 
 export class CellPool {
   readonly size: number;
+  /** Of what all images are made with. */
+  readonly engineDigest: string;
   readonly #options: PoolOptions;
   readonly #listener: PoolListener;
   readonly #data: Pick<CellData, 'engine' | 'guestCode'>;
   readonly #programs = new Map<number, Program>();
   #cells: CellHandle[] = [];
   #spare: CellHandle;
-  #boot: PendingBoot | undefined;
-  #bootQueue: Promise<unknown> = Promise.resolve();
-  #bootId = 0;
+  #errand: Errand | undefined;
+  #errands: Promise<unknown> = Promise.resolve();
+  #errandId = 0;
   #closing = false;
   readonly #watchdog: NodeJS.Timeout;
 
@@ -122,6 +128,7 @@ export class CellPool {
     data: Pick<CellData, 'engine' | 'guestCode'>,
   ) {
     this.size = options.size;
+    this.engineDigest = engineDigest(data.guestCode);
     this.#options = options;
     this.#listener = listener;
     this.#data = data;
@@ -131,16 +138,35 @@ export class CellPool {
     this.#watchdog.unref();
   }
 
-  /** Boots a plugin and answers its image; one boot at a time. @throws NEIRA_BOOT_FAILED */
+  /** Boots a plugin and answers its image; one errand of the spare at a time. @throws NEIRA_BOOT_FAILED */
   boot(spec: BootSpec): Promise<BootReply> {
-    const booted = this.#bootQueue.then(() => this.#bootNow(spec));
-    this.#bootQueue = booted.catch(() => {});
-    return booted;
+    const lost = (reason: string) =>
+      new NeiraError('NEIRA_BOOT_FAILED', {
+        reason: `its top-level code or prepare() had to be ended (${reason})`,
+      });
+    return this.#queueErrand((id) => ({ type: 'boot', id, spec }), lost) as Promise<BootReply>;
+  }
+
+  /**
+   * Runs recorded turns again in the spare, from the image of `program`, whose generation serves nothing else.
+   * Answers a report (JSON) for each. @throws NEIRA_REPLAY_FAILED when one of them took the cell with it
+   */
+  replay(program: Program, recordings: readonly string[]): Promise<readonly string[]> {
+    const lost = (reason: string) =>
+      new NeiraError('NEIRA_REPLAY_FAILED', { plugin: program.plugin, reason });
+    return this.#queueErrand((id) => ({ type: 'replay', id, program, recordings }), lost) as Promise<
+      readonly string[]
+    >;
   }
 
   /** Makes a program known; cells load it when they first get a delivery for it. */
   install(program: Program): void {
     this.#programs.set(program.generation, program);
+  }
+
+  /** What cells are given of a version that serves. */
+  program(generation: number): Program | undefined {
+    return this.#programs.get(generation);
   }
 
   setPolicy(generation: number, policy: unknown): void {
@@ -232,28 +258,36 @@ export class CellPool {
         this.#listener.onSuspended(message.attempt, message.answered);
         break;
       case 'booted':
-        this.#endBoot(message.id)?.resolve(message.reply);
+        this.#endErrand(message.id)?.resolve(message.reply);
         break;
       case 'boot-failed':
-        this.#endBoot(message.id)?.reject(fromShape(message.error));
+        this.#endErrand(message.id)?.reject(fromShape(message.error));
+        break;
+      case 'replayed':
+        this.#endErrand(message.id)?.resolve(message.reports);
         break;
       case 'ready':
         break;
     }
   }
 
-  #bootNow(spec: BootSpec): Promise<BootReply> {
-    const id = ++this.#bootId;
-    return new Promise((resolve, reject) => {
-      this.#boot = { id, resolve, reject };
-      this.#spare.tell({ type: 'boot', id, spec });
-    });
+  #queueErrand(message: (id: number) => ToCell, lost: Errand['lost']): Promise<unknown> {
+    const id = ++this.#errandId;
+    const done = this.#errands.then(
+      () =>
+        new Promise((resolve, reject) => {
+          this.#errand = { id, resolve, reject, lost };
+          this.#spare.tell(message(id));
+        }),
+    );
+    this.#errands = done.catch(() => {});
+    return done;
   }
 
-  #endBoot(id: number): PendingBoot | undefined {
-    const boot = this.#boot?.id === id ? this.#boot : undefined;
-    if (boot) this.#boot = undefined;
-    return boot;
+  #endErrand(id: number): Errand | undefined {
+    const errand = this.#errand?.id === id ? this.#errand : undefined;
+    if (errand) this.#errand = undefined;
+    return errand;
   }
 
   #watch(): void {
@@ -274,12 +308,12 @@ export class CellPool {
     const blamed = cell.ended ? cell.endedFor : Atomics.load(cell.slot, SLOT_ATTEMPT);
     if (cell === this.#spare) {
       this.#spare = this.#start();
-      const details = { reason: `its top-level code or prepare() had to be ended (${reason})` };
-      if (this.#boot) this.#endBoot(this.#boot.id)?.reject(new NeiraError('NEIRA_BOOT_FAILED', details));
+      const errand = this.#errand && this.#endErrand(this.#errand.id);
+      errand?.reject(errand.lost(reason));
       return;
     }
     const index = this.#cells.indexOf(cell);
-    this.#cells[index] = this.#boot ? this.#start() : this.#takeSpare();
+    this.#cells[index] = this.#errand ? this.#start() : this.#takeSpare();
     this.#listener.onLost({
       storeCell: cell.storeCell,
       blamed: Math.max(blamed, 0),

@@ -1,14 +1,17 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { NeiraError } from '../errors.ts';
+import type { RecipeWriter } from './recipes.ts';
 import type { AdminOp, AdminRecord, PluginRow, VersionRow } from './records.ts';
 
 /** What administrators change: plugins and their versions, gates, tokens, settings (HOST-15, HOST-27). */
 export class AdminWriter {
   readonly #db: DatabaseSync;
+  readonly #recipes: RecipeWriter;
   readonly #prepared = new Map<string, StatementSync>();
 
-  constructor(db: DatabaseSync) {
+  constructor(db: DatabaseSync, recipes: RecipeWriter) {
     this.#db = db;
+    this.#recipes = recipes;
   }
 
   /** Applies all of them within the transaction at hand. */
@@ -167,6 +170,7 @@ export class AdminWriter {
     }
     this.#run('delete from plugin where id = ?', id);
     if (!dropData) return;
+    this.#recipes.drop(id);
     for (const table of ['kv', 'log', 'failure', 'delivery', 'dead_letter', 'delayed', 'subscription'])
       this.#run(`delete from ${table} where plugin = ?`, id);
     // What it saved into chats belongs to the chats and stays; so does its counter of versions, so that a

@@ -6,6 +6,7 @@ import { RecordWriter } from './chat-records.ts';
 import { IdempotencyKeys } from './idempotency.ts';
 import { JournalWriter } from './journal.ts';
 import type { LineWriter } from './projection.ts';
+import { RecipeWriter } from './recipes.ts';
 import type { Ack, AdminRecord, EventRecord, JournalDraft, WriteRecord } from './records.ts';
 import { StatisticsWriter } from './statistics.ts';
 import { type GroupMark, TurnWriter } from './turn-writer.ts';
@@ -20,13 +21,15 @@ export class Applier {
   readonly #keys: IdempotencyKeys;
   readonly #bus: BusWriter;
   readonly #turns: TurnWriter;
+  readonly #recipes: RecipeWriter;
   readonly #deleteSend: StatementSync;
 
-  constructor(db: DatabaseSync, lines: LineWriter, router: EventRouter) {
+  constructor(db: DatabaseSync, home: string, lines: LineWriter, router: EventRouter) {
     this.#lines = lines;
     this.#records = new RecordWriter(db, lines);
     this.#journal = new JournalWriter(db, lines);
-    this.#admin = new AdminWriter(db);
+    this.#recipes = new RecipeWriter(db, home);
+    this.#admin = new AdminWriter(db, this.#recipes);
     this.#statistics = new StatisticsWriter(db);
     this.#keys = new IdempotencyKeys(db);
     this.#bus = new BusWriter(db, router);
@@ -50,6 +53,9 @@ export class Applier {
         return this.#applyAdmin(record, nowMs);
       case 'sent':
         for (const id of record.ids) this.#deleteSend.run(id);
+        return { ok: true };
+      case 'recipe':
+        this.#recipes.put(record, nowMs);
         return { ok: true };
       case 'publish':
         return this.#applyPublish(record, nowMs);

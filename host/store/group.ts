@@ -50,7 +50,7 @@ export class GroupCommit {
     this.#problem = problem;
     this.#lines = new LineWriter(db, home);
     this.#repairer = new Repairer(db, home);
-    this.#applier = new Applier(db, this.#lines, router);
+    this.#applier = new Applier(db, home, this.#lines, router);
     this.#begin = db.prepare('begin immediate');
     this.#commit = db.prepare('commit');
     this.#rollback = db.prepare('rollback');

@@ -18,6 +18,9 @@ export interface WriterOptions {
 /** The text that main posts: an array of `[number, record]`; the number comes back with the ack. */
 export type Submission = readonly [number, WriteRecord];
 
+/** What a cell posts: an array of turns and batches as JSON text, and the transcripts of their turns, in order. */
+export type FromStoreCell = readonly [records: string, ...transcripts: string[]];
+
 export type ToWriter =
   | { readonly op: 'cell'; readonly cell: number; readonly port: MessagePort }
   | { readonly op: 'fence' | 'retire'; readonly cell: number; readonly request: number }

@@ -153,6 +153,18 @@ export const MIGRATIONS: readonly string[] = [
   -- Events that leave for other hubs, until one has them.
   create table outbox(seq integer primary key autoincrement, event_seq integer not null, mode text not null);
   `,
+  `
+  -- What turns ran on: policy, engine, image and code, by the digest that transcripts name. The blobs of code are
+  -- held in version_blob by \`recipe:<digest>\`.
+  create table recipe(
+    digest text primary key, plugin text not null, version text not null, body text not null, at_ms integer not null
+  ) without rowid;
+  create index recipe_plugin on recipe(plugin, at_ms);
+  -- From which a failed turn can be run again, and what it ran on; null when it was too large to keep.
+  alter table failure add column transcript text;
+  alter table failure add column recipe text;
+  create index failure_turn on failure(turn_id);
+  `,
 ];
 
 /**

@@ -15,6 +15,7 @@ import type {
 } from './records.ts';
 import { createSearch } from './search.ts';
 import { dayOf } from './statistics.ts';
+import { createTranscriptReads } from './transcript-reads.ts';
 
 export interface StoredLog extends LogLine {
   readonly seq: number;
@@ -67,7 +68,7 @@ const TOKEN = `id, name, hash, scopes, created_at_ms as createdAtMs, expires_at_
 export type StoreReads = ReturnType<typeof createReads>;
 
 /** What main reads, synchronously and always committed. Lists are ordered oldest first where time orders them. */
-export function createReads(db: DatabaseSync) {
+export function createReads(db: DatabaseSync, home: string) {
   const plugins = db.prepare(`select ${PLUGIN} from plugin order by id`);
   const plugin = db.prepare(`select ${PLUGIN} from plugin where id = ?`);
   const versions = db.prepare(`select ${VERSION} from version where plugin = ? order by seq desc`);
@@ -95,6 +96,7 @@ export function createReads(db: DatabaseSync) {
     `select turn_id as turnId, plugin, digest as version, gate, event_id as eventId, outcome,
        started_at_ms as startedAtMs, run_ms as runMs, fuel from turn where turn_id = ?`,
   );
+  const recipe = db.prepare('select body from recipe where digest = ?');
   const idempotent = db.prepare('select digest, reply from idempotency where key = ? and expires_at_ms > ?');
   const statistics = db.prepare(
     `select plugin, gate, sum(turns) as turns, sum(failures) as failures, sum(dry_runs) as dryRuns,
@@ -141,6 +143,8 @@ export function createReads(db: DatabaseSync) {
     usageBytes: (id: string) => Number(usage.get(id)?.['bytes'] ?? 0),
     /** Port sends that nobody has confirmed with a `sent` record. */
     pendingSends: (limit = 1000) => sends.all(limit) as unknown as readonly PortSend[],
+    recipe: (digest: string) => recipe.get(digest)?.['body'] as string | undefined,
+    ...createTranscriptReads(db, home),
     ...createEventReads(db),
     ...createMailboxReads(db),
     ...createOutboxReads(db),

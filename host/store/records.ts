@@ -98,6 +98,8 @@ export interface TurnRecord {
   readonly plugin: string;
   /** Content digest of the version that ran. */
   readonly version: string;
+  /** Digest of what it ran on; absent where that is not kept. */
+  readonly recipe?: string;
   readonly gate: string;
   readonly eventId: string;
   /** The event as it came in, recorded with the outcome; one from a mailbox is recorded already. */
@@ -128,6 +130,8 @@ export interface TurnRecord {
     readonly reply?: string;
   };
   readonly logs: readonly LogLine[];
+  /** Set by the writer thread, which gets it beside the record: from it the turn can be run again. */
+  transcript?: string;
 }
 
 /** Turns of one key that ran one after the other, each on what those before it had staged. */
@@ -253,6 +257,19 @@ export type AdminOp =
   | { readonly op: 'token.revoke'; readonly id: string; readonly atMs: number }
   | { readonly op: 'setting.put'; readonly name: string; readonly value: string };
 
+/** What turns run on, under the digest that their transcripts name. */
+export interface RecipeRecord {
+  readonly kind: 'recipe';
+  readonly digest: string;
+  readonly plugin: string;
+  /** Content digest of the version. */
+  readonly version: string;
+  /** Blobs of code that it needs. */
+  readonly blobs: readonly string[];
+  /** JSON of `Recipe` (registry/recipes.ts). */
+  readonly body: string;
+}
+
 /** Port sends that were performed; until then they are in `store.pendingSends()`, also after a restart. */
 export interface SentRecord {
   readonly kind: 'sent';
@@ -264,6 +281,7 @@ export type WriteRecord =
   | EventRecord
   | AdminRecord
   | SentRecord
+  | RecipeRecord
   | PublishRecord
   | RequestRecord
   | RequestEndRecord

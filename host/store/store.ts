@@ -102,7 +102,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     throw error;
   }
   const db = openForReading(databasePath(home));
-  const store = connect(home, worker, createReads(db), { problems, news }, () => {
+  const store = connect(home, worker, createReads(db, home), { problems, news }, () => {
     db.close();
     lock[Symbol.dispose]();
   });

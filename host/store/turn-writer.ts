@@ -15,6 +15,8 @@ export const KEPT_LOGS = 2000;
 export const KEPT_FAILURES = 500;
 /** Reads of a failed turn are kept for debugging up to this size. */
 const MAX_KEPT_READS = 64 * 1024;
+/** Transcripts of failures lie in the database, so larger ones are not kept. */
+const MAX_KEPT_TRANSCRIPT = 256 * 1024;
 
 /** Refusals of the writer that are the plugin's fault: they turn the outcome into a failure. */
 const PLUGIN_FAULTS = new Set([
@@ -85,8 +87,8 @@ export class TurnWriter {
       'insert into log(plugin, turn_id, level, message, at_ms) values(?, ?, ?, ?, ?)',
     );
     this.#insertFailure = db.prepare(
-      `insert into failure(plugin, turn_id, digest, event_id, at_ms, error, envelope, reads)
-       values(?, ?, ?, ?, ?, ?, ?, ?)`,
+      `insert into failure(plugin, turn_id, digest, event_id, at_ms, error, envelope, reads, transcript, recipe)
+       values(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     );
     // The savepoint of group.ts; a turn has only read until its effects begin.
     this.#undo = db.prepare('rollback to record');
@@ -274,7 +276,20 @@ export class TurnWriter {
     const kept = reads.length > MAX_KEPT_READS ? null : reads;
     const envelope = turn.envelope ?? (this.#eventText.get(delivery!.id)!['envelope'] as string);
     const error = JSON.stringify(failure);
-    this.#insertFailure.run(plugin, turnId, version, eventId, nowMs, error, envelope, kept);
+    const { transcript = null, recipe } = turn;
+    const whole = transcript !== null && transcript.length <= MAX_KEPT_TRANSCRIPT ? transcript : null;
+    this.#insertFailure.run(
+      plugin,
+      turnId,
+      version,
+      eventId,
+      nowMs,
+      error,
+      envelope,
+      kept,
+      whole,
+      whole && (recipe ?? null),
+    );
     this.#failures.added(plugin);
   }
 }

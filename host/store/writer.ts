@@ -4,9 +4,10 @@ import { NeiraError, toShape } from '../errors.ts';
 import type { EventRouter } from './bus-records.ts';
 import { databasePath, openForWriting } from './database.ts';
 import { GroupCommit } from './group.ts';
-import type { AckBatch, FromWriter, Submission, ToWriter, WriterOptions } from './messages.ts';
+import type { AckBatch, FromStoreCell, FromWriter, Submission, ToWriter, WriterOptions } from './messages.ts';
 import { backUp, migrate } from './migrations.ts';
 import type { Ack, BatchRecord, TurnRecord, WriteRecord } from './records.ts';
+import { TranscriptWriter } from './transcripts.ts';
 
 /**
  * The writer thread: the only one that writes to the store. It takes what has come from main and from all
@@ -31,11 +32,13 @@ let queued = 0;
 
 let db: DatabaseSync;
 let group: GroupCommit;
+let transcripts: TranscriptWriter;
 let timer: NodeJS.Timeout;
 
 /** Runs the writer in this thread; the composition root (host/writer-main.ts) says who hears what. */
 export function startWriter(router: EventRouter): void {
   ({ db, group } = open(router));
+  transcripts = new TranscriptWriter(options.home, (what, reason) => tell({ op: 'problem', what, reason }));
   timer = setInterval(keepFiles, SYNC_FILES_MS);
   main.on('message', (message: string | ToWriter) => {
     take(message, undefined);
@@ -63,25 +66,34 @@ function open(router: EventRouter) {
 }
 
 /** Takes one message into the queue; control waits until all that came before it is committed. */
-function take(message: string | ToWriter, cell: number | undefined): void {
+function take(message: string | FromStoreCell | ToWriter, cell: number | undefined): void {
+  if (cell !== undefined) {
+    takeTurns(message as string | FromStoreCell, cell);
+    return;
+  }
   if (typeof message !== 'string') {
     commitQueue();
-    control(message);
+    control(message as ToWriter);
     return;
   }
   try {
-    if (cell === undefined) {
-      for (const [number, record] of JSON.parse(message) as Submission[]) queue.push({ number, record });
-    } else {
-      for (const posted of JSON.parse(message) as (TurnRecord | BatchRecord)[])
-        for (const record of turnsOf(posted)) queue.push({ number: undefined, record });
-    }
+    for (const [number, record] of JSON.parse(message) as Submission[]) queue.push({ number, record });
   } catch (error) {
-    tell({
-      op: 'problem',
-      what: `a batch of ${cell === undefined ? 'main' : `cell ${cell}`} is not JSON`,
-      reason: String(error),
+    tell({ op: 'problem', what: 'a batch of main is not JSON', reason: String(error) });
+  }
+}
+
+/** Each turn gets the transcript that lies at its place beside the records. */
+function takeTurns(message: string | FromStoreCell, cell: number): void {
+  const [records, ...texts] = typeof message === 'string' ? [message] : message;
+  try {
+    const turns = (JSON.parse(records!) as (TurnRecord | BatchRecord)[]).flatMap((posted) => turnsOf(posted));
+    turns.forEach((record, index) => {
+      if (texts[index]) record.transcript = texts[index];
+      queue.push({ number: undefined, record });
     });
+  } catch (error) {
+    tell({ op: 'problem', what: `a batch of cell ${cell} is not JSON`, reason: String(error) });
   }
 }
 
@@ -97,7 +109,9 @@ function drain(): void {
   for (let found = true; found && queue.length < GROUP_RECORDS; ) {
     found = false;
     for (const [port, cell] of sources()) {
-      const received = receiveMessageOnPort(port) as { message: string | ToWriter } | undefined;
+      const received = receiveMessageOnPort(port) as
+        | { message: string | FromStoreCell | ToWriter }
+        | undefined;
       if (received === undefined) continue;
       found = true;
       take(received.message, cell);
@@ -118,9 +132,25 @@ function commitQueue(): void {
     const beganMs = performance.now();
     const acks = group.commit(group_.map(({ record }) => record));
     answer(group_, acks, Math.round((performance.now() - beganMs) * 1000));
+    for (const [index, { record }] of group_.entries()) keepTranscript(record, acks[index]!);
   }
   queue.length = 0;
   queued = 0;
+  transcripts.flush();
+}
+
+/** Behind the commit and its answers, so that nobody waits for it; failures lie in the store. */
+function keepTranscript(record: WriteRecord, ack: Ack): void {
+  if (!ack.ok) return;
+  if (
+    record.kind === 'turn' &&
+    record.transcript !== undefined &&
+    ack.outcome?.status === 'ok' &&
+    !ack.repeated
+  )
+    transcripts.add(record.plugin, record.transcript);
+  else if (record.kind === 'admin')
+    for (const op of record.ops) if (op.op === 'plugin.delete' && op.dropData) transcripts.drop(op.id);
 }
 
 function answer(waiting: readonly Waiting[], acks: readonly Ack[], micros: number): void {
@@ -140,8 +170,8 @@ function control(message: ToWriter): void {
     case 'cell': {
       const { cell, port } = message;
       cells.set(cell, port);
-      port.on('message', (text: string) => {
-        take(text, cell);
+      port.on('message', (posted: string | FromStoreCell) => {
+        take(posted, cell);
         drain();
       });
       return;
@@ -189,7 +219,7 @@ function drainCell(cell: number): void {
   const port = cells.get(cell);
   if (!port) return;
   for (;;) {
-    const received = receiveMessageOnPort(port) as { message: string } | undefined;
+    const received = receiveMessageOnPort(port) as { message: string | FromStoreCell } | undefined;
     if (received === undefined) break;
     take(received.message, cell);
   }
@@ -198,6 +228,7 @@ function drainCell(cell: number): void {
 
 function close(): void {
   clearInterval(timer);
+  transcripts.close();
   group.close();
   for (const port of cells.values()) port.close();
   db.exec('pragma optimize; pragma wal_checkpoint(truncate)');

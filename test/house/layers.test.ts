@@ -39,6 +39,10 @@ const HOST_FILES: Readonly<Record<string, string>> = {
   'span-export.ts': 'base',
   'linear-pattern.ts': 'base',
   'turn-context.ts': 'turn-context',
+  'transcript.ts': 'turn-context',
+  'turn-recording.ts': 'turn-context',
+  'turn-comparison.ts': 'turn-context',
+  'turn-replay.ts': 'turn-context',
   'turn-page.ts': 'turn-context',
   'turn-random.ts': 'turn-context',
   'turn-retry.ts': 'turn-context',
@@ -47,6 +51,7 @@ const HOST_FILES: Readonly<Record<string, string>> = {
   'turn-log-numbers.ts': 'turn-context',
   // The composition roots of the threads: nothing imports them, their addresses are handed on.
   'cell-main.ts': 'thread-main',
+  'turn-session.ts': 'thread-main',
   'writer-main.ts': 'thread-main',
   'turn.ts': 'turn',
   'turn-queue.ts': 'turn',

@@ -6,6 +6,7 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { AdminWriter } from '../../host/store/admin.ts';
 import type { EventCaller, PublishRecord } from '../../host/store/bus-records.ts';
 import { migrate } from '../../host/store/migrations.ts';
+import { RecipeWriter } from '../../host/store/recipes.ts';
 import type { AdminRecord } from '../../host/store/records.ts';
 import { seededRandom } from '../../host/store/test-store.ts';
 import { opened, type Publication, sealed } from './events.ts';
@@ -77,7 +78,7 @@ class World implements Disposable {
     this.#oracle = new Oracle(() => this.#time.nowMs);
     const ops = PLUGINS.flatMap((plugin) => registration(plugin, 'enabled', 0));
     const record: AdminRecord = { kind: 'admin', ops, journal: [] };
-    new AdminWriter(this.#db).apply(record);
+    new AdminWriter(this.#db, new RecipeWriter(this.#db, home)).apply(record);
     this.#oracle.committed([record], [{ ok: true }], { deliveries: [] });
     this.#process = this.#boot();
   }

@@ -96,9 +96,11 @@ export const TEXT_SLOT_BYTES = 32 * 1024;
 
 let compiled: WebAssembly.Module | undefined;
 
+export const ENGINE_FILE = path.join(import.meta.dirname, 'engine.wasm');
+
 /** Compiles `engine.wasm` once a thread; a module compiled elsewhere can be handed in. */
 export function engineModule(shared?: WebAssembly.Module): WebAssembly.Module {
-  compiled ??= shared ?? new WebAssembly.Module(readFileSync(path.join(import.meta.dirname, 'engine.wasm')));
+  compiled ??= shared ?? new WebAssembly.Module(readFileSync(ENGINE_FILE));
   return compiled;
 }
 

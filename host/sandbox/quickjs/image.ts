@@ -3,6 +3,7 @@
  *
  * It lies in shared memory, so that every cell restores from the same bytes and a plugin costs them once.
  */
+import { createHash } from 'node:crypto';
 import { type Guest, isCardPage } from './engine.ts';
 import { CARD_TABLE, CARD_TABLE_BYTES, PAGE_BYTES, WASM_PAGE_BYTES } from './layout.ts';
 
@@ -64,6 +65,15 @@ export function takeImage(guest: Guest, pointers: ImagePointers, memoryMb: numbe
     stackPointer: guest.fn.stack_pointer.value,
     pointers,
   };
+}
+
+/** Names the memory of an image: the same code that was told the same leaves the same. */
+export function digestOfImage({ pages, index, memoryBytes, stackPointer, pointers }: Image): string {
+  return createHash('sha256')
+    .update(new Uint8Array(pages))
+    .update(new Uint8Array(index))
+    .update(JSON.stringify([memoryBytes, stackPointer, pointers]))
+    .digest('hex');
 }
 
 /** Lays an image into a fresh guest, whose own data segments the image covers. */

@@ -1,0 +1,31 @@
+/** What the registry is made of; the composition root connects them. */
+import type { EventRegistry } from '../bus/event-registry.ts';
+import type { Logger } from '../log.ts';
+import type { CellPool } from '../sandbox/pool.ts';
+import type { KvReader } from '../store/reader.ts';
+import type { Ack, AdminRecord, PluginRow, RecipeRecord, VersionRow } from '../store/records.ts';
+import type { Turns } from '../turn.ts';
+import type { GateService } from './gate-service.ts';
+
+export interface RegistryStore {
+  plugins(): readonly PluginRow[];
+  versions(plugin: string): readonly VersionRow[];
+  blob(digest: string): Uint8Array | undefined;
+  /** JSON of what transcripts name by this digest. */
+  recipe(digest: string): string | undefined;
+  submit(record: AdminRecord | RecipeRecord): Promise<Ack>;
+}
+
+export interface RegistryParts {
+  readonly home: string;
+  readonly store: RegistryStore;
+  readonly reader: KvReader;
+  readonly pool: CellPool;
+  readonly turns: Turns;
+  readonly gates: GateService;
+  /** Events of the host; those of plugins join and leave with them. */
+  readonly events: EventRegistry;
+  /** What a plugin may do or what serves it changed. */
+  changed(plugin: string): void;
+  readonly log: Logger;
+}

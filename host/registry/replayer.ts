@@ -1,0 +1,142 @@
+/**
+ * Runs recorded turns again (design §1.3): on what they ran on, where everything has to be the same, or on another
+ * version, to see what it would do otherwise. It happens in the spare cell, and nothing of it is kept.
+ */
+import { NeiraError } from '../errors.ts';
+import type { Program } from '../sandbox/messages.ts';
+import type { CellPool } from '../sandbox/pool.ts';
+import { type ReplayReport, type Transcript, wasSeen } from '../transcript.ts';
+import { compareTurns, type Difference } from '../turn-comparison.ts';
+import { type Booted, bootVersion } from './candidate.ts';
+import type { LivePlugin } from './live-plugin.ts';
+import { storedManifest } from './live-plugin.ts';
+import type { Recipe } from './recipes.ts';
+import type { Registry } from './registry.ts';
+
+export type Verdict =
+  | { readonly kind: 'same' }
+  | { readonly kind: 'different'; readonly differences: readonly Difference[] }
+  /** It read or asked what it never had; how far it came says nothing. */
+  | { readonly kind: 'not-comparable'; readonly reason: string };
+
+/** What recorded turns are run again on. */
+export interface ReplayGround {
+  readonly program: Program;
+  /** The very image and policy that the turn ran on. */
+  readonly exact: boolean;
+  /** What is not as it was, where it should be: the engine, or the image that the code now makes. */
+  readonly notes: readonly string[];
+}
+
+/** Turns in one message to the spare, so that boots need not wait long. */
+const CHUNK = 50;
+const KEPT_GROUNDS = 8;
+
+export class Replayer {
+  readonly #registry: Registry;
+  readonly #pool: CellPool;
+  /** By recipe, in order of last use. */
+  readonly #grounds = new Map<string, ReplayGround>();
+  #generations = 0;
+
+  constructor(registry: Registry) {
+    this.#registry = registry;
+    this.#pool = registry.parts.pool;
+  }
+
+  /** One verdict for each, in order. */
+  async replay(ground: ReplayGround, recorded: readonly Transcript[]): Promise<readonly Verdict[]> {
+    const verdicts: Verdict[] = [];
+    for (let at = 0; at < recorded.length; at += CHUNK) {
+      const chunk = recorded.slice(at, at + CHUNK);
+      verdicts.push(...(await this.#chunk(ground, chunk)));
+    }
+    return verdicts;
+  }
+
+  async #chunk({ program, exact }: ReplayGround, chunk: readonly Transcript[]): Promise<readonly Verdict[]> {
+    const whole = chunk.filter(({ seen }) => wasSeen(seen));
+    const reports = await this.#pool.replay(
+      { ...program, generation: --this.#generations },
+      whole.map((each) => JSON.stringify(each)),
+    );
+    const reportOf = new Map(whole.map((each, index) => [each, JSON.parse(reports[index]!) as ReplayReport]));
+    return chunk.map((each) => verdictOf(each, reportOf.get(each), exact));
+  }
+
+  /** What the turn itself ran on: its own code, image and policy. @throws NEIRA_NOT_REPLAYABLE */
+  async groundOf({ turn }: Transcript): Promise<ReplayGround> {
+    const digest = turn.recipe ?? '';
+    const known = this.#grounds.get(digest);
+    const ground = known ?? (await this.#makeGround(turn.turnId, digest));
+    this.#grounds.delete(digest);
+    this.#grounds.set(digest, ground);
+    if (this.#grounds.size > KEPT_GROUNDS) this.#grounds.delete(this.#grounds.keys().next().value!);
+    return ground;
+  }
+
+  async #makeGround(turnId: string, digest: string): Promise<ReplayGround> {
+    const { store } = this.#registry.parts;
+    const body = store.recipe(digest);
+    if (body === undefined)
+      throw new NeiraError('NEIRA_NOT_REPLAYABLE', { turn: turnId, reason: 'what it ran on is not kept' });
+    const recipe = JSON.parse(body) as Recipe;
+    const sourceMap = this.#registry.text(recipe.sourceMap);
+    const serving = this.#serving(recipe);
+    if (serving) return { program: programOf(recipe, serving.image, sourceMap), exact: true, notes: [] };
+    const version = { code: this.#registry.text(recipe.bundle), sourceMap };
+    const seen = wasSeen(recipe.boot) ? JSON.stringify(recipe.boot) : undefined;
+    const { reply } = await bootVersion(this.#pool, version, recipe.policy, seen);
+    const notes: string[] = [];
+    if (recipe.engine !== this.#pool.engineDigest) notes.push('the engine is another than the one it ran on');
+    else if (reply.imageDigest !== recipe.image)
+      notes.push('the code makes another image than the one it ran on');
+    return { program: programOf(recipe, reply.image, sourceMap), exact: notes.length === 0, notes };
+  }
+
+  /** The image in use, when it is the one of the recipe. */
+  #serving({ policy, image }: Recipe): Program | undefined {
+    const live = this.#registry.find(policy.plugin);
+    if (!live?.serving || live.foundation?.image !== image) return undefined;
+    return this.#pool.program(live.serving.generation);
+  }
+
+  /** Another version of the plugin, by digest or number, with the grants and settings of now. @throws NEIRA_NOT_FOUND */
+  async groundOfVersion(plugin: LivePlugin, wanted: string): Promise<ReplayGround> {
+    const rows = this.#registry.parts.store.versions(plugin.row.id);
+    const row = rows.find(({ digest, version }) => digest === wanted || version === wanted);
+    if (!row) throw new NeiraError('NEIRA_NOT_FOUND', { what: 'version', id: wanted });
+    const version = { code: this.#registry.text(row.bundle), sourceMap: this.#registry.text(row.sourceMap) };
+    const policy = this.#registry.policy({ ...plugin, manifest: storedManifest(row.manifest) }, row.digest);
+    const booted = await bootVersion(this.#pool, version, policy);
+    return groundOfBooted(plugin.row.id, booted, version.sourceMap, policy);
+  }
+}
+
+/** A version that booted and does not serve yet. */
+export function groundOfBooted(
+  plugin: string,
+  { reply }: Booted,
+  sourceMap: string,
+  policy: Recipe['policy'],
+): ReplayGround {
+  const { limits } = policy;
+  return {
+    program: { generation: 0, plugin, limits, image: reply.image, sourceMap, policy },
+    exact: false,
+    notes: [],
+  };
+}
+
+function programOf({ policy }: Recipe, image: Program['image'], sourceMap: string): Program {
+  return { generation: 0, plugin: policy.plugin, limits: policy.limits, image, sourceMap, policy };
+}
+
+function verdictOf(recorded: Transcript, report: ReplayReport | undefined, exact: boolean): Verdict {
+  if (!report)
+    return { kind: 'not-comparable', reason: 'it was told more than is kept, so it cannot be told again' };
+  if (report.missing !== undefined)
+    return { kind: 'not-comparable', reason: `it wants what the recorded turn never had: ${report.missing}` };
+  const differences = compareTurns(recorded, report, exact);
+  return differences.length === 0 ? { kind: 'same' } : { kind: 'different', differences };
+}

@@ -1,0 +1,111 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { bootHost, SCRIPT_GATES, type TestHost } from '../kit/boot-host.ts';
+
+// BUS-22, design §1.3: a turn is recorded, and comes out the same when it is run again.
+
+const FILES = (limit: number) => ({
+  'main.ts': `
+import { publish, request } from 'neira:host/bus';
+import { log } from 'neira:host/io';
+import { add, append, get, list, saveMessage, set, settings } from 'neira:host/storage';
+
+let prepared = 0;
+export function prepare() { prepared = list('day/').length + (get('base')?.value ?? 0); }
+
+export async function handle(event) {
+  const { n, fail, day } = event.payload;
+  const before = get('count')?.value ?? 0;
+  set('count', before + 1);
+  add('sum', n);
+  append('log', { n, at: Date.now(), luck: Math.random() });
+  const seen = list('log/', { reverse: true, limit: 3 });
+  if (n % 10 === 3) {
+    const twice = await request('math.double', { n });
+    set('twice', { twice, after: get('count').value, at: new Date().toISOString() });
+  }
+  if (day) set('day/' + day, n);
+  log('info', 'turn ' + n + ' ' + crypto.randomUUID() + ' ' + prepared);
+  if (fail) throw new RangeError('asked to fail ' + n);
+  if (n > ${limit}) set('large', n);
+  saveMessage({ chatId: 'c', sessionId: 's', role: 'user', text: 'n ' + n });
+  publish('count.changed', { n, of: seen.length });
+}`,
+});
+
+const MANIFEST = {
+  id: 'counter',
+  permissions: { storage: ['read', 'write'] },
+  subscribes: [{ event: 'count.up@1', key: '$.payload.key' }],
+  publishes: ['count.changed@1', 'math.double@1'],
+  retry: { max: 0 },
+};
+
+let host: TestHost;
+
+async function settled(count: number): Promise<void> {
+  for (;;) {
+    const { body } = await host.call('GET', '/api/neira/status');
+    if (body.deliveries.waiting === 0 && body.turns.count >= count) return;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+async function up(...payloads: unknown[]): Promise<void> {
+  await Promise.all(
+    payloads.map(async (payload) => {
+      const { status, body } = await host.call('POST', '/api/neira/events', {
+        event_name: 'count.up',
+        version: 1,
+        payload,
+      });
+      expect(status, JSON.stringify(body)).toBe(200);
+    }),
+  );
+}
+
+const replay = (body: object) =>
+  host.call('POST', '/api/neira/turns/replay', { plugin: 'counter', limit: 10_000, ...body });
+
+beforeAll(async () => {
+  host = await bootHost({ gates: SCRIPT_GATES });
+  await host.events('count.up@1', 'count.changed@1', 'math.double@1!');
+  const doubler = await host.script(
+    { id: 'doubler', subscribes: [{ event: 'math.double@1' }] },
+    'export function handle(event) { return { result: event.payload.n * 2 }; }',
+  );
+  expect(doubler.status, JSON.stringify(doubler.body)).toBe(201);
+  const counter = await host.script(MANIFEST, FILES(1000));
+  expect(counter.status, JSON.stringify(counter.body)).toBe(201);
+});
+afterAll(() => host.close());
+
+test('turns that read, list, request, wait and draw at random all come out the same', async () => {
+  const turns = Array.from({ length: 120 }, (_, n) => ({ n, key: `k${n % 3}`, fail: n % 40 === 39 }));
+  await up(...turns);
+  await settled(120);
+  const { body } = await replay({});
+  expect(body.turns).toEqual([]);
+  expect(body).toMatchObject({ replayed: 120, same: 120, different: 0, not_comparable: 0 });
+  const failed = await replay({ outcome: 'failed' });
+  expect(failed.body).toMatchObject({ replayed: 3, same: 3 });
+});
+
+test('a transcript shows what a turn was told and what it did', async () => {
+  const { body } = await host.call('GET', '/api/neira/turns', undefined, {
+    query: '?plugin=counter&outcome=ok&limit=1000',
+  });
+  expect(body.turns).toHaveLength(117);
+  const asked = [];
+  for (const { id } of body.turns) {
+    const { body: turn } = await host.call('GET', `/api/neira/turns/${encodeURIComponent(id)}`);
+    if (turn.envelope.payload.n === 13) asked.push(turn);
+  }
+  expect(asked).toHaveLength(1);
+  expect(asked[0]).toMatchObject({
+    plugin: 'counter',
+    outcome: 'ok',
+    replayable: true,
+    requests: [{ op: 'bus.request', command: 'math.double', answer: 26 }],
+    ground: { granted: expect.arrayContaining(['storage.read']) },
+  });
+});
