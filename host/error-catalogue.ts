@@ -313,6 +313,14 @@ const OWN = {
     message: 'A recorded turn of plugin `{plugin}` could not be run again: {reason}.',
     remedy: 'Look for an endless loop in the version that it ran on.',
   },
+  NEIRA_REHEARSAL_DIFFERS: {
+    status: 409,
+    blame: 'plugin',
+    message:
+      'Version {version} of plugin `{plugin}` does otherwise in {different} of its last {replayed} turns, and asks for what it never had in {not_comparable}; the old version serves on.',
+    remedy:
+      'See `neira plugin rehearsal {plugin}`; mend it, or take it over with `neira plugin rehearsal {plugin} --accept`.',
+  },
   NEIRA_NOT_REPLAYABLE: {
     status: 409,
     blame: 'caller',

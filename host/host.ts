@@ -33,7 +33,6 @@ import { loadGates } from './registry/gate-catalogue.ts';
 import { GateService, requireAck } from './registry/gate-service.ts';
 import { PluginAdmin } from './registry/plugin-admin.ts';
 import { Registry } from './registry/registry.ts';
-import { Replayer } from './registry/replayer.ts';
 import { Requests } from './requests.ts';
 import { CellPool } from './sandbox/pool.ts';
 import { createKvReader } from './store/reader.ts';
@@ -210,7 +209,6 @@ export async function openHost(
     eventRecords,
     mode,
     metrics,
-    replayer: new Replayer(registry),
     waiting: () => store.waitingCount(),
     catalogFolder: path.join(CHECKOUT, 'plugins'),
     stopping: () => stopping,

@@ -12,7 +12,7 @@ import { type GateService, requireAck } from '../registry/gate-service.ts';
 import { parseManifest } from '../registry/manifest.ts';
 import type { PluginAdmin, PluginSource } from '../registry/plugin-admin.ts';
 import type { Registry } from '../registry/registry.ts';
-import type { Replayer } from '../registry/replayer.ts';
+import { lastRehearsal, rehearseModeOf } from '../registry/rehearsal.ts';
 import type { PluginSignature } from '../registry/signature.ts';
 import {
   type InlineSource,
@@ -47,7 +47,6 @@ export interface HostApiParts {
   readonly eventRecords: EventRecords;
   readonly mode: HostMode;
   readonly metrics: Metrics;
-  readonly replayer: Replayer;
   /** Deliveries that have not settled. */
   waiting(): number;
   /** Folder of the bundled plugins. */
@@ -60,6 +59,10 @@ const TOOLS_GATE = 'ui_tools_registry';
 export function createHostApi(parts: HostApiParts): HostApi {
   const { store, registry, gates, plugins, tokens, ui, mode } = parts;
   const detail = (id: string) => detailView(registry, gates, store, registry.get(id));
+  const rehearsal = (id: string) => {
+    registry.get(id);
+    return { mode: rehearseModeOf(registry, id), last: lastRehearsal(registry, id) ?? null };
+  };
   const gateActor = (caller: Caller) => ({ actor: caller.actor, scope: caller.scope, mode: mode.current });
 
   function requireChange(caller: Caller, operation: Operation): void {
@@ -77,7 +80,7 @@ export function createHostApi(parts: HostApiParts): HostApi {
   });
 
   const history = new TurnHistory(store);
-  const replays = new TurnReplays(registry, history, parts.replayer);
+  const replays = new TurnReplays(registry, history);
 
   return {
     health: () => ({
@@ -127,6 +130,15 @@ export function createHostApi(parts: HostApiParts): HostApi {
     async putSettings(caller, id, settings) {
       const plugin = await plugins.configure(caller, id, settings);
       return { settings: plugin.settings, schema: plugin.manifest.settings };
+    },
+    getRehearsal: (_caller, id) => rehearsal(id),
+    async setRehearsal(caller, id, wanted) {
+      await plugins.setRehearse(caller, id, wanted);
+      return rehearsal(id);
+    },
+    async acceptRehearsal(caller, id) {
+      await plugins.accept(caller, id);
+      return detail(id);
     },
     removePlugin: (caller, id, dropData) => plugins.remove(caller, id, dropData),
     pluginLogs(_caller, id, limit) {

@@ -1,42 +1,30 @@
-/** Turns that ran, found and shown: what is kept of them in segments (successes) and in the store (failures). */
+/** Turns that ran, found and shown to whoever looks back. */
 import { parseEnvelope } from '../bus/envelope.ts';
 import { NeiraError } from '../errors.ts';
 import type { TurnDetail, TurnSummary, TurnsQuery } from '../http/turns-api.ts';
+import {
+  failedTurn,
+  type KeptRange,
+  type KeptTurn,
+  type KeptTurnStore,
+  keptTurn,
+  keptTurns,
+  whyNotReplayable,
+} from '../registry/kept-turns.ts';
 import type { Recipe } from '../registry/recipes.ts';
-import type { Effect } from '../store/records.ts';
 import type { FailedTurn, KeptLine } from '../store/transcript-reads.ts';
 import { type Transcript, wasSeen } from '../transcript.ts';
 import { viewOfEffect } from '../turn-comparison.ts';
 import { momentOf, subjectTest } from './event-filter.ts';
 
-export interface HistoryStore {
+export interface HistoryStore extends KeptTurnStore {
   transcribed(): readonly string[];
-  transcripts(plugin: string): Iterable<KeptLine>;
   transcript(plugin: string, turnId: string): KeptLine | undefined;
   failedTurn(turnId: string): FailedTurn | undefined;
-  failedTurns(plugin: string, sinceMs: number, untilMs: number): Iterable<FailedTurn>;
   recipe(digest: string): string | undefined;
 }
 
-/** A turn as it is kept. */
-export interface KeptTurn {
-  readonly id: string;
-  readonly plugin: string;
-  readonly version: string;
-  readonly eventId: string;
-  readonly subject: string;
-  readonly atMs: number;
-  readonly failed?: FailedTurn;
-  /** Absent for a failure of which too little is kept to run it again. */
-  readonly transcript?: Transcript;
-  /** What those before it in its batch had staged; @throws NEIRA_NOT_REPLAYABLE */
-  prior(): readonly Effect[];
-}
-
-interface Filter {
-  readonly outcome?: 'ok' | 'failed';
-  readonly sinceMs: number;
-  readonly untilMs: number;
+interface Filter extends KeptRange {
   readonly matches?: ((subject: string) => boolean) | undefined;
   readonly eventId?: string | undefined;
 }
@@ -71,13 +59,9 @@ export class TurnHistory {
 
   /** The newest first, of one plugin. */
   *turns(plugin: string, filter: Filter, limit: number): Generator<KeptTurn> {
-    const { outcome, sinceMs, untilMs } = filter;
-    const lines = outcome === 'failed' ? [] : mapped(this.#store.transcripts(plugin), keptTurn);
-    const failures =
-      outcome === 'ok' ? [] : mapped(this.#store.failedTurns(plugin, sinceMs, untilMs), failedTurn);
     let found = 0;
-    for (const turn of newestFirst(lines, failures)) {
-      if (turn.atMs < sinceMs || found >= limit) return;
+    for (const turn of keptTurns(this.#store, plugin, filter)) {
+      if (found >= limit) return;
       if (!passes(turn, filter)) continue;
       found++;
       yield turn;
@@ -158,13 +142,6 @@ export class TurnHistory {
   }
 }
 
-/** Undefined when there is enough of it to run it again. */
-export function whyNotReplayable({ transcript }: KeptTurn): string | undefined {
-  if (!transcript) return 'what it was told is not kept';
-  if (!wasSeen(transcript.seen)) return `it was told more than ${transcript.seen.overBytes} bytes`;
-  return transcript.turn.recipe === undefined ? 'what it ran on is not kept' : undefined;
-}
-
 function errorOf({ error: { code, message, stack } }: FailedTurn) {
   return { code, message, ...(stack !== undefined && { stack }) };
 }
@@ -197,73 +174,8 @@ function passes(
   return atMs < untilMs && (matches?.(subject) ?? true) && (wanted === undefined || eventId === wanted);
 }
 
-function keptTurn(line: KeptLine): KeptTurn {
-  const transcript = JSON.parse(line.text) as Transcript;
-  const { turnId, plugin, version, eventId, subject, startedAtMs } = transcript.turn;
-  return {
-    id: turnId,
-    plugin,
-    version,
-    eventId,
-    subject,
-    atMs: startedAtMs,
-    transcript,
-    prior: () => priorOf(transcript, line),
-  };
-}
-
-function failedTurn(failed: FailedTurn): KeptTurn {
-  const { turnId: id, plugin, version, eventId, atMs, envelope } = failed;
-  const transcript = failed.transcript === null ? undefined : (JSON.parse(failed.transcript) as Transcript);
-  const subject = transcript?.turn.subject ?? parseEnvelope(envelope).event_name;
-  const prior = () => transcript?.prior ?? [];
-  return { id, plugin, version, eventId, subject, atMs, failed, prior, ...(transcript && { transcript }) };
-}
-
-/** The turns of a batch lie one behind the other in the same segment. */
-function priorOf(transcript: Transcript, line: KeptLine): readonly Effect[] {
-  let { follows } = transcript;
-  const staged: (readonly Effect[])[] = [];
-  for (const text of line.before()) {
-    if (follows === undefined) break;
-    const before = JSON.parse(text) as Transcript;
-    if (before.turn.turnId !== follows) continue;
-    staged.unshift(before.turn.effects);
-    follows = before.follows;
-  }
-  if (follows !== undefined) {
-    const reason = `the turn ${follows} before it in its batch is not kept`;
-    throw new NeiraError('NEIRA_NOT_REPLAYABLE', { turn: transcript.turn.turnId, reason });
-  }
-  return staged.flat();
-}
-
 function envelopeOf({ turn, input }: Transcript): string {
   return turn.envelope ?? input.envelope ?? '';
-}
-
-function* mapped<From, To>(items: Iterable<From>, map: (item: From) => To): Generator<To> {
-  for (const item of items) yield map(item);
-}
-
-/** Both come with the newest first. */
-function* newestFirst(a: Iterable<KeptTurn>, b: Iterable<KeptTurn>): Generator<KeptTurn> {
-  const [one, other] = [a[Symbol.iterator](), b[Symbol.iterator]()];
-  let [left, right] = [one.next(), other.next()];
-  try {
-    while (!left.done || !right.done) {
-      if (right.done || (!left.done && left.value.atMs >= right.value.atMs)) {
-        yield left.value!;
-        left = one.next();
-      } else {
-        yield right.value;
-        right = other.next();
-      }
-    }
-  } finally {
-    one.return?.();
-    other.return?.();
-  }
 }
 
 function answerView(answer: string): unknown {

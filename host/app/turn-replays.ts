@@ -1,10 +1,11 @@
 /** Recorded turns run again on demand (BUS-22, SCN-16): on what they ran on, or on another version. */
 import { NeiraError } from '../errors.ts';
 import type { TurnReplay, TurnsReplay, TurnsReplayBody } from '../http/turns-api.ts';
+import { type KeptTurn, replayable } from '../registry/kept-turns.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { Replayer, ReplayGround, Verdict } from '../registry/replayer.ts';
 import type { Transcript } from '../transcript.ts';
-import { type KeptTurn, type TurnHistory, whyNotReplayable } from './turn-history.ts';
+import type { TurnHistory } from './turn-history.ts';
 
 const DEFAULT_TURNS = 100;
 const MAX_SHOWN = 100;
@@ -14,10 +15,10 @@ export class TurnReplays {
   readonly #history: TurnHistory;
   readonly #replayer: Replayer;
 
-  constructor(registry: Registry, history: TurnHistory, replayer: Replayer) {
+  constructor(registry: Registry, history: TurnHistory) {
     this.#registry = registry;
     this.#history = history;
-    this.#replayer = replayer;
+    this.#replayer = registry.replayer;
   }
 
   /** @throws NEIRA_NOT_FOUND, NEIRA_NOT_REPLAYABLE, NEIRA_REPLAY_FAILED */
@@ -82,14 +83,6 @@ export class TurnReplays {
     if (version === undefined) return this.#replayer.groundOf(transcript);
     return this.#replayer.groundOfVersion(this.#registry.get(plugin), version);
   }
-}
-
-/** With what those before it in its batch had staged. @throws NEIRA_NOT_REPLAYABLE */
-export function replayable(turn: KeptTurn): Transcript {
-  const reason = whyNotReplayable(turn);
-  if (reason !== undefined) throw new NeiraError('NEIRA_NOT_REPLAYABLE', { turn: turn.id, reason });
-  const { follows: _staged, ...transcript } = turn.transcript!;
-  return { ...transcript, prior: turn.prior() };
 }
 
 function byGround(turns: readonly KeptTurn[], together: boolean): readonly (readonly KeptTurn[])[] {

@@ -13,6 +13,7 @@ import { createOutput } from './output.ts';
 import { addPlugin } from './plugin.ts';
 import { addRecords } from './records.ts';
 import { addToken } from './token.ts';
+import { addTurns } from './turns.ts';
 
 /**
  * The `neira` command: a client of the HTTP API like any other, and the few things that need no host.
@@ -44,6 +45,7 @@ function createProgram(argv: readonly string[]): Command {
   addPlugin(program);
   addGate(program);
   addEvents(program);
+  addTurns(program);
   addRecords(program);
   addNew(program);
   addJournal(program);

@@ -6,6 +6,7 @@ import { NeiraError } from '../errors.ts';
 import type { Session } from './command.ts';
 import { run } from './command.ts';
 import { plain, type Tone, tint, titleOf } from './output.ts';
+import { addRehearsal } from './plugin-rehearsal.ts';
 import { addSign } from './plugin-sign.ts';
 
 interface Plugin {
@@ -73,6 +74,7 @@ export function addPlugin(program: Command): void {
       .description(what)
       .action(run((session, id: string) => change(session, 'POST', one(id, `/${verb}`))));
   }
+  addRehearsal(plugin);
   plugin
     .command('rollback')
     .argument('<id>')

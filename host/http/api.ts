@@ -102,6 +102,12 @@ export interface UiEventReply {
   readonly reason?: string;
 }
 
+export interface RehearsalView {
+  readonly mode: 'off' | 'report' | 'block';
+  /** The last one, of `rehearsal.ts`. */
+  readonly last: unknown;
+}
+
 export interface ToolDescriptor {
   readonly plugin: string;
   readonly id: string;
@@ -218,6 +224,9 @@ export interface HostApi extends BusApi, TurnsApi {
     id: string,
     settings: unknown,
   ): Promise<{ readonly settings: unknown; readonly schema: unknown }>;
+  getRehearsal(caller: Caller, id: string): RehearsalView;
+  setRehearsal(caller: Caller, id: string, mode: RehearsalView['mode']): Promise<RehearsalView>;
+  acceptRehearsal(caller: Caller, id: string): Promise<PluginDetail>;
   removePlugin(caller: Caller, id: string, dropData: boolean): Promise<void>;
   pluginLogs(
     caller: Caller,

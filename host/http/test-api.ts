@@ -12,6 +12,7 @@ import type {
 import type { BusApi, DeadLetterView } from './bus-api.ts';
 import type { HttpLog } from './problem.ts';
 import { createServer, type HttpServer, type HttpSettings } from './server.ts';
+import { testTurns } from './test-turns-api.ts';
 
 /** A host without a host: what the tests of HTTP and of the command line talk to. For tests only. */
 
@@ -273,10 +274,10 @@ export function createTestApi(): TestApi {
       if (token === undefined) throw new NeiraError('NEIRA_NOT_FOUND', { what: 'token', id });
       tokens.set(id, { ...token, revoked_at: AT });
     },
-    listTurns: () => ({ turns: [TURN] }),
-    getTurn: (_caller, id) => ({ ...TURN, id, attempt: 1, envelope: { id: 'e1' } }),
-    replayTurn: async (_caller, turn, version = 'v1') => ({ ...SAME, turn, version }),
-    replayTurns: async () => ({ replayed: 1, same: 1, different: 0, not_comparable: 0, turns: [] }),
+    ...testTurns(),
+    getRehearsal: () => ({ mode: 'report', last: null }),
+    setRehearsal: async (_caller, _id, mode) => ({ mode, last: null }),
+    acceptRehearsal: async (_caller, id) => change(id, {}),
     backup: async () => ({ path: '/home/backups/1.db', bytes: 4096 }),
   };
 
@@ -384,15 +385,3 @@ export async function sendTo(
     body: isJson && text !== '' ? JSON.parse(text) : undefined,
   };
 }
-
-const TURN = {
-  id: 'e1:demo:1',
-  plugin: 'demo',
-  version: 'v1',
-  event_id: 'e1',
-  event_name: 'order.placed',
-  at: '2026-01-01T00:00:00.000Z',
-  outcome: 'ok',
-  replayable: true,
-} as const;
-const SAME = { same: true, comparable: true, differences: [], notes: [] };

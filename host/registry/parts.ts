@@ -6,11 +6,14 @@ import type { KvReader } from '../store/reader.ts';
 import type { Ack, AdminRecord, PluginRow, RecipeRecord, VersionRow } from '../store/records.ts';
 import type { Turns } from '../turn.ts';
 import type { GateService } from './gate-service.ts';
+import type { KeptTurnStore } from './kept-turns.ts';
 
-export interface RegistryStore {
+export interface RegistryStore extends KeptTurnStore {
   plugins(): readonly PluginRow[];
   versions(plugin: string): readonly VersionRow[];
   blob(digest: string): Uint8Array | undefined;
+  /** A setting of the host. */
+  settings(name: string): string | undefined;
   /** JSON of what transcripts name by this digest. */
   recipe(digest: string): string | undefined;
   submit(record: AdminRecord | RecipeRecord): Promise<Ack>;

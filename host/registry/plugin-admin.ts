@@ -14,10 +14,12 @@ import { ENGINE_GATES, type Manifest, parseManifest } from './manifest.ts';
 import { NO_PERMISSIONS } from './permissions.ts';
 import { checkedSettings } from './policy.ts';
 import type { Registry } from './registry.ts';
-import { newestFirst, recordFailure, summaryOf, swapTo } from './reload.ts';
+import { lastRehearsal, modeOp, type RehearseMode, rehearseModeOf, reportOp } from './rehearsal.ts';
+import { recordFailure, summaryOf, swapTo } from './reload.ts';
 import { digestOfFolder, FolderSaves, requireSameId, revived } from './saves.ts';
 import type { PluginSignature, SignaturePolicy } from './signature.ts';
 import { manifestOf, type SourceTree, sourceFromFolder } from './source.ts';
+import { storedVersion } from './stored-version.ts';
 import { Uploads } from './uploads.ts';
 
 /** Who changes something. `host` is the host's own act: a saved file, a quarantine. */
@@ -115,7 +117,7 @@ export class PluginAdmin {
   /** Back to the previous version, or to a named one (version or digest). @throws NEIRA_NOT_FOUND */
   async rollback(by: Actor, id: string, wanted?: string): Promise<LivePlugin> {
     return this.#change(by, id, 'rollback', async (plugin) => {
-      const version = this.#storedVersion(plugin, wanted);
+      const version = storedVersion(this.#registry.parts.store, plugin, wanted);
       // What lies in the folder now is what was rolled back from: it is not taken over again.
       const sourceDigest = (await digestOfFolder(plugin.row.path)) || plugin.row.sourceDigest;
       await swapTo(this.#registry, version, {
@@ -124,6 +126,33 @@ export class PluginAdmin {
         action: 'plugin.rolled-back',
         state: revived(plugin.row),
       });
+    });
+  }
+
+  /** Whether and how new versions are rehearsed. */
+  async setRehearse(by: Actor, id: string, mode: RehearseMode): Promise<void> {
+    await this.#change(by, id, 'settings', async () => {
+      const before = rehearseModeOf(this.#registry, id);
+      const entry = { actor: by.actor, action: 'plugin.rehearse-set', target: id, before, after: mode };
+      await this.#registry.commit([modeOp(id, mode)], [entry]);
+    });
+  }
+
+  /** Takes the version over that was held back, as it was rehearsed. @throws NEIRA_NOT_FOUND */
+  async accept(by: Actor, id: string): Promise<LivePlugin> {
+    return this.#change(by, id, 'reload', async (plugin) => {
+      const report = lastRehearsal(this.#registry, id);
+      if (!report?.held) throw new NeiraError('NEIRA_NOT_FOUND', { what: 'version held back of', id });
+      await swapTo(this.#registry, storedVersion(this.#registry.parts.store, plugin, report.to), {
+        ...this.#carriedOver(by, plugin),
+        sourceDigest: (await digestOfFolder(plugin.row.path)) || plugin.row.sourceDigest,
+        action: 'plugin.reloaded',
+        state: revived(plugin.row),
+        accepted: true,
+      });
+      const settled = { ...report, held: false };
+      const entry = { actor: by.actor, action: 'plugin.accepted', target: id, after: { version: report.to } };
+      await this.#registry.commit([reportOp(id, settled)], [entry]);
     });
   }
 
@@ -284,28 +313,6 @@ export class PluginAdmin {
     };
   }
 
-  #storedVersion(plugin: LivePlugin, wanted: string | undefined): Version {
-    const { store } = this.#registry.parts;
-    const versions = newestFirst(store.versions(plugin.row.id));
-    const current = versions.findIndex(({ digest }) => digest === plugin.row.digest);
-    const found = wanted
-      ? versions.find(({ version, digest }) => version === wanted || isDigest(wanted, digest))
-      : versions[current + 1];
-    const text = (digest: string) => Buffer.from(store.blob(digest) ?? []).toString();
-    if (!found)
-      throw new NeiraError('NEIRA_NOT_FOUND', { what: 'version', id: wanted ?? 'before the current one' });
-    const files = Object.entries(JSON.parse(found.files) as Record<string, string>);
-    return {
-      manifest: JSON.parse(found.manifest) as Manifest,
-      digest: found.digest,
-      files: new Map(files.map(([name, digest]) => [name, Buffer.from(store.blob(digest) ?? [])])),
-      code: text(found.bundle),
-      sourceMap: text(found.sourceMap),
-      signedBy: found.signedBy,
-      createdAtMs: found.createdAtMs,
-    };
-  }
-
   /** An upload's folder goes with it; a folder of the operator's is not the host's to remove. */
   #forgetUpload({ origin, path: folder }: PluginRow): void {
     if (origin !== 'upload') return;
@@ -356,11 +363,6 @@ export class PluginAdmin {
     await this.#registry.commit([{ op: 'plugin.put', row }], [entry]);
     this.#registry.put({ ...this.#registry.get(row.id), row });
   }
-}
-
-/** A digest may be shortened as `neira plugin show` prints it. */
-function isDigest(wanted: string, digest: string): boolean {
-  return wanted.length >= 12 && digest.startsWith(wanted);
 }
 
 function touched(row: PluginRow, change: Partial<PluginRow>): PluginRow {

@@ -31,6 +31,7 @@ import { ENGINE_GATES, type Manifest } from './manifest.ts';
 import type { RegistryParts } from './parts.ts';
 import { eventsOf, policyOf, schemasFor } from './policy.ts';
 import { type Foundation, recipeOf } from './recipes.ts';
+import { Replayer } from './replayer.ts';
 
 /** A plugin that takes long to boot does not keep the host from listening. */
 const START_PATIENCE_MS = 1500;
@@ -39,6 +40,7 @@ const ALL_PLUGINS = '*';
 
 export class Registry {
   readonly parts: RegistryParts;
+  readonly replayer: Replayer;
   readonly #live = new Map<string, LivePlugin>();
   readonly #index: IndexFile;
   readonly #dependencies: Dependencies;
@@ -48,6 +50,7 @@ export class Registry {
 
   constructor(parts: RegistryParts) {
     this.parts = parts;
+    this.replayer = new Replayer(this);
     this.#index = new IndexFile(parts.home);
     this.#dependencies = new Dependencies(parts.reader, (id) => this.#rebuildWhenStale(id));
     for (const row of parts.store.plugins()) {

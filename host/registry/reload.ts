@@ -10,6 +10,7 @@ import type { Manifest } from './manifest.ts';
 import { type Permissions, pendingConsent } from './permissions.ts';
 import { checkedSettings } from './policy.ts';
 import type { Registry } from './registry.ts';
+import { rehearse } from './rehearsal.ts';
 
 export interface SwapRequest {
   readonly actor: string;
@@ -23,6 +24,8 @@ export interface SwapRequest {
   /** Digest of the folder; differs from the version's own digest in a rollback. */
   readonly sourceDigest: string;
   readonly versionsKept: number;
+  /** An administrator has seen what it does otherwise. */
+  readonly accepted?: true;
   /** Runs after the boot and before the commit, for what has to be in place by then. */
   beforeCommit?(): void;
 }
@@ -41,10 +44,11 @@ export async function swapTo(
   // Before anything runs, and again where nothing can come between it and the commit.
   requirePlace(registry, manifest);
   const tried = await trial(registry, version, request.grants, settings);
+  const rehearsed = await rehearsedOn(registry, version, request, tried);
   const live = await registry.amongAll(async () => {
     const planned = requirePlace(registry, manifest);
     request.beforeCommit?.();
-    const committed = await commitSwap(registry, version, request, planned);
+    const committed = await commitSwap(registry, version, request, planned, rehearsed);
     if (committed.row.state === 'enabled' && tried.booted && registry.mayBoot(committed))
       registry.install(committed, tried.booted, version.sourceMap);
     else {
@@ -64,6 +68,7 @@ async function commitSwap(
   version: Version,
   request: SwapRequest,
   planned: readonly GateRow[],
+  rehearsed: Rehearsed,
 ): Promise<LivePlugin> {
   const { manifest, digest } = version;
   const { gates } = registry.parts;
@@ -95,6 +100,7 @@ async function commitSwap(
     { op: 'version.put', row: stored.row, keep: request.versionsKept },
     ...planned.map((gate): AdminOp => ({ op: 'gate.put', row: gate })),
     ...dropped.map((id): AdminOp => ({ op: 'gate.delete', id })),
+    ...rehearsed.ops,
   ];
   const draft: JournalDraft = {
     actor: request.actor,
@@ -108,7 +114,7 @@ async function commitSwap(
       pending_consent: pendingConsent(manifest.permissions, request.grants),
     },
   };
-  await registry.commit(ops, [draft]);
+  await registry.commit(ops, [draft, ...rehearsed.journal]);
   gates.adopt(planned, dropped);
   return parseRow(row, stored.row);
 }
@@ -189,6 +195,27 @@ export async function clearFailure(registry: Registry, id: string, actor: string
   registry.put({ ...healthy, row: mended });
 }
 
+type Rehearsed = Awaited<ReturnType<typeof rehearse>>;
+
+/** What did not boot cannot be rehearsed; what was accepted, or rolled back to, need not be. */
+async function rehearsedOn(
+  registry: Registry,
+  version: Version,
+  { actor, action, accepted, grants, settings: given, versionsKept }: SwapRequest,
+  { booted }: Tried,
+): Promise<Rehearsed> {
+  if (!booted || accepted || action === 'plugin.rolled-back') return { ops: [], journal: [] };
+  const settings = checkedSettings(version.manifest, given);
+  const policy = registry.policy({ manifest: version.manifest, grants, settings }, version.digest);
+  return rehearse(registry, { version, booted, policy, actor, versionsKept });
+}
+
+interface Tried {
+  readonly booted?: Booted;
+  /** Why it waits for consent. */
+  readonly refused?: unknown;
+}
+
 /**
  * Plugin code boots only behind open gates; what is locked is checked as far as it goes without running.
  *
@@ -200,7 +227,7 @@ async function trial(
   version: Version,
   grants: Permissions,
   settings: unknown,
-): Promise<{ readonly booted?: Booted; readonly refused?: unknown }> {
+): Promise<Tried> {
   const { manifest, digest } = version;
   if (!registry.mayBoot(version)) return {};
   const policy = registry.policy({ manifest, grants, settings }, digest);

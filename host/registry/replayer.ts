@@ -34,14 +34,16 @@ const KEPT_GROUNDS = 8;
 
 export class Replayer {
   readonly #registry: Registry;
-  readonly #pool: CellPool;
   /** By recipe, in order of last use. */
   readonly #grounds = new Map<string, ReplayGround>();
   #generations = 0;
 
   constructor(registry: Registry) {
     this.#registry = registry;
-    this.#pool = registry.parts.pool;
+  }
+
+  get #pool(): CellPool {
+    return this.#registry.parts.pool;
   }
 
   /** One verdict for each, in order. */

@@ -109,3 +109,52 @@ test('a transcript shows what a turn was told and what it did', async () => {
     ground: { granted: expect.arrayContaining(['storage.read']) },
   });
 });
+
+test('a version that does otherwise is reported, refactoring is not', async () => {
+  const refactored = await host.script(
+    MANIFEST,
+    FILES(1000)['main.ts'].replace('const before', 'const   before'),
+  );
+  expect(refactored.status, JSON.stringify(refactored.body)).toBe(200);
+  const quiet = await host.call('GET', '/api/neira/plugins/counter/rehearsal');
+  expect(quiet.body).toMatchObject({
+    mode: 'report',
+    last: { replayed: 100, same: 100, held: false, turns: [] },
+  });
+
+  await up(...Array.from({ length: 30 }, (_, n) => ({ n, key: `k${n % 3}` })));
+  await settled(150);
+  const changed = await host.script(MANIFEST, FILES(26));
+  expect(changed.status).toBe(200);
+  const { body } = await host.call('GET', '/api/neira/plugins/counter/rehearsal');
+  expect(body.last).toMatchObject({ replayed: 30, same: 27, different: 3, not_comparable: 0, held: false });
+  expect(body.last.turns[0].differences).toEqual([
+    { what: 'set large', after: expect.objectContaining({ value: expect.any(Number) }) },
+  ]);
+});
+
+test('block keeps the old version until an administrator accepts the new one', async () => {
+  const path = '/api/neira/plugins/counter';
+  await host.call('PUT', `${path}/rehearsal`, { mode: 'block' });
+  await up(...Array.from({ length: 10 }, (_, n) => ({ n, key: 'k' })));
+  await settled(160);
+  const before = (await host.call('GET', path)).body.versions.find(
+    (each: { current: boolean }) => each.current,
+  );
+  const held = await host.script(MANIFEST, FILES(7));
+  expect(held.status).toBe(409);
+  expect(held.body).toMatchObject({ code: 'NEIRA_REHEARSAL_DIFFERS', different: 2, replayed: 10 });
+  const still = (await host.call('GET', path)).body.versions.find(
+    (each: { current: boolean }) => each.current,
+  );
+  expect(still.digest).toBe(before.digest);
+  const { body } = await host.call('GET', '/api/neira/journal?limit=1000');
+  expect(body.entries.map((each: { action: string }) => each.action)).toContain('plugin.held-back');
+
+  const accepted = await host.call('POST', `${path}/rehearsal/accept`);
+  expect(accepted.status, JSON.stringify(accepted.body)).toBe(200);
+  const now = accepted.body.versions.find((each: { current: boolean }) => each.current);
+  expect(now.digest).toBe(held.body.version);
+  const again = await host.call('POST', `${path}/rehearsal/accept`);
+  expect(again.status).toBe(404);
+});

@@ -40,6 +40,7 @@ const HOST_FILES: Readonly<Record<string, string>> = {
   'linear-pattern.ts': 'base',
   'turn-context.ts': 'turn-context',
   'transcript.ts': 'turn-context',
+  'secret-source.ts': 'turn-context',
   'turn-recording.ts': 'turn-context',
   'turn-comparison.ts': 'turn-context',
   'turn-replay.ts': 'turn-context',

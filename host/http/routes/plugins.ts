@@ -1,7 +1,7 @@
 import multipart from '@fastify/multipart';
 import type { FastifyRequest } from 'fastify';
 import { NeiraError } from '../../errors.ts';
-import type { Registration } from '../api.ts';
+import type { Registration, RehearsalView } from '../api.ts';
 import { badRequest, invalid } from '../problem.ts';
 import { addRoute, idOf, isTrue, queryOf, type RouteContext } from './route.ts';
 
@@ -30,6 +30,16 @@ export function pluginRoutes(context: RouteContext): void {
   );
   addRoute(context, `POST ${one}/disable`, 'admin', (request) =>
     api.disablePlugin(request.caller, idOf(request)),
+  );
+  addRoute(context, `GET ${one}/rehearsal`, 'read', (request) =>
+    api.getRehearsal(request.caller, idOf(request)),
+  );
+  addRoute(context, `PUT ${one}/rehearsal`, 'admin', (request) => {
+    const { mode } = request.body as { mode: RehearsalView['mode'] };
+    return api.setRehearsal(request.caller, idOf(request), mode);
+  });
+  addRoute(context, `POST ${one}/rehearsal/accept`, 'admin', (request) =>
+    api.acceptRehearsal(request.caller, idOf(request)),
   );
   addRoute(context, `POST ${one}/reload`, 'admin', (request) =>
     api.reloadPlugin(request.caller, idOf(request)),
