@@ -321,6 +321,12 @@ const OWN = {
     remedy:
       'See `neira plugin rehearsal {plugin}`; mend it, or take it over with `neira plugin rehearsal {plugin} --accept`.',
   },
+  NEIRA_DRY_RUN_REQUEST: {
+    status: 409,
+    blame: 'caller',
+    message: 'A dry run does not send `{request}`, and there is no answer to it from before.',
+    remedy: 'Give its answer among the stubs of the dry run.',
+  },
   NEIRA_NOT_REPLAYABLE: {
     status: 409,
     blame: 'caller',

@@ -150,8 +150,10 @@ export class Requests {
       caller,
       mode: event.mode,
       dryRun: true,
+      ...(event.dry && { dry: event.dry }),
       deadlineAtMs: record.deadlineMs,
     });
+    if (result.kind === 'dry') event.dry?.ran(plugin, result.record);
     return answerOf(result);
   }
 }

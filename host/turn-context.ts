@@ -106,6 +106,8 @@ export interface TurnDelivery extends Delivery {
   readonly mailbox?: MailboxDelivery;
   /** Of a dry run: what earlier turns of its chain staged for this plugin. */
   readonly prior?: readonly Effect[];
+  /** Of a dry run: the moment at which it plays. */
+  readonly startsAtMs?: number;
 }
 
 /** A delivery that lies in a mailbox until its turn commits. */

@@ -49,7 +49,7 @@ export function openTurn(
   if (delivery.prior) state.restage(delivery.prior);
   const stagedBefore = state.effects.length;
   const ends = [...state.lastNumbers];
-  const origin = originOf(delivery, Date.now());
+  const origin = originOf(delivery, delivery.startsAtMs ?? Date.now());
   let cut = false;
   let asked = false;
   const ask = (wait: number, op: string, args: string) => {
@@ -244,7 +244,8 @@ function recordOf(
   const { turnId, deliveryId, eventId, envelope, subject, caller, mailbox, deadlineAtMs, idempotency } =
     delivery;
   const version = () => parseEnvelope(envelope).version;
-  const outcome: TurnOutcome = mailbox ? withReply(turn, subject, version, ended) : ended;
+  // A dry run of a command shows its reply as well.
+  const outcome: TurnOutcome = mailbox || delivery.prior ? withReply(turn, subject, version, ended) : ended;
   turn.end();
   return {
     kind: 'turn',

@@ -2,7 +2,7 @@
 import type { Question } from '../gates/decide.ts';
 import type { Mode } from '../gates/gates.ts';
 import type { EventCaller, Settlement } from './store/bus-records.ts';
-import type { TurnOutcome, TurnRecord } from './store/records.ts';
+import type { Effect, TurnOutcome, TurnRecord } from './store/records.ts';
 import type { PluginPolicy, TurnDelivery } from './turn-context.ts';
 
 /** A plugin as turns need it. */
@@ -28,6 +28,8 @@ export interface IncomingEvent {
   readonly caller: EventCaller;
   readonly mode: Mode;
   readonly dryRun: boolean;
+  /** Of a dry run. */
+  readonly dry?: DryChain;
   /** After this moment nothing of it is kept. */
   readonly deadlineAtMs?: number;
   readonly idempotency?: { readonly key: string; readonly digest: string };
@@ -35,6 +37,18 @@ export interface IncomingEvent {
   readonly notBeforeMs?: number;
   /** Set for a delivery that lies in a mailbox until its turn commits. */
   readonly mailbox?: MailboxPlace;
+}
+
+/** A dry run and all that would come of it: later turns of it see what earlier ones would have kept. */
+export interface DryChain {
+  /** The moment at which the turn plays; delays are jumped. */
+  readonly nowMs?: number | undefined;
+  /** What turns of this plugin staged so far; undefined outside of a chain. */
+  prior(plugin: string): readonly Effect[] | undefined;
+  /** A turn of it came to its end. */
+  ran(plugin: string, record: TurnRecord): void;
+  /** What to answer instead of asking: `V<json>`, `U`, `E<refusal>`; undefined to ask dry. */
+  answer(plugin: string, op: string, args: string): string | undefined;
 }
 
 export interface MailboxPlace {
@@ -151,7 +165,8 @@ export function insertInOrder(tasks: Task[], task: Task): void {
 }
 
 export function deliveryOf(serving: Serving, event: IncomingEvent, failures = 0): TurnDelivery {
-  const { eventId, subject, envelope, caller, mode, dryRun, deadlineAtMs, mailbox } = event;
+  const { eventId, subject, envelope, caller, mode, dryRun, dry, deadlineAtMs, mailbox } = event;
+  const prior = dry?.prior(serving.id);
   const attempts = (mailbox?.attempts ?? 0) + failures;
   const deliveryId = `${eventId}:${serving.id}`;
   // An event may lie in a mailbox twice: put back by hand, or sent again by another hub.
@@ -169,6 +184,8 @@ export function deliveryOf(serving: Serving, event: IncomingEvent, failures = 0)
     dryRun,
     ...(deadlineAtMs !== undefined && { deadlineAtMs }),
     ...(event.idempotency && { idempotency: event.idempotency }),
+    ...(prior && { prior }),
+    ...(dry?.nowMs !== undefined && { startsAtMs: dry.nowMs }),
     ...(mailbox && {
       mailbox: {
         id: mailbox.id,

@@ -66,8 +66,9 @@ export class TurnWaits {
     waiting.open.set(wait, `${op} ${(JSON.parse(args) as { what: string }).what}`);
     const { serving, delivery: turn, event } = task;
     const { signal } = waiting.aborter;
-    void this.#perform({ attempt, wait, turn, serving, event, op, args, signal }).then((answer) =>
-      this.#answer(waiting, wait, answer),
+    void this.#perform({ attempt, wait, turn, serving, event, op, args, signal }).then(
+      (answer) => this.#answer(waiting, wait, answer),
+      (error: unknown) => this.#stop(waiting, error),
     );
   }
 
@@ -110,10 +111,20 @@ export class TurnWaits {
 
   async #perform(call: WaitCall): Promise<string> {
     try {
-      return await this.#parts.request(call);
+      const { turn, event, serving, op, args } = call;
+      const told = turn.dryRun ? event.dry?.answer(serving.id, op, args) : undefined;
+      return told ?? (await this.#parts.request(call));
     } catch (error) {
+      if (toShape(error).code === 'NEIRA_DRY_RUN_REQUEST') throw error;
       return refusalText(error);
     }
+  }
+
+  /** A dry run ends where it would need what only the outside could tell; the plugin cannot go on from it. */
+  #stop({ task, aborter }: Waiting, error: unknown): void {
+    if (aborter.signal.aborted) return;
+    aborter.abort();
+    this.#parts.abort(task.cell, task.delivery.attempt, toShape(error));
   }
 
   #answer(waiting: Waiting, wait: number, answer: string): void {

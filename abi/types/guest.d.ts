@@ -269,6 +269,7 @@ declare module 'neira:host/types' {
     | 'NEIRA_DEADLINE'
     | 'NEIRA_DELIVERY_EXPIRED'
     | 'NEIRA_DISK_FULL'
+    | 'NEIRA_DRY_RUN_REQUEST'
     | 'NEIRA_EVENT_INVALID'
     | 'NEIRA_EVENT_RESERVED'
     | 'NEIRA_EVENT_SCHEMA_INVALID'

@@ -23,6 +23,7 @@ import {
 } from '../registry/source.ts';
 import type { Store } from '../store/store.ts';
 import { DeadLetters } from './dead-letters.ts';
+import { DryRuns } from './dry-runs.ts';
 import type { EventGateway } from './event-gateway.ts';
 import type { EventRecords } from './event-records.ts';
 import { EventReplay } from './event-replay.ts';
@@ -81,6 +82,14 @@ export function createHostApi(parts: HostApiParts): HostApi {
 
   const history = new TurnHistory(store);
   const replays = new TurnReplays(registry, history);
+  const dryRuns = new DryRuns({
+    events: registry.parts.events,
+    registry,
+    history,
+    store,
+    turns: () => registry.parts.turns,
+    mode: () => mode.current,
+  });
 
   return {
     health: () => ({
@@ -224,6 +233,7 @@ export function createHostApi(parts: HostApiParts): HostApi {
     getTurn: (_caller, id) => history.detail(id),
     replayTurn: (_caller, id, version) => replays.one(id, version),
     replayTurns: (_caller, body) => replays.many(body),
+    dryRun: (caller, body) => dryRuns.run(caller, body),
     search(_caller, query) {
       const found = store.search(query);
       const full = found.length > 0 && found.length === (query.limit ?? 100);

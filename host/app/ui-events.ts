@@ -14,7 +14,7 @@ import type { LivePlugin, Tool } from '../registry/live-plugin.ts';
 import { ENGINE_GATES } from '../registry/manifest.ts';
 import type { Registry } from '../registry/registry.ts';
 import { validate } from '../schema.ts';
-import type { Ack, Effect, EventRecord, TurnFailure } from '../store/records.ts';
+import type { Ack, EventRecord, TurnFailure } from '../store/records.ts';
 import { newTrace } from '../trace-context.ts';
 import {
   decideDelivery,
@@ -24,6 +24,8 @@ import {
   type TurnResult,
   type Turns,
 } from '../turn.ts';
+import { viewOfEffect } from '../turn-comparison.ts';
+import { DryAnswers } from './dry-chain.ts';
 
 export interface UiEventParts {
   readonly registry: Registry;
@@ -132,14 +134,15 @@ export class UiEvents {
 
   async #dryRun(serving: Serving, event: IncomingEvent, decision: Decision): Promise<UiEventReply> {
     const { idempotency: _unused, ...rest } = event;
-    const { outcome, effects } = dryRecord(await this.#parts.turns.deliver(serving, rest));
+    const dry = new DryAnswers(this.#parts.registry.parts.store, []);
+    const { outcome, effects } = dryRecord(await this.#parts.turns.deliver(serving, { ...rest, dry }));
     if (outcome.status === 'failed') throw failed(outcome.error, event.eventId);
     return {
       event_id: event.eventId,
       mode: 'dry-run',
       ran: true,
       actions: JSON.parse(outcome.actions) as unknown[],
-      planned: effects.map(viewOf),
+      planned: effects.map(viewOfEffect),
       ...(decision.reason !== undefined && { reason: decision.reason }),
     };
   }
@@ -220,13 +223,4 @@ function dryRecord(result: TurnResult) {
 
 function failed({ code, details, stack }: TurnFailure, eventId: string): NeiraError {
   return new NeiraError(code, { ...details, event_id: eventId, ...(stack !== undefined && { stack }) });
-}
-
-/** What a dry run would have committed, readable: values as JSON, not as text of JSON. */
-function viewOf(effect: Effect): unknown {
-  const parsed: Record<string, unknown> = { ...effect };
-  for (const field of ['value', 'line', 'envelope', 'payload']) {
-    if (typeof parsed[field] === 'string') parsed[field] = JSON.parse(parsed[field]);
-  }
-  return parsed;
 }

@@ -2,6 +2,7 @@ import type { Mode, Scope, Stage } from '../../gates/gates.ts';
 import type { ErrorShape } from '../errors.ts';
 import type { DeliveryOutcome } from '../metrics.ts';
 import type { BusApi } from './bus-api.ts';
+import type { DryRunApi } from './dry-run-api.ts';
 import type { TurnsApi } from './turns-api.ts';
 
 /**
@@ -198,7 +199,7 @@ export interface StatusView extends HealthView {
   readonly memory: { readonly resident_bytes: number; readonly heap_bytes: number };
 }
 
-export interface HostApi extends BusApi, TurnsApi {
+export interface HostApi extends BusApi, TurnsApi, DryRunApi {
   health(): HealthView;
   status(caller: Caller): Promise<StatusView>;
   /** Prometheus text. */

@@ -1,4 +1,5 @@
 /** The turns of the host that tests of the HTTP layer talk to. */
+import type { DryRunApi } from './dry-run-api.ts';
 import type { TurnsApi } from './turns-api.ts';
 
 const TURN = {
@@ -13,8 +14,9 @@ const TURN = {
 } as const;
 const SAME = { same: true, comparable: true, differences: [], notes: [] };
 
-export function testTurns(): TurnsApi {
+export function testTurns(): TurnsApi & DryRunApi {
   return {
+    dryRun: async () => ({ turns: [], complete: true }),
     listTurns: () => ({ turns: [TURN] }),
     getTurn: (_caller, id) => ({ ...TURN, id, attempt: 1, envelope: { id: 'e1' } }),
     replayTurn: async (_caller, turn, version = 'v1') => ({ ...SAME, turn, version }),

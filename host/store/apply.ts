@@ -54,6 +54,8 @@ export class Applier {
       case 'sent':
         for (const id of record.ids) this.#deleteSend.run(id);
         return { ok: true };
+      case 'route':
+        return { ok: true, targets: record.events.map((event) => this.#bus.route(event)) };
       case 'recipe':
         this.#recipes.put(record, nowMs);
         return { ok: true };

@@ -29,6 +29,12 @@ export interface EventDraft {
   readonly atMs?: number;
 }
 
+/** Who would get these events now; answered with `targets`, and nothing is kept. */
+export interface RouteRecord {
+  readonly kind: 'route';
+  readonly events: readonly EventDraft[];
+}
+
 /** Events from outside a turn. All of them are accepted, or none. */
 export interface PublishRecord {
   readonly kind: 'publish';

@@ -135,6 +135,11 @@ export class BusWriter {
     }
   }
 
+  /** Who would get it now. */
+  route(event: EventDraft): readonly RouteTarget[] {
+    return this.#router.route(event);
+  }
+
   // --- deliveries
 
   /** The delivery as a turn was given it; undefined when it was settled, dropped or tried since. */

@@ -8,6 +8,7 @@ import type {
   PublishRecord,
   RequestEndRecord,
   RequestRecord,
+  RouteRecord,
   RouteTarget,
   Settlement,
   SubscriptionDraft,
@@ -282,6 +283,7 @@ export type WriteRecord =
   | AdminRecord
   | SentRecord
   | RecipeRecord
+  | RouteRecord
   | PublishRecord
   | RequestRecord
   | RequestEndRecord
@@ -314,6 +316,8 @@ export type Ack =
       readonly request?: number;
       /** Who would get a dry one. */
       readonly target?: RouteTarget;
+      /** Of each event that was to be routed. */
+      readonly targets?: readonly (readonly RouteTarget[])[];
       readonly answer?: string;
       /** The event that the idempotency key of a publish had brought before; nothing was done. */
       readonly duplicateOf?: string;

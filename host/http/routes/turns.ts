@@ -1,3 +1,4 @@
+import type { DryRunBody } from '../dry-run-api.ts';
 import type { TurnsQuery, TurnsReplayBody } from '../turns-api.ts';
 import { addRoute, idOf, queryOf, type RouteContext } from './route.ts';
 
@@ -8,6 +9,9 @@ export function turnRoutes(context: RouteContext): void {
   const { api } = context;
   addRoute(context, `GET ${TURNS}`, 'read', (request) =>
     api.listTurns(request.caller, queryOf<TurnsQuery>(request)),
+  );
+  addRoute(context, 'POST /api/neira/dry-run', 'write', (request) =>
+    api.dryRun(request.caller, request.body as DryRunBody),
   );
   addRoute(context, `POST ${TURNS}/replay`, 'admin', (request) =>
     api.replayTurns(request.caller, request.body as TurnsReplayBody),
