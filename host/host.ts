@@ -209,6 +209,7 @@ export async function openHost(
     eventRecords,
     mode,
     metrics,
+    homeSecret: root.secret,
     waiting: () => store.waitingCount(),
     catalogFolder: path.join(CHECKOUT, 'plugins'),
     stopping: () => stopping,

@@ -51,6 +51,8 @@ export interface Transcript {
   readonly seen: Seen | SeenTooMuch;
   /** The turn of the same batch that it ran behind, on what that had staged. */
   readonly follows?: string;
+  /** Of a fixture: what it draws at random from, in place of the home's secret. */
+  readonly seed?: string;
   /** What those before it in its batch had staged, where they are not kept beside it. */
   readonly prior?: readonly Effect[];
   /** As the cell reported it, `recipe` included; what the writer made of it stands in the store. */

@@ -7,15 +7,22 @@ import { createHmac, hash } from 'node:crypto';
 const BLOCK_BYTES = 32;
 
 export class TurnRandom {
-  readonly #secret: Buffer;
+  readonly #secret: Uint8Array;
   readonly #delivery: string;
   #key: string | undefined;
   #blocks = 0;
   #ids = 0;
 
-  constructor(secret: Uint8Array, delivery: string) {
-    this.#secret = Buffer.from(secret.buffer, secret.byteOffset, secret.byteLength);
+  /** @param seed of {@link seedOf}, where the home's secret is not known */
+  constructor(secret: Uint8Array, delivery: string, seed?: string) {
+    this.#secret = secret;
     this.#delivery = delivery;
+    this.#key = seed;
+  }
+
+  /** What a delivery draws from, and nothing that another could be told from. */
+  static seedOf(secret: Uint8Array, delivery: string): string {
+    return createHmac('sha256', secret).update(delivery).digest('base64');
   }
 
   bytes(count: number): Uint8Array {
@@ -36,7 +43,7 @@ export class TurnRandom {
   }
 
   #block(purpose: string, number: number): Buffer {
-    this.#key ??= createHmac('sha256', this.#secret).update(this.#delivery).digest('base64');
+    this.#key ??= TurnRandom.seedOf(this.#secret, this.#delivery);
     // The key is of fixed length and nobody chooses what follows it, so a plain hash serves, in a third of the time.
     return hash('sha256', `${this.#key}${purpose}/${number}`, 'buffer');
   }

@@ -137,7 +137,7 @@ export function openReplay(secret: Uint8Array, program: Program, recording: stri
   const world = wasSeen(seen) ? new TurnReplay(seen) : undefined;
   if (!world)
     throw new NeiraError('NEIRA_INTERNAL', { reason: 'a transcript that is not whole was replayed' });
-  const random = new TurnRandom(secret, delivery.deliveryId);
+  const random = new TurnRandom(secret, delivery.deliveryId, transcript.seed);
   const questions: Asked[] = [];
   const ask = (wait: number, op: string, args: string) => {
     questions.push([wait, op, args]);

@@ -31,6 +31,7 @@ import type { HostMode } from './mode.ts';
 import { statusView } from './status.ts';
 import type { Tokens } from './tokens.ts';
 import { topicsView } from './topics.ts';
+import { fixtureOf } from './turn-fixtures.ts';
 import { TurnHistory } from './turn-history.ts';
 import { TurnReplays } from './turn-replays.ts';
 import type { UiEvents } from './ui-events.ts';
@@ -48,6 +49,7 @@ export interface HostApiParts {
   readonly eventRecords: EventRecords;
   readonly mode: HostMode;
   readonly metrics: Metrics;
+  readonly homeSecret: Uint8Array;
   /** Deliveries that have not settled. */
   waiting(): number;
   /** Folder of the bundled plugins. */
@@ -231,6 +233,7 @@ export function createHostApi(parts: HostApiParts): HostApi {
     dropDeadLetters: (caller, choice) => deadLetters.change(caller, 'drop', choice),
     listTurns: (_caller, query) => ({ turns: history.list(query) }),
     getTurn: (_caller, id) => history.detail(id),
+    turnFixture: (_caller, id) => fixtureOf(history, (digest) => store.recipe(digest), parts.homeSecret, id),
     replayTurn: (_caller, id, version) => replays.one(id, version),
     replayTurns: (_caller, body) => replays.many(body),
     dryRun: (caller, body) => dryRuns.run(caller, body),

@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 import { isNeiraError, type Problem, toProblem } from '../errors.ts';
 import { addBackup } from './backup.ts';
 import { Refused } from './client.ts';
+import { addDryRun } from './dry-run.ts';
 import { addEvents } from './events.ts';
 import { addGate } from './gate.ts';
 import { addHostState } from './host-state.ts';
@@ -46,6 +47,7 @@ function createProgram(argv: readonly string[]): Command {
   addGate(program);
   addEvents(program);
   addTurns(program);
+  addDryRun(program);
   addRecords(program);
   addNew(program);
   addJournal(program);

@@ -1,5 +1,10 @@
+import { createHash } from 'node:crypto';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { type Command, Option } from 'commander';
+import { NeiraError } from '../errors.ts';
 import { run, type Session } from './command.ts';
+import { readPast } from './event-options.ts';
 import { plain, tint } from './output.ts';
 import { readCount } from './plugin.ts';
 
@@ -70,6 +75,12 @@ export function addTurns(program: Command): void {
     .argument('<id>', 'of the turn')
     .description('what came in, what it was told, what it did')
     .action(run(show));
+  turns
+    .command('fixture')
+    .argument('<id>', 'of the turn')
+    .option('--into <folder>', 'of the plugin; its `fixtures/` gets it', '.')
+    .description('keep a turn as a test fixture, which the tests of the plugin run again')
+    .action(run(keepFixture));
   filtered(turns.command('replay'))
     .argument('[id]', 'of the turn; without it those that the options choose')
     .description('run recorded turns again, on what they ran on or on another version; nothing of it is kept')
@@ -83,8 +94,8 @@ function filtered(command: Command): Command {
     .option('--plugin <id>', 'only of this plugin')
     .addOption(new Option('--outcome <outcome>', 'only these').choices(['ok', 'failed']))
     .option('--subject <pattern>', 'only of these events, as `order.>`')
-    .option('--since <time>', 'from this time on (RFC 3339)')
-    .option('--until <time>', 'before this time (RFC 3339)');
+    .option('--since <time>', 'from this time on, or as long ago as `10m`', readPast)
+    .option('--until <time>', 'before this time, or up to `10m` ago', readPast);
 }
 
 async function list({ out, host }: Session, { event, ...filter }: Filter): Promise<void> {
@@ -131,6 +142,31 @@ async function show({ out, host }: Session, id: string): Promise<void> {
     );
     for (const line of turn.error?.stack?.split('\n') ?? []) out.line(`  ${plain(line).trim()}`);
     if (!turn.replayable) out.remark(`It cannot be run again: ${plain(turn.reason)}.`);
+  });
+}
+
+/** Where the template's test looks: `fixtures/<event>-<digest>.turn.json`. */
+async function keepFixture(
+  { out, host }: Session,
+  id: string,
+  { into }: { readonly into: string },
+): Promise<void> {
+  const fixture = await (await host()).get<{ event_name: string }>(
+    `${TURNS}/${encodeURIComponent(id)}/fixture`,
+  );
+  const text = `${JSON.stringify(fixture, null, 2)}\n`;
+  const mark = createHash('sha256').update(id).digest('hex').slice(0, 8);
+  const file = join(into, 'fixtures', `${fixture.event_name}-${mark}.turn.json`);
+  try {
+    await mkdir(join(into, 'fixtures'), { recursive: true });
+    await writeFile(file, text);
+  } catch (error) {
+    const reason = (error as Error).message;
+    throw new NeiraError('NEIRA_SOURCE_REFUSED', { reason: `\`${file}\` cannot be written (${reason})` });
+  }
+  out.result({ file, ...fixture }, () => {
+    out.line(`${file} is there.`);
+    out.remark('Look through it before you share it: it holds what the turn was told.');
   });
 }
 

@@ -20,6 +20,15 @@ export function testTurns(): TurnsApi & DryRunApi {
     listTurns: () => ({ turns: [TURN] }),
     getTurn: (_caller, id) => ({ ...TURN, id, attempt: 1, envelope: { id: 'e1' } }),
     replayTurn: async (_caller, turn, version = 'v1') => ({ ...SAME, turn, version }),
+    turnFixture: (_caller, id) => ({
+      format: 'neira-turn@1',
+      plugin: 'demo',
+      event_name: 'order.placed',
+      recorded_at: TURN.at,
+      granted: [],
+      settings: '{}',
+      transcript: { id },
+    }),
     replayTurns: async () => ({ replayed: 1, same: 1, different: 0, not_comparable: 0, turns: [] }),
   };
 }

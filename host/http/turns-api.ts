@@ -93,10 +93,22 @@ export interface TurnsReplay {
   readonly turns: readonly TurnReplay[];
 }
 
+export interface TurnFixture {
+  readonly format: 'neira-turn@1';
+  readonly plugin: string;
+  readonly event_name: string;
+  readonly recorded_at: string;
+  /** Permissions that it had, and settings as JSON. */
+  readonly granted: readonly string[];
+  readonly settings: string;
+  readonly transcript: unknown;
+}
+
 export interface TurnsApi {
   /** The newest first. */
   listTurns(caller: Caller, query: TurnsQuery): { readonly turns: readonly TurnSummary[] };
   getTurn(caller: Caller, id: string): TurnDetail;
   replayTurn(caller: Caller, id: string, version: string | undefined): Promise<TurnReplay>;
+  turnFixture(caller: Caller, id: string): TurnFixture;
   replayTurns(caller: Caller, body: TurnsReplayBody): Promise<TurnsReplay>;
 }

@@ -134,7 +134,8 @@ function programOf({ policy }: Recipe, image: Program['image'], sourceMap: strin
   return { generation: 0, plugin: policy.plugin, limits: policy.limits, image, sourceMap, policy };
 }
 
-function verdictOf(recorded: Transcript, report: ReplayReport | undefined, exact: boolean): Verdict {
+/** @param report absent for a turn that was not run, because too little of it is kept */
+export function verdictOf(recorded: Transcript, report: ReplayReport | undefined, exact: boolean): Verdict {
   if (!report)
     return { kind: 'not-comparable', reason: 'it was told more than is kept, so it cannot be told again' };
   if (report.missing !== undefined)

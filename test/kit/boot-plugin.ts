@@ -6,19 +6,22 @@
  */
 
 import { randomUUID } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DEFAULT_TENANT, sealEnvelope } from '../../host/bus/envelope.ts';
 import { EventRegistry } from '../../host/bus/event-registry.ts';
 import { NeiraError } from '../../host/errors.ts';
+import type { TurnFixture } from '../../host/http/turns-api.ts';
 import { buildVersion } from '../../host/registry/candidate.ts';
 import { NO_PERMISSIONS } from '../../host/registry/permissions.ts';
 import { checkedSettings, policyOf, schemasFor } from '../../host/registry/policy.ts';
+import { type Verdict, verdictOf } from '../../host/registry/replayer.ts';
 import { CellPool } from '../../host/sandbox/pool.ts';
 import type { Effect, LogLine, TurnOutcome, TurnRecord } from '../../host/store/records.ts';
 import { openStore } from '../../host/store/store.ts';
+import type { ReplayReport, Transcript } from '../../host/transcript.ts';
 import { Turns } from '../../host/turn.ts';
 import type { CellRoot } from '../../host/turn-context.ts';
 import { unhandled } from './unhandled.ts';
@@ -40,7 +43,21 @@ export interface BootedPlugin extends AsyncDisposable {
     readonly effects: readonly Effect[];
     readonly logs: readonly LogLine[];
   }>;
+  /** Runs a recorded turn again on this source, with the permissions and settings that it had. */
+  replay(fixture: TurnFixture): Promise<Verdict>;
   close(): Promise<void>;
+}
+
+/** The turns that `neira turns fixture` kept in `fixtures/`, by the name of their file. */
+export function recordedTurns(folder: URL): readonly { readonly name: string; readonly turn: TurnFixture }[] {
+  const fixtures = path.join(fileURLToPath(folder), 'fixtures');
+  if (!existsSync(fixtures)) return [];
+  return readdirSync(fixtures)
+    .filter((name) => name.endsWith('.turn.json'))
+    .map((name) => ({
+      name,
+      turn: JSON.parse(readFileSync(path.join(fixtures, name), 'utf8')) as TurnFixture,
+    }));
 }
 
 export async function bootPlugin(folder: URL, options: PluginOptions = {}): Promise<BootedPlugin> {
@@ -98,7 +115,8 @@ export async function bootPlugin(folder: URL, options: PluginOptions = {}): Prom
   );
   const { code, sourceMap } = version;
   const { image } = await pool.boot({ plugin: manifest.id, limits: policy.limits, code, sourceMap, policy });
-  pool.install({ generation: 1, plugin: manifest.id, limits: policy.limits, image, sourceMap, policy });
+  const program = { generation: 1, plugin: manifest.id, limits: policy.limits, image, sourceMap, policy };
+  pool.install(program);
   const serving = {
     id: manifest.id,
     state: { id: manifest.id, state: 'enabled' as const },
@@ -128,6 +146,11 @@ export async function bootPlugin(folder: URL, options: PluginOptions = {}): Prom
         effects: record.effects,
         logs: record.logs,
       };
+    },
+    async replay({ transcript, granted, settings: given }) {
+      const ground = { ...program, generation: -1, policy: { ...policy, granted, settings: given } };
+      const [report] = await pool.replay(ground, [JSON.stringify(transcript)]);
+      return verdictOf(transcript as Transcript, JSON.parse(report!) as ReplayReport, false);
     },
     close,
     [Symbol.asyncDispose]: close,

@@ -17,6 +17,9 @@ export function turnRoutes(context: RouteContext): void {
     api.replayTurns(request.caller, request.body as TurnsReplayBody),
   );
   addRoute(context, `GET ${TURNS}/:id`, 'read', (request) => api.getTurn(request.caller, idOf(request)));
+  addRoute(context, `GET ${TURNS}/:id/fixture`, 'admin', (request) =>
+    api.turnFixture(request.caller, idOf(request)),
+  );
   addRoute(context, `POST ${TURNS}/:id/replay`, 'admin', (request) => {
     const { version } = (request.body ?? {}) as { version?: string };
     return api.replayTurn(request.caller, idOf(request), version);

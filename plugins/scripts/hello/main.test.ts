@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { bootPlugin } from '../../../test/kit/boot-plugin.ts';
+import { bootPlugin, recordedTurns } from '../../../test/kit/boot-plugin.ts';
 
 let plugin: Awaited<ReturnType<typeof bootPlugin>>;
 
@@ -43,4 +43,8 @@ test('it stores the count, sends a line to the console and logs one', async () =
 
 test('an event without a name fails, and nothing of it is kept', async () => {
   await expect(plugin.send('hello.greet', {})).rejects.toMatchObject({ code: 'NEIRA_PLUGIN_FAILED' });
+});
+
+test.each(recordedTurns(new URL('.', import.meta.url)))('$name comes out as it did', async ({ turn }) => {
+  expect(await plugin.replay(turn)).toEqual({ kind: 'same' });
 });

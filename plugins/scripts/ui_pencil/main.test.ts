@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { bootPlugin } from '../../../test/kit/boot-plugin.ts';
+import { bootPlugin, recordedTurns } from '../../../test/kit/boot-plugin.ts';
 import { inLanguageOf, TEXTS } from './texts.ts';
 
 const EVENT = 'ui.pencil.draw';
@@ -205,4 +205,8 @@ test('without the permission to write the turn fails and keeps nothing', async (
   } finally {
     await locked.close();
   }
+});
+
+test.each(recordedTurns(new URL('.', import.meta.url)))('$name comes out as it did', async ({ turn }) => {
+  expect(await plugin.replay(turn)).toEqual({ kind: 'same' });
 });
