@@ -36,6 +36,8 @@ export interface Config {
   readonly signatures: { readonly require: boolean; readonly trusted: Readonly<Record<string, string>> };
   /** `transport`: how events go to other hubs (bus/transport); `local`: they do not. */
   readonly events: { readonly transport: TransportName };
+  /** Whether turns are recorded, so that they can be run again. */
+  readonly transcripts: boolean;
   /** `otlpUrl`: of the collector that spans are sent to; absent: none are. */
   readonly tracing: { readonly otlpUrl?: string };
 }
@@ -59,6 +61,7 @@ interface FileSettings {
   };
   readonly signatures?: { readonly require?: boolean; readonly trusted?: Readonly<Record<string, string>> };
   readonly events?: { readonly transport?: TransportName };
+  readonly transcripts?: boolean;
   readonly tracing?: { readonly otlp?: string };
 }
 
@@ -115,6 +118,7 @@ const FILE_SCHEMA = settings({
   events: settings({
     transport: { enum: TRANSPORTS, 'x-say': `must be one of those that exist: ${TRANSPORTS.join(', ')}` },
   }),
+  transcripts: { type: 'boolean' },
   tracing: settings({
     otlp: {
       type: 'string',
@@ -129,7 +133,8 @@ const VARIABLES: Readonly<Record<string, readonly [keyof FileSettings, (text: st
   NEIRA_HOST: ['host', (text) => text],
   NEIRA_PORT: ['port', toInteger],
   NEIRA_ADMIN_TOKEN: ['admin_token', (text) => text],
-  NEIRA_SAFE_MODE: ['safe_mode', (text) => ({ 1: true, true: true, 0: false, false: false })[text] ?? text],
+  NEIRA_SAFE_MODE: ['safe_mode', toBoolean],
+  NEIRA_TRANSCRIPTS: ['transcripts', toBoolean],
   NEIRA_DURABILITY: ['durability', (text) => text],
   NEIRA_CELLS: ['cells', toInteger],
   NEIRA_ORIGINS: [
@@ -198,6 +203,7 @@ export function loadConfig(
     },
     signatures: { require: chosen.signatures?.require ?? false, trusted: chosen.signatures?.trusted ?? {} },
     events: { transport: chosen.events?.transport ?? 'local' },
+    transcripts: chosen.transcripts ?? true,
     tracing: otlpUrl === undefined ? {} : { otlpUrl },
   };
 }
@@ -224,6 +230,10 @@ function readSettings(path: string): FileSettings {
   if (problem !== undefined)
     throw refuse(problem.path === '$' ? 'neira.yaml' : problem.path, problem.message);
   return value as FileSettings;
+}
+
+function toBoolean(text: string): unknown {
+  return { 1: true, true: true, 0: false, false: false }[text] ?? text;
 }
 
 function toInteger(text: string): unknown {

@@ -146,6 +146,7 @@ export async function openHost(
     turns,
     gates,
     events,
+    transcripts: config.transcripts,
     changed: (plugin) => {
       mailboxes.wake(plugin);
       for (const event of registry.find(plugin)?.manifest.publishes ?? []) gateway.noteUse(event, plugin);

@@ -44,7 +44,8 @@ export function openTurn(
   batch?: PlaceInBatch,
 ): TurnSession {
   const policy = program.policy as PluginPolicy;
-  const recording = new TurnRecording(reader);
+  // Nobody could say what came of a turn that ran on who knows what, and a dry run is no turn that was.
+  const recording = policy.recipe === undefined || delivery.dryRun ? undefined : new TurnRecording(reader);
   const state = batch?.state ?? new TurnState();
   if (delivery.prior) state.restage(delivery.prior);
   const stagedBefore = state.effects.length;
@@ -60,19 +61,19 @@ export function openTurn(
       });
     }
     asked = true;
-    recording.asked(wait, op, args);
+    recording?.asked(wait, op, args);
     tellWait(delivery.attempt, wait, op, args);
   };
   const observe = (what: string, compute: () => string) => {
     const answer = compute();
-    recording.observed(what, answer);
+    recording?.observed(what, answer);
     return answer;
   };
   const random = new TurnRandom(secret, delivery.deliveryId);
-  const turn = new TurnContext(policy, origin, recording, random, ask, state, observe);
+  const turn = new TurnContext(policy, origin, recording ?? reader, random, ask, state, observe);
 
   function transcriptOf(record: string, failed: boolean): string {
-    if (policy.recipe === undefined || delivery.dryRun) return '';
+    if (!recording) return '';
     const input: TurnInput = {
       deliveryId: delivery.deliveryId,
       mode: delivery.mode,
@@ -99,7 +100,7 @@ export function openTurn(
     nowMs: () => turn.nowMs,
     suspend: () => turn.suspend(),
     answered(wait, answer, atMs) {
-      recording.answered(wait, answer, atMs);
+      recording?.answered(wait, answer, atMs);
       turn.answered(wait, atMs);
     },
     get cut() {

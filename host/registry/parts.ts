@@ -28,6 +28,8 @@ export interface RegistryParts {
   readonly gates: GateService;
   /** Events of the host; those of plugins join and leave with them. */
   readonly events: EventRegistry;
+  /** Whether turns are recorded. */
+  readonly transcripts: boolean;
   /** What a plugin may do or what serves it changed. */
   changed(plugin: string): void;
   readonly log: Logger;

@@ -206,6 +206,7 @@ export class Registry {
   /** The policy that transcripts name by the digest of its recipe, which is on its way into the store. */
   #recorded(plugin: LivePlugin, foundation: Foundation): PluginPolicy {
     const policy = this.policy(plugin, plugin.version.digest);
+    if (!this.parts.transcripts) return policy;
     const recipe = recipeOf(plugin.version, foundation, policy);
     const { log, store } = this.parts;
     const failed = (err: unknown) => log.error({ plugin: plugin.row.id, err }, 'a recipe could not be kept');

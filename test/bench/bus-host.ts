@@ -21,6 +21,7 @@ import {
 } from '../../host/registry/candidate.ts';
 import { loadGates } from '../../host/registry/gate-catalogue.ts';
 import { GateService, requireAck } from '../../host/registry/gate-service.ts';
+import { type KeptTurn, keptTurns, replayable } from '../../host/registry/kept-turns.ts';
 import { parseRow } from '../../host/registry/live-plugin.ts';
 import { parseManifest } from '../../host/registry/manifest.ts';
 import { Registry } from '../../host/registry/registry.ts';
@@ -45,6 +46,8 @@ export interface BusHost extends AsyncDisposable {
   send(event: string, payload: unknown): Promise<{ readonly done: Promise<void> }>;
   /** A turn that ran, without its running: the writer commits its effects. */
   commit(plugin: string, effects: readonly Effect[]): Promise<void>;
+  /** Runs the last recorded turns of a plugin again: how many came out the same. */
+  replay(plugin: string, turns: number): Promise<number>;
   /** What waits for it stays in its mailbox, until it goes on. */
   pause(plugin: string, paused: boolean): void;
 }
@@ -88,7 +91,7 @@ const schemaOf = (event: string, properties: Record<string, unknown>) =>
 const KEY_AND_NUMBER = { key: { type: 'string' }, n: { type: 'integer' } };
 const fileOf = (event: string) => `events/${folderOf(event, 1)}/schema.json`;
 
-export async function openBusHost(): Promise<BusHost> {
+export async function openBusHost({ transcripts = true } = {}): Promise<BusHost> {
   const home = mkdtempSync(path.join(tmpdir(), 'neira-bench-bus-'));
   const log = createLogger({ level: 'error' });
   const store = await openStore({
@@ -155,6 +158,7 @@ export async function openBusHost(): Promise<BusHost> {
     turns,
     gates,
     events,
+    transcripts,
     changed: (plugin) => {
       mailboxes.wake(plugin);
       store.listen(registry.running());
@@ -259,6 +263,19 @@ export async function openBusHost(): Promise<BusHost> {
           logs: [],
         }),
       );
+    },
+    async replay(plugin, turns) {
+      const kept: KeptTurn[] = [];
+      for (const turn of keptTurns(store, plugin, { sinceMs: 0, untilMs: Number.MAX_SAFE_INTEGER })) {
+        kept.push(turn);
+        if (kept.length === turns) break;
+      }
+      const recorded = kept.map(replayable);
+      const verdicts = await registry.replayer.replay(
+        await registry.replayer.groundOf(recorded[0]!),
+        recorded,
+      );
+      return verdicts.filter(({ kind }) => kind === 'same').length;
     },
     pause(plugin, isPaused) {
       if (isPaused) paused.add(plugin);
