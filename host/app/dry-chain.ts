@@ -27,8 +27,8 @@ export class DryAnswers implements DryChain {
   /** @throws NEIRA_DRY_RUN_REQUEST for a request to the outside that nobody has an answer to */
   answer(plugin: string, op: string, args: string): string | undefined {
     const { what } = JSON.parse(args) as { what: string };
-    const stub = this.#stubs.find(({ request }) => fits(request, what));
-    if (stub) return answerOf(stub);
+    const canned = this.#stubs.find(({ request }) => fits(request, what));
+    if (canned) return answerOf(canned);
     // Another plugin is asked dry; whatever is beyond the host is not asked at all.
     if (op !== 'io.request') return undefined;
     const before = this.#lastAnswer(plugin, op, args);
