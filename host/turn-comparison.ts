@@ -35,8 +35,8 @@ export function compareTurns(
 function compareOutcomes(before: TurnOutcome, after: TurnOutcome, exact: boolean): readonly Difference[] {
   if (before.status === 'ok' && after.status === 'ok') {
     return [
-      ...whereOther('reply', parsed(before.actions), parsed(after.actions)),
-      ...whereOther('result', parsed(before.result), parsed(after.result)),
+      ...whereTextOther('reply', before.actions, after.actions),
+      ...whereTextOther('result', before.result, after.result),
     ];
   }
   // Lines move with every edit; what went wrong does not.
@@ -50,6 +50,8 @@ function compareOutcomes(before: TurnOutcome, after: TurnOutcome, exact: boolean
 
 /** By what they are about, each in the order of its own kind; then whether the order among them is the same. */
 function compareEffects(before: readonly Effect[], after: readonly Effect[]): readonly Difference[] {
+  // Most of the time nothing differs, and then nothing has to be made readable.
+  if (JSON.stringify(before) === JSON.stringify(after)) return [];
   const [old, now] = [bySubject(before), bySubject(after)];
   const differences = [...new Set([...old.keys(), ...now.keys()])].flatMap((what) =>
     compareLists(what, old.get(what) ?? [], now.get(what) ?? []),
@@ -109,6 +111,11 @@ function compareLists(what: string, before: readonly unknown[], after: readonly 
 function whereOther(what: string, before: unknown, after: unknown): Difference[] {
   if (JSON.stringify(before) === JSON.stringify(after)) return [];
   return [{ what, ...(before !== undefined && { before }), ...(after !== undefined && { after }) }];
+}
+
+/** Of JSON texts. */
+function whereTextOther(what: string, before: string | undefined, after: string | undefined): Difference[] {
+  return before === after ? [] : whereOther(what, parsed(before), parsed(after));
 }
 
 function questionOf([, op, args]: Asked): unknown {

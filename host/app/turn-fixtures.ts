@@ -14,7 +14,7 @@ export function fixtureOf(
   id: string,
 ): TurnFixture {
   const turn = history.get(id);
-  const transcript = replayable(turn);
+  const { transcript } = replayable(turn);
   const body = recipeOf(transcript.turn.recipe!);
   if (body === undefined)
     throw new NeiraError('NEIRA_NOT_REPLAYABLE', { turn: id, reason: 'what it ran on is not kept' });

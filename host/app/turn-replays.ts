@@ -1,10 +1,9 @@
 /** Recorded turns run again on demand (BUS-22, SCN-16): on what they ran on, or on another version. */
 import { NeiraError } from '../errors.ts';
 import type { TurnReplay, TurnsReplay, TurnsReplayBody } from '../http/turns-api.ts';
-import { type KeptTurn, replayable } from '../registry/kept-turns.ts';
+import { type KeptTurn, type Recording, replayable } from '../registry/kept-turns.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { Replayer, ReplayGround, Verdict } from '../registry/replayer.ts';
-import type { Transcript } from '../transcript.ts';
 import type { TurnHistory } from './turn-history.ts';
 
 const DEFAULT_TURNS = 100;
@@ -24,9 +23,9 @@ export class TurnReplays {
   /** @throws NEIRA_NOT_FOUND, NEIRA_NOT_REPLAYABLE, NEIRA_REPLAY_FAILED */
   async one(id: string, version: string | undefined): Promise<TurnReplay> {
     const turn = this.#history.get(id);
-    const transcript = replayable(turn);
-    const ground = await this.#groundOf(turn.plugin, version, transcript);
-    const [verdict] = await this.#replayer.replay(ground, [transcript]);
+    const recording = replayable(turn);
+    const ground = await this.#groundOf(turn.plugin, version, recording);
+    const [verdict] = await this.#replayer.replay(ground, [recording]);
     return viewOf(turn, ground, verdict!);
   }
 
@@ -53,11 +52,11 @@ export class TurnReplays {
 
   /** Turns that are run on the same ground, in one go. */
   async #group(turns: readonly KeptTurn[], version: string | undefined): Promise<readonly TurnReplay[]> {
-    const ready: { turn: KeptTurn; transcript: Transcript }[] = [];
+    const ready: { turn: KeptTurn; recording: Recording }[] = [];
     const views: TurnReplay[] = [];
     for (const turn of turns) {
       try {
-        ready.push({ turn, transcript: replayable(turn) });
+        ready.push({ turn, recording: replayable(turn) });
       } catch (error) {
         if (!(error instanceof NeiraError)) throw error;
         views.push(notComparable(turn, String(error.details['reason'])));
@@ -67,19 +66,19 @@ export class TurnReplays {
     if (!first) return views;
     let ground: ReplayGround;
     try {
-      ground = await this.#groundOf(first.turn.plugin, version, first.transcript);
+      ground = await this.#groundOf(first.turn.plugin, version, first.recording);
     } catch (error) {
       if (!(error instanceof NeiraError) || error.code !== 'NEIRA_NOT_REPLAYABLE') throw error;
       return [...views, ...ready.map(({ turn }) => notComparable(turn, String(error.details['reason'])))];
     }
     const verdicts = await this.#replayer.replay(
       ground,
-      ready.map(({ transcript }) => transcript),
+      ready.map(({ recording }) => recording),
     );
     return [...views, ...ready.map(({ turn }, index) => viewOf(turn, ground, verdicts[index]!))];
   }
 
-  #groundOf(plugin: string, version: string | undefined, transcript: Transcript): Promise<ReplayGround> {
+  #groundOf(plugin: string, version: string | undefined, { transcript }: Recording): Promise<ReplayGround> {
     if (version === undefined) return this.#replayer.groundOf(transcript);
     return this.#replayer.groundOfVersion(this.#registry.get(plugin), version);
   }

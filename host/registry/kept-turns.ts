@@ -21,8 +21,16 @@ export interface KeptTurn {
   readonly failed?: FailedTurn;
   /** Absent for a failure of which too little is kept to run it again. */
   readonly transcript?: Transcript;
+  /** As it is kept. */
+  readonly text: string | undefined;
   /** What those before it in its batch had staged; @throws NEIRA_NOT_REPLAYABLE */
   prior(): readonly Effect[];
+}
+
+/** A turn that can be run again: its transcript, whole, and the same as text. */
+export interface Recording {
+  readonly transcript: Transcript;
+  readonly text: string;
 }
 
 /** `untilMs` is not part of it. */
@@ -54,11 +62,13 @@ export function whyNotReplayable({ transcript }: KeptTurn): string | undefined {
 }
 
 /** With what those before it in its batch had staged. @throws NEIRA_NOT_REPLAYABLE */
-export function replayable(turn: KeptTurn): Transcript {
+export function replayable(turn: KeptTurn): Recording {
   const reason = whyNotReplayable(turn);
   if (reason !== undefined) throw new NeiraError('NEIRA_NOT_REPLAYABLE', { turn: turn.id, reason });
-  const { follows: _staged, ...transcript } = turn.transcript!;
-  return { ...transcript, prior: turn.prior() };
+  const { follows, ...transcript } = turn.transcript!;
+  if (follows === undefined) return { transcript, text: turn.text! };
+  const whole = { ...transcript, prior: turn.prior() };
+  return { transcript: whole, text: JSON.stringify(whole) };
 }
 
 export function keptTurn(line: KeptLine): KeptTurn {
@@ -72,6 +82,7 @@ export function keptTurn(line: KeptLine): KeptTurn {
     subject,
     atMs: startedAtMs,
     transcript,
+    text: line.text,
     prior: () => priorOf(transcript, line),
   };
 }
@@ -81,7 +92,19 @@ export function failedTurn(failed: FailedTurn): KeptTurn {
   const transcript = failed.transcript === null ? undefined : (JSON.parse(failed.transcript) as Transcript);
   const subject = transcript?.turn.subject ?? parseEnvelope(envelope).event_name;
   const prior = () => transcript?.prior ?? [];
-  return { id, plugin, version, eventId, subject, atMs, failed, prior, ...(transcript && { transcript }) };
+  const text = failed.transcript ?? undefined;
+  return {
+    id,
+    plugin,
+    version,
+    eventId,
+    subject,
+    atMs,
+    failed,
+    prior,
+    text,
+    ...(transcript && { transcript }),
+  };
 }
 
 /** The turns of a batch lie one behind the other in the same segment. */

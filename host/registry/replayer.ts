@@ -8,6 +8,7 @@ import type { CellPool } from '../sandbox/pool.ts';
 import { type ReplayReport, type Transcript, wasSeen } from '../transcript.ts';
 import { compareTurns, type Difference } from '../turn-comparison.ts';
 import { type Booted, bootVersion } from './candidate.ts';
+import type { Recording } from './kept-turns.ts';
 import type { LivePlugin } from './live-plugin.ts';
 import { storedManifest } from './live-plugin.ts';
 import type { Recipe } from './recipes.ts';
@@ -36,7 +37,6 @@ export class Replayer {
   readonly #registry: Registry;
   /** By recipe, in order of last use. */
   readonly #grounds = new Map<string, ReplayGround>();
-  #generations = 0;
 
   constructor(registry: Registry) {
     this.#registry = registry;
@@ -46,24 +46,30 @@ export class Replayer {
     return this.#registry.parts.pool;
   }
 
-  /** One verdict for each, in order. */
-  async replay(ground: ReplayGround, recorded: readonly Transcript[]): Promise<readonly Verdict[]> {
+  /** One verdict for each, in order. @throws NEIRA_REPLAY_FAILED */
+  async replay(ground: ReplayGround, recorded: readonly Recording[]): Promise<readonly Verdict[]> {
     const verdicts: Verdict[] = [];
+    const chunks: Promise<readonly Verdict[]>[] = [];
     for (let at = 0; at < recorded.length; at += CHUNK) {
-      const chunk = recorded.slice(at, at + CHUNK);
-      verdicts.push(...(await this.#chunk(ground, chunk)));
+      const chunk = this.#chunk(ground, recorded.slice(at, at + CHUNK));
+      // Told by the `await` below; until then nobody looks.
+      chunk.catch(() => {});
+      chunks.push(chunk);
+      // The next one waits at the cell while what came of this one is compared.
+      if (chunks.length > 1) verdicts.push(...(await chunks.shift()!));
     }
+    for (const chunk of chunks) verdicts.push(...(await chunk));
     return verdicts;
   }
 
-  async #chunk({ program, exact }: ReplayGround, chunk: readonly Transcript[]): Promise<readonly Verdict[]> {
-    const whole = chunk.filter(({ seen }) => wasSeen(seen));
+  async #chunk({ program, exact }: ReplayGround, chunk: readonly Recording[]): Promise<readonly Verdict[]> {
     const reports = await this.#pool.replay(
-      { ...program, generation: --this.#generations },
-      whole.map((each) => JSON.stringify(each)),
+      program,
+      chunk.map(({ text }) => text),
     );
-    const reportOf = new Map(whole.map((each, index) => [each, JSON.parse(reports[index]!) as ReplayReport]));
-    return chunk.map((each) => verdictOf(each, reportOf.get(each), exact));
+    return chunk.map(({ transcript }, index) =>
+      verdictOf(transcript, JSON.parse(reports[index]!) as ReplayReport, exact),
+    );
   }
 
   /** What the turn itself ran on: its own code, image and policy. @throws NEIRA_NOT_REPLAYABLE */
@@ -115,6 +121,13 @@ export class Replayer {
   }
 }
 
+let grounds = 0;
+
+/** Below those that serve: a cell keeps what it made of a program under its generation. */
+function nextGeneration(): number {
+  return --grounds;
+}
+
 /** A version that booted and does not serve yet. */
 export function groundOfBooted(
   plugin: string,
@@ -124,14 +137,21 @@ export function groundOfBooted(
 ): ReplayGround {
   const { limits } = policy;
   return {
-    program: { generation: 0, plugin, limits, image: reply.image, sourceMap, policy },
+    program: { generation: nextGeneration(), plugin, limits, image: reply.image, sourceMap, policy },
     exact: false,
     notes: [],
   };
 }
 
 function programOf({ policy }: Recipe, image: Program['image'], sourceMap: string): Program {
-  return { generation: 0, plugin: policy.plugin, limits: policy.limits, image, sourceMap, policy };
+  return {
+    generation: nextGeneration(),
+    plugin: policy.plugin,
+    limits: policy.limits,
+    image,
+    sourceMap,
+    policy,
+  };
 }
 
 /** @param report absent for a turn that was not run, because too little of it is kept */

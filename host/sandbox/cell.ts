@@ -46,6 +46,7 @@ export interface CellParts {
 
 /** Finished turns leave for the writer at least this often, never a whole batch in lockstep (design §7). */
 const FLUSH_EVERY = 8;
+const KEPT_REPLAYED = 4;
 const MB = 1024 * 1024;
 /** What the suspended turns of a cell may hold together; one that would need more fails instead of waiting. */
 const MAX_SUSPENDED_BYTES = 256 * MB;
@@ -80,6 +81,8 @@ export class Cell {
   readonly #parts: CellParts;
   readonly #programs = new Map<number, Program>();
   readonly #instances: Instances;
+  /** What recorded turns ran on lately, by generation. */
+  readonly #replayed = new Map<number, Program>();
   /** By attempt. */
   readonly #suspended = new Map<number, Turn>();
   #suspendedBytes = 0;
@@ -317,8 +320,9 @@ export class Cell {
   }
 
   /** Runs recorded turns again, one after the other; only main hears of what comes of them. */
-  #replay(id: number, program: Program, recordings: readonly string[]): void {
+  #replay(id: number, given: Program, recordings: readonly string[]): void {
     const { slot } = this.#parts;
+    const program = this.#replayedOn(given);
     const reports: string[] = [];
     for (const recording of recordings) {
       Atomics.store(slot, SLOT_STARTED_MS, slotNow());
@@ -326,8 +330,21 @@ export class Cell {
       reports.push(replayTurn(program, this.#parts.openReplay(program, recording), this.#instances));
     }
     Atomics.store(slot, SLOT_ATTEMPT, 0);
-    this.#instances.forget(program.generation);
     this.#tell({ type: 'replayed', id, reports });
+  }
+
+  /** Schemas that were compiled for a policy belong to the object, so the one that came first is used on. */
+  #replayedOn(given: Program): Program {
+    const { generation } = given;
+    const program = this.#replayed.get(generation) ?? given;
+    this.#replayed.delete(generation);
+    this.#replayed.set(generation, program);
+    const [oldest] = this.#replayed.keys();
+    if (this.#replayed.size > KEPT_REPLAYED) {
+      this.#replayed.delete(oldest!);
+      this.#instances.forget(oldest!);
+    }
+    return program;
   }
 
   #flush(): void {

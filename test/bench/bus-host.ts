@@ -272,7 +272,7 @@ export async function openBusHost({ transcripts = true } = {}): Promise<BusHost>
       }
       const recorded = kept.map(replayable);
       const verdicts = await registry.replayer.replay(
-        await registry.replayer.groundOf(recorded[0]!),
+        await registry.replayer.groundOf(recorded[0]!.transcript),
         recorded,
       );
       return verdicts.filter(({ kind }) => kind === 'same').length;
