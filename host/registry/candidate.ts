@@ -81,14 +81,14 @@ function eventFiles({ files }: SourceTree): ReadonlyMap<string, string> {
  * @throws NEIRA_BOOT_FAILED, NEIRA_NO_HANDLER
  */
 export async function bootVersion(
-  pool: CellPool,
+  cell: Pick<CellPool, 'boot'>,
   version: Pick<Version, 'code' | 'sourceMap'>,
   policy: PluginPolicy,
   seen?: string,
 ): Promise<Booted> {
   const { code, sourceMap } = version;
   const { plugin, limits } = policy;
-  const reply = await pool.boot({
+  const reply = await cell.boot({
     plugin,
     limits,
     code,

@@ -35,5 +35,17 @@ export function recipeOf(
   const recipe: Recipe = { ...foundation, bundle, sourceMap, policy };
   const body = JSON.stringify(recipe);
   const digest = createHash('sha256').update(body).digest('hex');
-  return { kind: 'recipe', digest, plugin, version, blobs: [bundle, sourceMap], body };
+  return {
+    kind: 'recipe',
+    digest,
+    plugin,
+    version,
+    blobs: [bundle, sourceMap, engineBlob(foundation.engine)],
+    body,
+  };
+}
+
+/** Under which name an engine is kept among the blobs. */
+export function engineBlob(engine: string): string {
+  return `engine:${engine}`;
 }

@@ -30,7 +30,7 @@ import { Locks } from './locks.ts';
 import { ENGINE_GATES, type Manifest } from './manifest.ts';
 import type { RegistryParts } from './parts.ts';
 import { eventsOf, policyOf, schemasFor } from './policy.ts';
-import { type Foundation, recipeOf } from './recipes.ts';
+import { engineBlob, type Foundation, recipeOf } from './recipes.ts';
 import { Replayer } from './replayer.ts';
 
 /** A plugin that takes long to boot does not keep the host from listening. */
@@ -70,6 +70,7 @@ export class Registry {
   /** Starts what may run. A plugin that does not boot keeps its error and holds nobody up. */
   async start(): Promise<void> {
     await this.#saveIndex();
+    await this.#keepEngine();
     let patience: NodeJS.Timeout | undefined;
     const enough = new Promise<void>((resolve) => {
       patience = setTimeout(resolve, START_PATIENCE_MS);
@@ -77,6 +78,14 @@ export class Registry {
     const started = Promise.all(this.list().map(({ row }) => this.activate(row.id)));
     await Promise.race([started, enough]);
     clearTimeout(patience);
+  }
+
+  /** Recorded turns may need this engine when the host has another. */
+  async #keepEngine(): Promise<void> {
+    const { store, pool, transcripts } = this.parts;
+    const digest = engineBlob(pool.engineDigest);
+    if (!transcripts || store.blob(digest)) return;
+    await this.commit([{ op: 'blob.put', digest, bytes: pool.packEngine().toString('base64') }], []);
   }
 
   async close(): Promise<void> {

@@ -113,7 +113,7 @@ async function reportOn(
     if (turns.length === REHEARSED_TURNS) break;
   }
   const verdicts = await registry.replayer.replay(
-    groundOfBooted(id, booted, version.sourceMap, policy),
+    groundOfBooted(registry.parts.pool.errands, booted, version.sourceMap, policy),
     turns.map(replayable),
   );
   const rehearsed = turns.flatMap((turn, index) => viewOf(turn.id, turn.subject, verdicts[index]!));

@@ -3,6 +3,7 @@
  * version, to see what it would do otherwise. It happens in the spare cell, and nothing of it is kept.
  */
 import { NeiraError } from '../errors.ts';
+import type { ErrandCell } from '../sandbox/errand-cell.ts';
 import type { Program } from '../sandbox/messages.ts';
 import type { CellPool } from '../sandbox/pool.ts';
 import { type ReplayReport, type Transcript, wasSeen } from '../transcript.ts';
@@ -11,7 +12,7 @@ import { type Booted, bootVersion } from './candidate.ts';
 import type { Recording } from './kept-turns.ts';
 import type { LivePlugin } from './live-plugin.ts';
 import { storedManifest } from './live-plugin.ts';
-import type { Recipe } from './recipes.ts';
+import { engineBlob, type Recipe } from './recipes.ts';
 import type { Registry } from './registry.ts';
 
 export type Verdict =
@@ -23,6 +24,7 @@ export type Verdict =
 /** What recorded turns are run again on. */
 export interface ReplayGround {
   readonly program: Program;
+  readonly cell: Pick<ErrandCell, 'boot' | 'replay'>;
   /** The very image and policy that the turn ran on. */
   readonly exact: boolean;
   /** What is not as it was, where it should be: the engine, or the image that the code now makes. */
@@ -62,8 +64,11 @@ export class Replayer {
     return verdicts;
   }
 
-  async #chunk({ program, exact }: ReplayGround, chunk: readonly Recording[]): Promise<readonly Verdict[]> {
-    const reports = await this.#pool.replay(
+  async #chunk(
+    { program, cell, exact }: ReplayGround,
+    chunk: readonly Recording[],
+  ): Promise<readonly Verdict[]> {
+    const reports = await cell.replay(
       program,
       chunk.map(({ text }) => text),
     );
@@ -91,21 +96,29 @@ export class Replayer {
     const recipe = JSON.parse(body) as Recipe;
     const sourceMap = this.#registry.text(recipe.sourceMap);
     const serving = this.#serving(recipe);
-    if (serving) return { program: programOf(recipe, serving.image, sourceMap), exact: true, notes: [] };
+    if (serving) return groundOf(this.#pool.errands, recipe, serving.image, sourceMap);
     const version = { code: this.#registry.text(recipe.bundle), sourceMap };
     const seen = wasSeen(recipe.boot) ? JSON.stringify(recipe.boot) : undefined;
-    const { reply } = await bootVersion(this.#pool, version, recipe.policy, seen);
+    const cell = this.#cellOf(recipe.engine);
+    const { reply } = await bootVersion(cell ?? this.#pool, version, recipe.policy, seen);
     const notes: string[] = [];
-    if (recipe.engine !== this.#pool.engineDigest) notes.push('the engine is another than the one it ran on');
-    else if (reply.imageDigest !== recipe.image)
-      notes.push('the code makes another image than the one it ran on');
-    return { program: programOf(recipe, reply.image, sourceMap), exact: notes.length === 0, notes };
+    if (!cell) notes.push('the engine is another than the one it ran on');
+    if (reply.imageDigest !== recipe.image) notes.push('the image is another than the one it ran on');
+    return groundOf(cell ?? this.#pool.errands, recipe, reply.image, sourceMap, notes);
+  }
+
+  /** Where the engine is the one that is named; undefined when that is kept no more. */
+  #cellOf(engine: string): ReplayGround['cell'] | undefined {
+    if (engine === this.#pool.engineDigest) return this.#pool.errands;
+    const packed = this.#registry.parts.store.blob(engineBlob(engine));
+    return packed && this.#pool.errandsOn(engine, packed);
   }
 
   /** The image in use, when it is the one of the recipe. */
-  #serving({ policy, image }: Recipe): Program | undefined {
+  #serving({ policy, image, engine }: Recipe): Program | undefined {
     const live = this.#registry.find(policy.plugin);
-    if (!live?.serving || live.foundation?.image !== image) return undefined;
+    if (live?.foundation?.image !== image || live.foundation.engine !== engine || !live.serving)
+      return undefined;
     return this.#pool.program(live.serving.generation);
   }
 
@@ -117,7 +130,7 @@ export class Replayer {
     const version = { code: this.#registry.text(row.bundle), sourceMap: this.#registry.text(row.sourceMap) };
     const policy = this.#registry.policy({ ...plugin, manifest: storedManifest(row.manifest) }, row.digest);
     const booted = await bootVersion(this.#pool, version, policy);
-    return groundOfBooted(plugin.row.id, booted, version.sourceMap, policy);
+    return groundOfBooted(this.#pool.errands, booted, version.sourceMap, policy);
   }
 }
 
@@ -130,31 +143,31 @@ function nextGeneration(): number {
 
 /** A version that booted and does not serve yet. */
 export function groundOfBooted(
-  plugin: string,
+  cell: ReplayGround['cell'],
   { reply }: Booted,
   sourceMap: string,
   policy: Recipe['policy'],
 ): ReplayGround {
-  const { limits } = policy;
-  return {
-    program: { generation: nextGeneration(), plugin, limits, image: reply.image, sourceMap, policy },
-    exact: false,
-    notes: [],
-  };
+  const { limits, plugin } = policy;
+  const { image } = reply;
+  const generation = nextGeneration();
+  return { cell, program: { generation, plugin, limits, image, sourceMap, policy }, exact: false, notes: [] };
 }
 
-function programOf({ policy }: Recipe, image: Program['image'], sourceMap: string): Program {
-  return {
-    generation: nextGeneration(),
-    plugin: policy.plugin,
-    limits: policy.limits,
-    image,
-    sourceMap,
-    policy,
-  };
+/** What a turn ran on; where something of it is another now, nothing has to be exact. */
+function groundOf(
+  cell: ReplayGround['cell'],
+  { policy }: Recipe,
+  image: Program['image'],
+  sourceMap: string,
+  notes: readonly string[] = [],
+): ReplayGround {
+  const { limits, plugin } = policy;
+  const generation = nextGeneration();
+  const program = { generation, plugin, limits, image, sourceMap, policy };
+  return { cell, program, exact: notes.length === 0, notes };
 }
 
-/** @param report absent for a turn that was not run, because too little of it is kept */
 export function verdictOf(recorded: Transcript, report: ReplayReport | undefined, exact: boolean): Verdict {
   if (!report)
     return { kind: 'not-comparable', reason: 'it was told more than is kept, so it cannot be told again' };

@@ -149,7 +149,7 @@ export async function bootPlugin(folder: URL, options: PluginOptions = {}): Prom
     },
     async replay({ transcript, granted, settings: given }) {
       const ground = { ...program, generation: -1, policy: { ...policy, granted, settings: given } };
-      const [report] = await pool.replay(ground, [JSON.stringify(transcript)]);
+      const [report] = await pool.errands.replay(ground, [JSON.stringify(transcript)]);
       return verdictOf(transcript as Transcript, JSON.parse(report!) as ReplayReport, false);
     },
     close,
