@@ -158,3 +158,20 @@ test('block keeps the old version until an administrator accepts the new one', a
   const again = await host.call('POST', `${path}/rehearsal/accept`);
   expect(again.status).toBe(404);
 });
+
+test('code is kept as long as a recorded turn needs it, also when its version is not', async () => {
+  await using old = await bootHost({ gates: SCRIPT_GATES, settings: 'versions_kept: 1\n' });
+  const manifest = { id: 'old', ui: { buttons: [{ id: 'old', title: 'Old', event: 'ui.old.go' }] } };
+  const source = (n: number) => `export const handle = () => ({ actions: [{ type: 'v', n: ${n} }] });`;
+  for (let n = 0; n < 40; n++) {
+    await old.script(manifest, source(n));
+    expect((await old.event('old')).body.actions).toEqual([{ type: 'v', n }]);
+  }
+  const detail = await old.call('GET', '/api/neira/plugins/old');
+  expect(detail.body.versions).toHaveLength(1);
+  const { body } = await old.call('POST', '/api/neira/turns/replay', { plugin: 'old' });
+  expect(body).toMatchObject({ replayed: 40, same: 40 });
+  await old.call('DELETE', '/api/neira/plugins/old', undefined, { query: '?data=drop' });
+  const gone = await old.call('GET', '/api/neira/turns', undefined, { query: '?plugin=old' });
+  expect(gone.body.turns).toEqual([]);
+});
