@@ -49,17 +49,19 @@ test('an async function of the WIT answers scripts with a promise', () => {
   );
 });
 
-// MIS-06: only host functions for storage, IO and bus.
-test('the world of a plugin is storage, io and bus, and nothing else', () => {
-  expect(loadWit().worlds.map((world) => world.imports)).toEqual([['storage', 'io', 'bus']]);
+// MIS-06: only host functions for storage, IO and bus; `principals` says on whose behalf these are called.
+test('the world of a plugin is storage, io and bus, on whose behalf, and nothing else', () => {
+  expect(loadWit().worlds.map((world) => world.imports)).toEqual([['storage', 'io', 'bus', 'principals']]);
 });
 
-describe.each(['storage', 'io', 'bus'])('neira:host/%s', (family) => {
+describe.each(['storage', 'io', 'bus', 'principals'])('neira:host/%s', (family) => {
   test('the script side exports exactly the functions of the WIT', () => {
     const file = path.join(ROOT, 'host/sandbox/quickjs/guest', `${family}.ts`);
     const exported = exportsOf(readFileSync(file, 'utf8'));
     const wit = loadWit().interfaces.find(({ name }) => name === family)!;
-    expect(exported.sort()).toEqual(wit.functions.map(({ name }) => camelCase(name)).sort());
+    // Scripts have functions bound to a principal in place of the switch.
+    const names = wit.functions.map(({ name }) => (name === 'act-as' ? 'as' : camelCase(name)));
+    expect(exported.sort()).toEqual(names.sort());
   });
 
   test('the host answers exactly the functions of the WIT', async () => {
@@ -148,6 +150,9 @@ const SAMPLE = `
 import { add, append, delete as remove, get, list, saveAnnotation, saveMessage, set, settings } from 'neira:host/storage';
 import { log, send } from 'neira:host/io';
 import { publish } from 'neira:host/bus';
+import { as, type Acting, register, remove as leave } from 'neira:host/principals';
+// @ts-expect-error scripts have no switch that promises could mix up
+import { actAs } from 'neira:host/principals';
 import { type Action, type Entry, type Envelope, NeiraError, type Reply } from 'neira:host/types';
 // @ts-expect-error a name of ours that is not exported
 import { delete_ } from 'neira:host/storage';
@@ -169,6 +174,12 @@ export async function handle(event: Envelope<{ note: Note }>): Promise<Reply> {
   saveMessage({ chatId: 'c', sessionId: 's', role: 'user', text });
   const { limit } = settings<{ limit: number }>();
   log('info', String(limit));
+  register({ id: 'scenario:one', title: 'One', permissions: { storage: ['read'] }, digest: 'sha256:aa' });
+  const me: Acting = as('scenario:one');
+  const mine: Entry<Note> | undefined = me.storage.get<Note>('note');
+  const told: { ok: boolean } = await me.bus.request<{ ok: boolean }>('note.tell', mine?.value ?? null);
+  me.io.log('info', String(told.ok));
+  leave(me.id);
   send('console', 'all', { text });
   const published: string = publish('note.saved', { id }, { version: 1 });
   try {

@@ -45,7 +45,9 @@ export function renderGuestTypes(wit: WitPackage, codes: readonly string[]): str
   const modules = families(wit).map((each) =>
     moduleOf(each.name, each.docs, [
       `import type { ${types.importsOf(each).join(', ')} } from 'neira:host/${SHARED}';`,
-      ...each.functions.map((fn) => `${jsDoc(fn.docs)}${exported(fn.name, types.signature(fn))}`),
+      ...each.functions.map(
+        (fn) => GUEST_INSTEAD[opOf(each, fn)] ?? `${jsDoc(fn.docs)}${exported(fn.name, types.signature(fn))}`,
+      ),
     ]),
   );
   const shared = interfaceNamed(wit, SHARED);
@@ -58,6 +60,28 @@ export function renderGuestTypes(wit: WitPackage, codes: readonly string[]): str
   ]);
   return `${[HEADER, ...modules, module].join('\n')}`;
 }
+
+/** What scripts have in place of a function whose use promises would mix up. */
+const GUEST_INSTEAD: Readonly<Record<string, string>> = {
+  'principals.act-as': `/**
+ * The host functions, each called by this principal and decided by its grants. They may be kept, passed on and
+ * interleaved: every call is the principal's, and nothing else is. One that is not registered is
+ * NEIRA_PRINCIPAL_UNKNOWN at each call.
+ *
+ *     const me = as('scenario:morning');
+ *     me.storage.set('step', 2);
+ *     const answer = await me.bus.request('speech.text.say', { text });
+ */
+function as_(principal: string): Acting;
+export { as_ as as };
+
+export interface Acting {
+  readonly id: string;
+  readonly storage: typeof import('neira:host/storage');
+  readonly io: typeof import('neira:host/io');
+  readonly bus: typeof import('neira:host/bus');
+}`,
+};
 
 const GUEST_JSON = `/**
  * What host functions take: a value that survives \`JSON.stringify\`. Give your own shapes as \`type\`, not as

@@ -44,6 +44,7 @@ export type Operation =
   | 'reload'
   | 'rollback'
   | 'grants'
+  | 'principal.remove'
   | 'settings'
   | 'remove'
   | 'gate.open'
@@ -76,6 +77,8 @@ export type Question =
   | {
       readonly about: 'call';
       readonly plugin: string;
+      /** On whose behalf the plugin acts, where that is not its own: then `asked` and `granted` are of that one. */
+      readonly principal?: string;
       /** `storage.read`, `storage.write`, `bus.publish:<event>`, `io.send:<port>`. */
       readonly permission: string;
       readonly asked: boolean;
@@ -168,14 +171,40 @@ function decideDelivery(question: About<'delivery'>): Decision {
 }
 
 function decideCall(question: About<'call'>): Decision {
-  const { plugin, permission, gate } = question;
+  const { plugin, principal, permission, gate } = question;
   const denied = (verdict: Verdict, missing: string, reason: string, remedy: string): Decision => ({
     verdict,
     code: 'NEIRA_PERMISSION_DENIED',
     reason,
     remedy,
-    details: { plugin, permission, missing, reason, remedy },
+    details: { plugin, ...(principal !== undefined && { principal }), permission, missing, reason, remedy },
   });
+  if (principal !== undefined) {
+    if (permission.startsWith('principals.')) {
+      return denied(
+        'refuse',
+        'asked',
+        `its principal \`${principal}\` cannot delegate any further`,
+        'Register, remove and choose principals as the plugin itself.',
+      );
+    }
+    if (!question.asked) {
+      return denied(
+        'refuse',
+        'asked',
+        `its principal \`${principal}\` does not ask for it`,
+        `Register it with \`${permission}\` among its permissions, then grant it.`,
+      );
+    }
+    if (!question.granted) {
+      return denied(
+        'refuse',
+        'granted',
+        `no administrator granted it to its principal \`${principal}\``,
+        `An administrator grants it with \`neira plugin grant ${plugin} --principal ${principal}\`.`,
+      );
+    }
+  }
   if (!question.asked) {
     return denied(
       'refuse',

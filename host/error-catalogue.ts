@@ -112,6 +112,12 @@ const OWN = {
     message: 'Plugin `{plugin}` may not use `{permission}`: {reason}.',
     remedy: '{remedy}',
   },
+  NEIRA_PRINCIPAL_UNKNOWN: {
+    status: 404,
+    blame: 'plugin',
+    message: 'Plugin `{plugin}` has no principal `{principal}` registered.',
+    remedy: 'Register it first; `neira plugin principals {plugin}` lists those that there are.',
+  },
   NEIRA_PLUGIN_INACTIVE: {
     status: 409,
     blame: 'caller',

@@ -32,6 +32,7 @@ import { Ports } from './ports/ports.ts';
 import { loadGates } from './registry/gate-catalogue.ts';
 import { GateService, requireAck } from './registry/gate-service.ts';
 import { PluginAdmin } from './registry/plugin-admin.ts';
+import { PrincipalAdmin } from './registry/principal-admin.ts';
 import { Registry } from './registry/registry.ts';
 import { Requests } from './requests.ts';
 import { CellPool } from './sandbox/pool.ts';
@@ -204,6 +205,7 @@ export async function openHost(
     registry,
     gates,
     plugins,
+    principals: new PrincipalAdmin(registry, () => mode.current),
     tokens,
     ui,
     gateway,

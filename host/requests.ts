@@ -102,7 +102,7 @@ export class Requests {
     if (this.#early.size > MAX_EARLY) this.#early.delete(this.#early.keys().next().value!);
   }
 
-  #recordOf(call: WaitCall, { command, version, payload, timeoutMs }: BusRequest): RequestRecord {
+  #recordOf(call: WaitCall, { command, version, payload, timeoutMs, as }: BusRequest): RequestRecord {
     const { turn, serving, event, signal } = call;
     const { waitMs } = serving.policy.limits;
     const nowMs = Date.now();
@@ -110,7 +110,9 @@ export class Requests {
     const link: ChainLink = { plugin: serving.id, key: event.key ?? null };
     const before = event.mailbox?.chain;
     const chain = before === undefined ? [] : (JSON.parse(before) as ChainLink[]);
-    const digest = createHash('sha256').update(`${command}@${version}\n${payload}`).digest('hex');
+    // What one principal asked is not what another asks.
+    const what = `${command}@${version}\n${as === undefined ? '' : `${as}\n`}${payload}`;
+    const digest = createHash('sha256').update(what).digest('hex');
     return {
       kind: 'request',
       identity: {
@@ -120,7 +122,7 @@ export class Requests {
       },
       deadlineMs: Math.min(untilMs, event.deadlineAtMs ?? untilMs),
       chain: [...chain, link],
-      event: sealCommand(call, { command, version, payload, nowMs }),
+      event: sealCommand(call, { command, version, payload, nowMs, as }),
       ...(turn.dryRun && { dry: true }),
     };
   }
@@ -173,6 +175,7 @@ function sealCommand(
     readonly version: number;
     readonly payload: string;
     readonly nowMs: number;
+    readonly as: string | undefined;
   },
 ): EventDraft {
   const cause = parseEnvelope(event.envelope);
@@ -183,7 +186,7 @@ function sealCommand(
     eventName: what.command,
     version: what.version,
     atMs: what.nowMs,
-    source: `plugin:${serving.id}`,
+    source: `plugin:${serving.id}${what.as === undefined ? '' : `/${what.as}`}`,
     correlationId: cause.correlation_id,
     causationId: event.eventId,
     tenant: cause.tenant,

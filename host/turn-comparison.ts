@@ -84,6 +84,10 @@ export function subjectOf(effect: Effect): string {
       return `unsubscribe ${effect.name}`;
     case 'cancel':
       return `cancel ${effect.id}`;
+    case 'principal.register':
+      return `register principal ${effect.principal.id}`;
+    case 'principal.remove':
+      return `remove principal ${effect.id}`;
     default:
       return `${effect.op} ${effect.key}`;
   }

@@ -49,6 +49,9 @@ class FakeReader implements StateReader {
       yield entry;
     }
   }
+  principal() {
+    return undefined;
+  }
   lastOf(_plugin: string, log: string) {
     const numbers = this.entries
       .filter(({ key }) => key.startsWith(`${log}/`) && /^\d{16}$/.test(key.slice(log.length + 1)))

@@ -5,7 +5,7 @@
  * version, so that the writer can tell at commit whether it still holds; everything staged commits
  * together or not at all (design §4).
  */
-import { decide, type GateView } from '../gates/decide.ts';
+import type { GateView } from '../gates/decide.ts';
 import type { Mode } from '../gates/gates.ts';
 import type { EventDefinition } from './bus/event-registry.ts';
 import type { RetryPolicy } from './bus/retry.ts';
@@ -14,10 +14,12 @@ import { type Ask, MAX_OPEN_WAITS, OpenWaits, type Wait, type WaitArguments } fr
 import type { Delivery } from './sandbox/messages.ts';
 import type { EventCaller } from './store/bus-records.ts';
 import { addTo } from './store/kv.ts';
+import type { PrincipalEntry } from './store/principals.ts';
 import type { KeyRange } from './store/ranges.ts';
-import type { Effect, LogLine, Reads } from './store/records.ts';
+import type { Effect, LogLine, RangeRead, Reads } from './store/records.ts';
 import { LogNumbers } from './turn-log-numbers.ts';
 import { type PageSize, readPage, STAGED_VERSION, settle, stageAddition } from './turn-page.ts';
+import { TurnPrincipals } from './turn-principals.ts';
 import type { TurnRandom } from './turn-random.ts';
 import { TurnState } from './turn-state.ts';
 
@@ -44,6 +46,8 @@ export interface PluginPolicy {
   readonly granted: readonly string[];
   /** `name@version` of the events that the manifest names under `publishes`. */
   readonly publishes: readonly string[];
+  /** Set where the plugin asks to delegate. */
+  readonly principals?: PrincipalPolicy;
   /** Those of them that the event registry has, by the same names. */
   readonly events: Readonly<Record<string, EventDefinition>>;
   readonly limits: TurnLimits;
@@ -52,6 +56,13 @@ export interface PluginPolicy {
   readonly settings: string;
   /** Digest of everything that the turns of this program run on; transcripts name it. */
   readonly recipe?: string;
+}
+
+export interface PrincipalPolicy {
+  /** Principals that the plugin may have registered. */
+  readonly max: number;
+  /** `name@version` of what any of them was granted to publish and the event registry has. */
+  readonly events: Readonly<Record<string, EventDefinition>>;
 }
 
 /** The committed state, as the reader of a cell gives it. */
@@ -63,6 +74,7 @@ export interface StateReader {
   scan(plugin: string, range: KeyRange): Iterable<StateEntry>;
   /** The number of the newest entry of the log `key`; 0 when it has none. */
   lastOf(plugin: string, key: string): number;
+  principal(plugin: string, id: string): PrincipalEntry | undefined;
 }
 
 /** `what` names a question with everything that its answer depends on. */
@@ -126,6 +138,8 @@ export interface CellRoot {
   readonly secret: Uint8Array;
 }
 
+type Arrangement = 'cancel' | 'subscribe' | 'unsubscribe' | 'principal.register' | 'principal.remove';
+
 /** What one turn may stage at all, so that a plugin cannot fill the host's memory with what it will write. */
 const MAX_STAGED_BYTES = 8 * 1024 * 1024;
 /** About what a number takes in the record of the turn. */
@@ -151,6 +165,7 @@ export class TurnContext {
   readonly #state: TurnState;
   readonly #logs: LogNumbers;
   readonly #observe: Observe;
+  readonly principals: TurnPrincipals;
 
   /**
    * @param ask tells main of a wait; without it nothing can be waited for.
@@ -178,6 +193,11 @@ export class TurnContext {
       lastOf: (log) => this.#read().lastOf(policy.plugin, log),
     });
     this.#observe = observe;
+    this.principals = new TurnPrincipals(policy, origin, state, (id) => {
+      this.countCall();
+      const read = () => JSON.stringify(this.#read().principal(policy.plugin, id) ?? null);
+      return this.observe(`principal ${id}`, read);
+    });
     this.#nowMs = origin.startedAtMs;
     this.#waits = ask && new OpenWaits(ask);
   }
@@ -233,26 +253,12 @@ export class TurnContext {
     if (this.#hostCalls > max) throw this.refusal('NEIRA_HOST_CALLS_EXCEEDED', { max });
   }
 
-  /** @throws NEIRA_PERMISSION_DENIED unless asked in the manifest, granted, gate open, mode allowing. */
+  /**
+   * @throws NEIRA_PERMISSION_DENIED unless whoever acts asked for it and was granted it, the gate is open and the
+   * mode allows it.
+   */
   require(permission: string): void {
-    const { plugin, asked, granted, gate } = this.policy;
-    const decision = decide({
-      about: 'call',
-      plugin,
-      permission,
-      asked: asked.includes(permission),
-      granted: granted.includes(permission),
-      gate,
-      mode: this.origin.mode,
-      caller: this.origin.caller,
-    });
-    if (decision.verdict === 'run' || (decision.verdict === 'dry-run' && this.origin.dryRun)) return;
-    throw this.refusal((decision.code ?? 'NEIRA_PERMISSION_DENIED') as ErrorCode, {
-      permission,
-      reason: decision.reason,
-      remedy: decision.remedy,
-      ...decision.details,
-    });
+    this.principals.require(permission);
   }
 
   refusal(code: ErrorCode, details: Record<string, unknown> = {}): NeiraError {
@@ -269,41 +275,48 @@ export class TurnContext {
 
   // --- state
 
-  get(key: string): StateEntry | undefined {
+  get(name: string): StateEntry | undefined {
+    const key = this.principals.keyOf(name);
     this.#logs.number(key);
     const committed = this.#readKey(key);
-    if (!this.#state.staged.has(key)) return committed;
+    if (!this.#state.staged.has(key)) return committed && { ...committed, key: name };
     const value = settle(this.#state.staged, key, committed?.value);
-    return value === undefined ? undefined : { key, value, version: STAGED_VERSION };
+    return value === undefined ? undefined : { key: name, value, version: STAGED_VERSION };
   }
 
-  list(range: KeyRange, size: PageSize): readonly StateEntry[] {
+  list(wanted: KeyRange, size: PageSize): readonly StateEntry[] {
+    const range = this.principals.rangeOf(wanted);
     this.#logs.number(range.prefix);
     const committed = this.#read().scan(this.policy.plugin, range);
-    return readPage(committed, this.#state.staged, range, size, (read) => this.#state.rangesRead.push(read));
+    const see = (read: RangeRead) => this.#state.rangesRead.push(read);
+    return this.principals.show(readPage(committed, this.#state.staged, range, size, see));
   }
 
   // --- effects
 
-  set(key: string, value: string): void {
+  set(name: string, value: string): void {
+    const key = this.principals.keyOf(name);
     this.#stage({ op: 'set', key, value }, key.length + value.length);
     this.#state.staged.set(key, { value });
   }
 
-  delete(key: string): void {
+  delete(name: string): void {
+    const key = this.principals.keyOf(name);
     this.#stage({ op: 'delete', key }, key.length);
     this.#state.staged.set(key, { value: undefined });
   }
 
   /** @throws NEIRA_ADD_REFUSED when the turn knows the value already; nothing is staged then. */
-  add(key: string, amount: number): void {
+  add(name: string, amount: number): void {
+    const key = this.principals.keyOf(name);
     const before = this.#state.staged.get(key);
     if (before && 'value' in before) addTo(key, before.value, amount);
     this.#stage({ op: 'add', key, amount }, key.length + NUMBER_BYTES);
     stageAddition(this.#state.staged, key, amount);
   }
 
-  append(key: string, value: string): void {
+  append(name: string, value: string): void {
+    const key = this.principals.keyOf(name);
     this.#stage({ op: 'append', key, value }, key.length + value.length);
     if (!this.#state.appended.has(key)) this.#state.appended.set(key, 0);
   }
@@ -318,9 +331,11 @@ export class TurnContext {
     this.#stage(effect, effect.event.envelope.length);
   }
 
-  /** Stages what changes the plugin's own place on the bus. */
-  arrange(effect: Extract<Effect, { op: 'cancel' | 'subscribe' | 'unsubscribe' }>): void {
+  /** Stages what changes the plugin's own place on the bus, and its principals. */
+  arrange(effect: Extract<Effect, { op: Arrangement }>): void {
     this.#stage(effect, JSON.stringify(effect).length);
+    if (effect.op === 'principal.register') this.principals.register(effect.principal);
+    if (effect.op === 'principal.remove') this.principals.remove(effect.id);
   }
 
   send(effect: Extract<Effect, { op: 'send' }>): void {
@@ -337,10 +352,11 @@ export class TurnContext {
       return;
     }
     this.#logBytes += bytes;
-    this.logs.push({ level, message, atMs: this.#nowMs });
+    this.logs.push({ level, message, atMs: this.#nowMs, ...this.principals.mark });
   }
 
-  #stage(effect: Effect, bytes: number): void {
+  #stage(unmarked: Effect, bytes: number): void {
+    const effect = { ...unmarked, ...this.principals.mark };
     this.#stagedBytes += bytes;
     if (this.#stagedBytes > MAX_STAGED_BYTES) {
       throw this.refusal('NEIRA_VALUE_TOO_LARGE', {

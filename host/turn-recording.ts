@@ -1,4 +1,5 @@
 /** Listens to what a turn is told, for its transcript. */
+import type { PrincipalEntry } from './store/principals.ts';
 import type { KeyRange } from './store/ranges.ts';
 import {
   type Answered,
@@ -64,6 +65,11 @@ export class TurnRecording implements StateReader {
     const last = this.#reader.lastOf(plugin, log);
     if (this.#has(log.length)) this.#lasts.push([this.#answers.length, log, last]);
     return last;
+  }
+
+  /** What the turn makes of it goes through {@link observed}. */
+  principal(plugin: string, id: string): PrincipalEntry | undefined {
+    return this.#reader.principal(plugin, id);
   }
 
   observed(what: string, answer: string): void {

@@ -63,6 +63,11 @@ export class TurnReplay implements StateReader {
     return found[2];
   }
 
+  /** A turn observes its principals, so what they were is told there. */
+  principal(_plugin: string, id: string): undefined {
+    throw new NeverSeen(`the principal \`${id}\``);
+  }
+
   observed(what: string): string {
     const answers = this.#observed.get(what);
     if (!answers) throw new NeverSeen(what.slice(0, 200));

@@ -21,6 +21,8 @@ export function replyEffect(
   result: string | undefined,
 ): Extract<Effect, { op: 'publish' }> | undefined {
   const { origin, policy } = turn;
+  // The answer is the plugin's own, whomever it acted for last.
+  turn.principals.actAs(undefined);
   const definition = policy.events[replyOf(`${command.subject}@${command.version}`)];
   if (definition?.kind !== 'reply') return undefined;
   const { name, version } = definition;

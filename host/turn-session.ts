@@ -1,6 +1,7 @@
 /** A turn inside its cell: the context that host functions see, and what is told of it when it ends. */
 import { parseEnvelope } from './bus/envelope.ts';
 import { describe, NeiraError, toShape } from './errors.ts';
+import { prepareRegistrations } from './functions/principals.ts';
 import { callHostFunction } from './functions/table.ts';
 import type { Program } from './sandbox/messages.ts';
 import type { Finished, ReplaySession, TurnSession } from './sandbox/sessions.ts';
@@ -44,6 +45,7 @@ export function openTurn(
   batch?: PlaceInBatch,
 ): TurnSession {
   const policy = program.policy as PluginPolicy;
+  if (policy.principals) prepareRegistrations();
   // Nobody could say what came of a turn that ran on who knows what, and a dry run is no turn that was.
   const recording = policy.recipe === undefined || delivery.dryRun ? undefined : new TurnRecording(reader);
   const state = batch?.state ?? new TurnState();
@@ -130,6 +132,7 @@ const ENDED_BY_HOST = new Set([
 export function openReplay(secret: Uint8Array, program: Program, recording: string): ReplaySession {
   const transcript = JSON.parse(recording) as Transcript;
   const policy = program.policy as PluginPolicy;
+  if (policy.principals) prepareRegistrations();
   const { seen, turn: before, prior = [] } = transcript;
   const delivery = deliveryOf(transcript);
   const state = new TurnState();

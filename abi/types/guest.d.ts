@@ -126,6 +126,51 @@ declare module 'neira:host/bus' {
   export function delivery(): DeliveryInfo;
 }
 
+/**
+ * On whose behalf the plugin acts. A plugin that acts for others – scenarios, capsules – registers a principal
+ * for each of them and acts as it: what that principal may do is decided by its own grants, and those of the
+ * plugin are of no use to it. Needs `principals: [delegate]`.
+ *
+ * A principal asks for permissions as a manifest does, and an administrator grants them. It works in a key space
+ * of its own, which the plugin itself finds under `principal:<id>/`; names of its subscriptions begin in the same
+ * way. What it publishes has the source `plugin:<plugin>/<id>`. It shares the limits of the plugin, its settings
+ * and its log.
+ */
+declare module 'neira:host/principals' {
+  import type { Principal } from 'neira:host/types';
+
+  /**
+   * Stages that there is this principal, with nothing granted. One of the same id is replaced: it keeps what it was
+   * granted as far as it still asks for it. At most `limits.principals` at a time, else NEIRA_TOO_MANY.
+   */
+  export function register(principal: Principal): void;
+
+  /**
+   * Stages the end of a principal, of its keys, its subscriptions and what it published for later. One that is not
+   * there is no error.
+   */
+  export function remove(id: string): void;
+
+  /**
+   * The host functions, each called by this principal and decided by its grants. They may be kept, passed on and
+   * interleaved: every call is the principal's, and nothing else is. One that is not registered is
+   * NEIRA_PRINCIPAL_UNKNOWN at each call.
+   *
+   *     const me = as('scenario:morning');
+   *     me.storage.set('step', 2);
+   *     const answer = await me.bus.request('speech.text.say', { text });
+   */
+  function as_(principal: string): Acting;
+  export { as_ as as };
+
+  export interface Acting {
+    readonly id: string;
+    readonly storage: typeof import('neira:host/storage');
+    readonly io: typeof import('neira:host/io');
+    readonly bus: typeof import('neira:host/bus');
+  }
+}
+
 /** Shapes shared by the three families of host functions. */
 declare module 'neira:host/types' {
   /**
@@ -215,6 +260,18 @@ declare module 'neira:host/types' {
     readonly subscriptions: string[];
   }
 
+  /** On whose behalf a plugin acts, as it registers it. */
+  export interface Principal {
+    /** Unique within the plugin: `[a-z0-9][\w.:-]{0,127}`. */
+    readonly id: string;
+    /** For administrators, up to 200 characters. */
+    readonly title: string;
+    /** Of the shape of `permissions` in a manifest; nothing without it. */
+    readonly permissions?: Json;
+    /** Of its definition, so that an administrator can tell what was granted to which. */
+    readonly digest?: string;
+  }
+
   export type Level = 'debug' | 'info' | 'warn' | 'error';
 
   /** A sealed message: what `handle` is called with. Name the payload's shape: `Envelope<{ city: string }>`. */
@@ -297,6 +354,7 @@ declare module 'neira:host/types' {
     | 'NEIRA_PERMISSION_DENIED'
     | 'NEIRA_PLUGIN_FAILED'
     | 'NEIRA_PLUGIN_INACTIVE'
+    | 'NEIRA_PRINCIPAL_UNKNOWN'
     | 'NEIRA_PUBLISHES_EXCEEDED'
     | 'NEIRA_QUARANTINED'
     | 'NEIRA_RATE_LIMITED'

@@ -91,6 +91,18 @@ export interface DeliveryInfo {
   readonly subscriptions: string[];
 }
 
+/** On whose behalf a plugin acts, as it registers it. */
+export interface Principal {
+  /** Unique within the plugin: `[a-z0-9][\w.:-]{0,127}`. */
+  readonly id: string;
+  /** For administrators, up to 200 characters. */
+  readonly title: string;
+  /** Of the shape of `permissions` in a manifest; nothing without it. */
+  readonly permissions?: JsonText;
+  /** Of its definition, so that an administrator can tell what was granted to which. */
+  readonly digest?: string;
+}
+
 export type Level = 'debug' | 'info' | 'warn' | 'error';
 
 /**
@@ -212,6 +224,37 @@ export interface BusFunctions {
   delivery(): DeliveryInfo;
 }
 
+/**
+ * On whose behalf the plugin acts. A plugin that acts for others – scenarios, capsules – registers a principal
+ * for each of them and acts as it: what that principal may do is decided by its own grants, and those of the
+ * plugin are of no use to it. Needs `principals: [delegate]`.
+ *
+ * A principal asks for permissions as a manifest does, and an administrator grants them. It works in a key space
+ * of its own, which the plugin itself finds under `principal:<id>/`; names of its subscriptions begin in the same
+ * way. What it publishes has the source `plugin:<plugin>/<id>`. It shares the limits of the plugin, its settings
+ * and its log.
+ */
+export interface PrincipalsFunctions {
+  /**
+   * Stages that there is this principal, with nothing granted. One of the same id is replaced: it keeps what it was
+   * granted as far as it still asks for it. At most `limits.principals` at a time, else NEIRA_TOO_MANY.
+   */
+  register(principal: Principal): void;
+
+  /**
+   * Stages the end of a principal, of its keys, its subscriptions and what it published for later. One that is not
+   * there is no error.
+   */
+  remove(id: string): void;
+
+  /**
+   * Host functions that are called from here on are called by this principal, without one by the plugin itself
+   * again; so is every call in a new turn. An async function belongs to whoever called it, whoever acts when its
+   * answer comes. One that is not registered is NEIRA_PRINCIPAL_UNKNOWN, and nothing changes.
+   */
+  actAs(principal?: string): void;
+}
+
 /** Every host function by the name that calls carry. */
 export interface HostOps {
   'storage.get': StorageFunctions['get'];
@@ -231,6 +274,9 @@ export interface HostOps {
   'bus.subscribe': BusFunctions['subscribe'];
   'bus.unsubscribe': BusFunctions['unsubscribe'];
   'bus.delivery': BusFunctions['delivery'];
+  'principals.register': PrincipalsFunctions['register'];
+  'principals.remove': PrincipalsFunctions['remove'];
+  'principals.act-as': PrincipalsFunctions['actAs'];
 }
 
 export type HostOp = keyof HostOps;

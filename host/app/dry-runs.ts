@@ -211,7 +211,9 @@ class OneRun {
       const { event } = effect;
       this.#pending.push({ event, dueMs: event.atMs ?? this.#current.dueMs, causedBy });
     } else if (effect.op === 'cancel') {
-      const index = this.#pending.findIndex(({ event }) => event.id === effect.id);
+      const { id, as } = effect;
+      const isMeant = (event: EventDraft) => event.id === id && (as === undefined || event.as === as);
+      const index = this.#pending.findIndex(({ event }) => isMeant(event));
       if (index >= 0) this.#pending.splice(index, 1);
     }
   }

@@ -11,6 +11,7 @@ import type { Metrics } from '../metrics.ts';
 import { type GateService, requireAck } from '../registry/gate-service.ts';
 import { parseManifest } from '../registry/manifest.ts';
 import type { PluginAdmin, PluginSource } from '../registry/plugin-admin.ts';
+import type { PrincipalAdmin } from '../registry/principal-admin.ts';
 import type { Registry } from '../registry/registry.ts';
 import { lastRehearsal, rehearseModeOf } from '../registry/rehearsal.ts';
 import type { PluginSignature } from '../registry/signature.ts';
@@ -35,7 +36,7 @@ import { fixtureOf } from './turn-fixtures.ts';
 import { TurnHistory } from './turn-history.ts';
 import { TurnReplays } from './turn-replays.ts';
 import type { UiEvents } from './ui-events.ts';
-import { detailView, gateView, journalView, summaryView } from './views.ts';
+import { detailView, gateView, journalView, principalView, summaryView } from './views.ts';
 
 export interface HostApiParts {
   readonly version: string;
@@ -43,6 +44,7 @@ export interface HostApiParts {
   readonly registry: Registry;
   readonly gates: GateService;
   readonly plugins: PluginAdmin;
+  readonly principals: PrincipalAdmin;
   readonly tokens: Tokens;
   readonly ui: UiEvents;
   readonly gateway: EventGateway;
@@ -154,13 +156,18 @@ export function createHostApi(parts: HostApiParts): HostApi {
     removePlugin: (caller, id, dropData) => plugins.remove(caller, id, dropData),
     pluginLogs(_caller, id, limit) {
       registry.get(id);
-      return store.logs(id, limit).map(({ atMs, level, message, turnId }) => ({
+      return store.logs(id, limit).map(({ atMs, level, message, turnId, principal }) => ({
         ts: new Date(atMs).toISOString(),
         level,
         message,
         turn: turnId,
+        ...(principal !== null && { principal }),
       }));
     },
+    listPrincipals: (_caller, id) => parts.principals.list(id).map(principalView),
+    grantPrincipal: async (caller, id, principal, permissions) =>
+      principalView(await parts.principals.grant(caller, id, principal, permissions)),
+    removePrincipal: (caller, id, principal) => parts.principals.remove(caller, id, principal),
     listCatalog: async () => {
       const bundled = await catalogOf(parts.catalogFolder);
       return bundled.map(({ manifest: { id, version, kind, title } }) => ({
@@ -224,6 +231,7 @@ export function createHostApi(parts: HostApiParts): HostApi {
         events: registry.parts.events,
         plugins: registry.list(),
         dynamic: store.subscriptions(),
+        principals: (plugin) => parts.principals.list(plugin),
         waiting: store.waitingByEvent(),
       }),
     listDeadLetters: async (_caller, filter, after, limit) => deadLetters.list(filter, after, limit),

@@ -3,13 +3,17 @@ import type { EventRegistry } from '../bus/event-registry.ts';
 import { covers, parseSubscriptionEvent } from '../bus/subject.ts';
 import { SubjectTrie } from '../bus/subject-trie.ts';
 import type { Topic, TopicSubscriber } from '../http/bus-api.ts';
+import type { Permissions } from '../permissions.ts';
 import type { LivePlugin } from '../registry/live-plugin.ts';
+import type { RegisteredPrincipal } from '../registry/principal-admin.ts';
 import type { StoredSubscription } from '../store/mailbox-reads.ts';
 
 export interface TopicParts {
   readonly events: EventRegistry;
   readonly plugins: readonly LivePlugin[];
   readonly dynamic: readonly StoredSubscription[];
+  /** On whose behalf a plugin acts. */
+  principals(plugin: string): readonly RegisteredPrincipal[];
   /** By `name@version`. */
   readonly waiting: ReadonlyMap<string, number>;
 }
@@ -17,7 +21,8 @@ export interface TopicParts {
 /** Of one topic; a plugin may subscribe ten thousand times. */
 const MAX_SHOWN = 100;
 
-export function topicsView({ events, plugins, dynamic, waiting }: TopicParts): readonly Topic[] {
+export function topicsView({ events, dynamic, waiting, ...parts }: TopicParts): readonly Topic[] {
+  const plugins = parts.plugins.map((plugin) => ({ ...plugin, principals: principalsOf(parts, plugin) }));
   const subscriptions = subscriptionsOf(plugins, dynamic);
   const publishers = publishersOf(plugins);
   return events.list().map(({ name, version, kind, status, summary, owner }): Topic => {
@@ -31,12 +36,29 @@ export function topicsView({ events, plugins, dynamic, waiting }: TopicParts): r
       status,
       summary,
       owner,
-      publishers: publishers.get(fqdn) ?? [],
+      publishers: [...(publishers.get(fqdn) ?? []), ...actingPublishers(plugins, name)],
       subscribers: hearing.slice(0, MAX_SHOWN),
       subscriber_count: hearing.length,
       waiting: waiting.get(fqdn) ?? 0,
     };
   });
+}
+
+type WithPrincipals = LivePlugin & { readonly principals: readonly RegisteredPrincipal[] };
+
+/** None of a plugin that may not delegate. */
+function principalsOf(parts: Pick<TopicParts, 'principals'>, { row, manifest, grants }: LivePlugin) {
+  const delegates = [manifest.permissions, grants].every(({ principals }) =>
+    principals?.includes('delegate'),
+  );
+  return delegates ? parts.principals(row.id) : [];
+}
+
+/** Principals that were granted to publish it in any version. */
+function actingPublishers(plugins: readonly WithPrincipals[], name: string): string[] {
+  return plugins.flatMap(({ row: { id }, principals }) =>
+    principals.filter(({ grants }) => grants.bus.publish.includes(name)).map(({ row }) => `${id}/${row.id}`),
+  );
 }
 
 function publishersOf(plugins: readonly LivePlugin[]): ReadonlyMap<string, readonly string[]> {
@@ -52,7 +74,7 @@ function publishersOf(plugins: readonly LivePlugin[]): ReadonlyMap<string, reado
 
 /** Those in force, as the writer files them (store/mailbox-policies.ts): asked and granted, of a plugin that hears. */
 function subscriptionsOf(
-  plugins: readonly LivePlugin[],
+  plugins: readonly WithPrincipals[],
   dynamic: readonly StoredSubscription[],
 ): SubjectTrie<TopicSubscriber> {
   const trie = new SubjectTrie<TopicSubscriber>((a, b) =>
@@ -60,17 +82,22 @@ function subscriptionsOf(
   );
   const made = Map.groupBy(dynamic, ({ plugin }) => plugin);
   for (const plugin of plugins) {
-    const { row, manifest } = plugin;
+    const { row, manifest, principals } = plugin;
+    const rights = [manifest.permissions, plugin.grants];
     if (row.state !== 'enabled' && row.state !== 'quarantined') continue;
     const own = new Set(manifest.buttons.map(({ event }) => event));
     for (const { event, ...rest } of manifest.subscribes) {
       const { pattern, version } = parseSubscriptionEvent(event);
       if (own.has(pattern)) continue;
-      file(trie, plugin, { ...rest, plugin: row.id, subscription: event, pattern, version, dynamic: false });
+      file(trie, rights, { ...rest, plugin: row.id, subscription: event, pattern, version, dynamic: false });
     }
     for (const { subscription } of made.get(row.id) ?? []) {
-      const { name, ...rest } = subscription;
-      file(trie, plugin, { ...rest, plugin: row.id, subscription: name, dynamic: true });
+      const { name, as, ...rest } = subscription;
+      const made = { ...rest, plugin: row.id, subscription: name, dynamic: true };
+      if (as === undefined) file(trie, rights, made);
+      else
+        for (const { row: of, asked, grants } of principals)
+          if (of.id === as) file(trie, [asked, grants], { ...made, principal: as });
     }
   }
   return trie;
@@ -78,11 +105,9 @@ function subscriptionsOf(
 
 function file(
   trie: SubjectTrie<TopicSubscriber>,
-  { manifest, grants }: LivePlugin,
+  rights: readonly Permissions[],
   made: TopicSubscriber,
 ): void {
-  const allowed = [manifest.permissions, grants].every(({ bus }) =>
-    bus.subscribe.some((outer) => covers(outer, made.pattern)),
-  );
+  const allowed = rights.every(({ bus }) => bus.subscribe.some((outer) => covers(outer, made.pattern)));
   if (allowed) trie.add(made.pattern, made);
 }

@@ -6,10 +6,12 @@ import type {
   JournalEntryView,
   PluginDetail,
   PluginSummary,
+  PrincipalView,
 } from '../http/api.ts';
+import { pendingConsent } from '../permissions.ts';
 import type { GateService, GateState } from '../registry/gate-service.ts';
 import type { LivePlugin, PluginError } from '../registry/live-plugin.ts';
-import { pendingConsent } from '../registry/permissions.ts';
+import type { RegisteredPrincipal } from '../registry/principal-admin.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { JournalEntry } from '../store/journal.ts';
 import type { Statistic, StoredFailure } from '../store/reads.ts';
@@ -76,6 +78,19 @@ export function detailView(
       stored_bytes: facts.usageBytes(row.id),
     },
     recent_errors: facts.failures(row.id, 20).map(({ error, atMs }) => errorView({ ...error, atMs })),
+  };
+}
+
+export function principalView({ row, asked, grants, pending }: RegisteredPrincipal): PrincipalView {
+  return {
+    id: row.id,
+    title: row.title,
+    ...(row.digest !== null && { digest: row.digest }),
+    permissions: asked,
+    grants,
+    pending_consent: pending,
+    registered_at: new Date(row.registeredAtMs).toISOString(),
+    updated_at: new Date(row.updatedAtMs).toISOString(),
   };
 }
 

@@ -97,6 +97,28 @@ describe('plugins', () => {
     ]);
   });
 
+  test('principals are listed, granted and removed by their plugin and id', async () => {
+    await host.run(['plugin', 'add', 'ui.pencil', '--catalog']);
+    host.server.api.calls.length = 0;
+    const of = ['plugin', 'principals', 'ui.pencil'];
+    expect((await host.run(of)).stdout.split('\n')[1]).toBe(
+      'scenario:morning\tMorning of ui.pencil\tnothing\tbus.publish:ui.notify\t',
+    );
+    const grant = ['plugin', 'grant', 'ui.pencil', '--principal', 'scenario:morning'];
+    expect((await host.run(grant)).code).toBe(2);
+    const granted = await host.run([...grant, '{"storage":["read"],"bus":{"publish":[]}}']);
+    expect(granted.stdout).toBe('scenario:morning of ui.pencil is granted storage: read.\n');
+    expect(granted.stderr).toContain('bus.publish:ui.notify');
+    expect((await host.run([...grant, '--all'])).code).toBe(0);
+    expect((await host.run([...of, '--remove', 'scenario:morning'])).stdout).toContain('removed');
+    expect(asked()).toEqual([
+      ['grantPrincipal', 'ui.pencil', 'scenario:morning', { storage: ['read'], bus: { publish: [] } }],
+      ['grantPrincipal', 'ui.pencil', 'scenario:morning', 'all'],
+      ['removePrincipal', 'ui.pencil', 'scenario:morning'],
+    ]);
+    expect((await host.run([...of, '--remove', '../../x'])).stderr).toContain('NEIRA_INVALID');
+  });
+
   test('through a pipe a table is lines of tabs without colours', async () => {
     await host.run(['plugin', 'add', 'ui.pencil', '--catalog', '--enable']);
     const { stdout } = await host.run(['plugin', 'list']);
@@ -119,7 +141,13 @@ describe('plugins', () => {
   test('what a plugin wrote reaches the terminal without anything that it would obey', async () => {
     host.server.api.override({
       pluginLogs: () => [
-        { ts: 'now', level: 'info', message: 'a\u001b[2J\u001b]0;x\u0007b\nc\u202ed', turn: 't' },
+        {
+          ts: 'now',
+          level: 'info',
+          message: 'a\u001b[2J\u001b]0;x\u0007b\nc\u202ed',
+          turn: 't',
+          principal: 'p',
+        },
       ],
       getPlugin: (_caller, id) => testPlugin(id, { title: { en: 'a\u001b[31mb' } }),
     });
@@ -127,6 +155,7 @@ describe('plugins', () => {
     // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what is looked for
     expect(stdout).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u202e]/);
     expect(stdout.split('\n').length).toBe(2);
+    expect(stdout).toMatch(/^now info \[p\] a/);
     expect((await host.run(['plugin', 'show', 'ui.pencil'])).stdout).toContain('title\tab');
   });
 

@@ -6,6 +6,7 @@ import { NeiraError } from '../errors.ts';
 import type { Session } from './command.ts';
 import { run } from './command.ts';
 import { plain, type Tone, tint, titleOf } from './output.ts';
+import { addPrincipals, grantPrincipal } from './plugin-principals.ts';
 import { addRehearsal } from './plugin-rehearsal.ts';
 import { addSign } from './plugin-sign.ts';
 
@@ -97,6 +98,7 @@ export function addPlugin(program: Command): void {
     .argument('[permissions]', 'as JSON, of the shape of `permissions` in the manifest', readObject)
     .description('grant what the manifest asks for')
     .option('--all', 'grant all of it')
+    .option('--principal <id>', 'grant what this principal of the plugin asks for')
     .action(run(grant));
   plugin
     .command('settings')
@@ -110,6 +112,7 @@ export function addPlugin(program: Command): void {
     .description('what a plugin logged')
     .option('--limit <lines>', 'at most this many', readCount, 100)
     .action(run(logs));
+  addPrincipals(plugin);
   addSign(plugin);
 }
 
@@ -245,10 +248,11 @@ async function grant(
   session: Session,
   id: string,
   permissions: object | undefined,
-  { all }: { all?: true },
+  { all, principal }: { all?: true; principal?: string },
 ): Promise<void> {
   if ((permissions === undefined) === (all === undefined))
     session.usage('give either --all or the permissions as JSON');
+  if (principal !== undefined) return grantPrincipal(session, id, principal, permissions);
   const host = await session.host();
   const wanted = permissions ?? (await host.get<PluginDetail>(one(id))).manifest.permissions ?? {};
   await change({ ...session, host: async () => host }, 'PUT', one(id, '/grants'), { permissions: wanted });
@@ -266,11 +270,13 @@ async function settings({ out, host }: Session, id: string, values: object | und
 }
 
 async function logs({ out, host }: Session, id: string, { limit }: { limit: number }): Promise<void> {
-  type Line = { ts: string; level: string; message: string; turn: string };
+  type Line = { ts: string; level: string; message: string; turn: string; principal?: string };
   const body = await (await host()).get<{ lines: Line[] }>(one(id, `/logs?limit=${limit}`));
   out.result(body, () => {
-    for (const { ts, level, message } of body.lines)
-      out.line(`${tint('faint', ts)} ${level} ${plain(message)}`);
+    for (const { ts, level, message, principal } of body.lines) {
+      const as = principal === undefined ? '' : ` [${plain(principal)}]`;
+      out.line(`${tint('faint', ts)} ${level}${as} ${plain(message)}`);
+    }
   });
 }
 

@@ -31,6 +31,8 @@ export interface BusRequest extends WaitArguments {
   /** JSON. */
   readonly payload: string;
   readonly timeoutMs?: number;
+  /** The principal that asks. */
+  readonly as?: string;
 }
 
 export const busFunctions: Readonly<Record<string, HostFunction>> = {
@@ -45,14 +47,15 @@ export const busFunctions: Readonly<Record<string, HostFunction>> = {
     const definition = declared(turn, name, version);
     const { text, value } = parsedJson(payload, 'payload', MAX_EVENT_BYTES);
     validatePublish(definition, value, headers);
-    const { origin, policy } = turn;
+    const { origin } = turn;
+    const { source, mark } = turn.principals;
     const id = turn.random.id();
     const envelope = sealEnvelope({
       id,
       eventName: name,
       version,
       atMs: atMs ?? turn.nowMs,
-      source: `plugin:${policy.plugin}`,
+      source,
       correlationId: origin.correlationId,
       causationId: origin.eventId,
       tenant: origin.tenant,
@@ -67,8 +70,9 @@ export const busFunctions: Readonly<Record<string, HostFunction>> = {
       mode: broadcast ? 'broadcast' : definition.kind === 'command' ? 'command' : 'event',
       caller: origin.caller,
       schema: schemaMark(definition),
-      ...(key !== undefined && { dedupe: `plugin:${policy.plugin}:${name}@${version}:${key}` }),
+      ...(key !== undefined && { dedupe: `${source}:${name}@${version}:${key}` }),
       ...(atMs !== undefined && { atMs }),
+      ...mark,
     };
     turn.publish({ op: 'publish', event: draft });
     return JSON.stringify(id);
@@ -88,7 +92,7 @@ export const busFunctions: Readonly<Record<string, HostFunction>> = {
   },
 
   unsubscribe(turn, [name]) {
-    turn.arrange({ op: 'unsubscribe', name: nameOf(name) });
+    turn.arrange({ op: 'unsubscribe', name: turn.principals.keyOf(nameOf(name)) });
     return undefined;
   },
 
@@ -109,6 +113,7 @@ export const busFunctions: Readonly<Record<string, HostFunction>> = {
       version,
       payload: text,
       ...(timeoutMs !== undefined && { timeoutMs }),
+      ...turn.principals.mark,
     };
     return turn.wait('bus.request', request);
   },
@@ -118,12 +123,17 @@ export const busFunctions: Readonly<Record<string, HostFunction>> = {
   },
 };
 
-/** What the manifest names under `publishes`, an administrator granted and the registry knows. */
+/**
+ * What the manifest names under `publishes`, or the principal that acts asks for; what an administrator granted
+ * and the registry knows.
+ */
 function declared(turn: TurnContext, name: string, version: number): EventDefinition {
   const fqdn = `${name}@${version}`;
-  if (!turn.policy.publishes.includes(fqdn)) throw turn.refusal('NEIRA_UNKNOWN_EVENT', { event: fqdn });
+  const { publishes, events, principals } = turn.policy;
+  const { acting } = turn.principals;
+  if (!acting && !publishes.includes(fqdn)) throw turn.refusal('NEIRA_UNKNOWN_EVENT', { event: fqdn });
   turn.require(`bus.publish:${name}`);
-  const definition = turn.policy.events[fqdn];
+  const definition = (acting ? principals?.events : events)?.[fqdn];
   if (!definition) throw turn.refusal('NEIRA_EVENT_UNREGISTERED', { event: fqdn });
   return definition;
 }
@@ -154,7 +164,8 @@ function subscriptionOf(turn: TurnContext, given: string | undefined): Subscript
   if (group !== undefined && !GROUP.test(group))
     throw invalid('subscription.group', 'it must be 1 to 64 of a-z, 0-9, `_`, `.` or `-`');
   return {
-    name: nameOf(name),
+    name: turn.principals.keyOf(nameOf(name)),
+    ...turn.principals.mark,
     pattern,
     version,
     ...(filter !== undefined && { filter }),
@@ -167,7 +178,7 @@ const SUBSCRIBE = 'bus.subscribe:';
 
 /** The pattern that was granted may be wider than the one that is asked for. */
 function requireSubscribe(turn: TurnContext, pattern: string): void {
-  const { asked } = turn.policy;
+  const { asked } = turn.principals.rights;
   const wider = asked.find(
     (each) => each.startsWith(SUBSCRIBE) && covers(each.slice(SUBSCRIBE.length), pattern),
   );

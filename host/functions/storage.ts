@@ -21,13 +21,15 @@ export const MAX_LIST_BYTES = 1024 * 1024;
 /** Room for the longest key as JSON, where one byte may take six. */
 const MAX_LIST_OPTIONS_BYTES = 4096;
 const MAX_LIST_LIMIT = 1000;
+/** principalPrefix() of store/principals.ts. */
+const OF_PRINCIPAL = /^principal:[\w.:-]{1,128}\//;
 const DEFAULT_LIST_LIMIT = 100;
 const MAX_SEARCH_TEXT = 4096;
 
 export const storageFunctions: Readonly<Record<string, HostFunction>> = {
   get(turn, [key]) {
     turn.require('storage.read');
-    const found = turn.get(requireKey(key));
+    const found = turn.get(requireKey(turn, key));
     return found && entryJson(found);
   },
 
@@ -37,7 +39,7 @@ export const storageFunctions: Readonly<Record<string, HostFunction>> = {
    */
   set(turn, [key, value, ifVersion]) {
     turn.require('storage.write');
-    const name = requireKey(key);
+    const name = requireKey(turn, key);
     const text = jsonText(value, 'value', MAX_VALUE_BYTES);
     const expected = optionalCount(ifVersion);
     if (expected !== undefined) {
@@ -52,14 +54,14 @@ export const storageFunctions: Readonly<Record<string, HostFunction>> = {
 
   delete(turn, [key]) {
     turn.require('storage.write');
-    turn.delete(requireKey(key));
+    turn.delete(requireKey(turn, key));
     return undefined;
   },
 
   /** @throws NEIRA_ADD_REFUSED when the turn itself made the value one that nothing can be added to. */
   add(turn, [key, n]) {
     turn.require('storage.write');
-    turn.add(requireKey(key), finiteNumber(n, 'n'));
+    turn.add(requireKey(turn, key), finiteNumber(n, 'n'));
     return undefined;
   },
 
@@ -73,7 +75,7 @@ export const storageFunctions: Readonly<Record<string, HostFunction>> = {
 
   append(turn, [key, value]) {
     turn.require('storage.write');
-    turn.append(requireKey(key), jsonText(value, 'value', MAX_VALUE_BYTES));
+    turn.append(requireKey(turn, key), jsonText(value, 'value', MAX_VALUE_BYTES));
     return undefined;
   },
 
@@ -113,6 +115,7 @@ function saveRecord(
   const chatId = localId(draft['chatId'], 'chatId');
   const sessionId = localId(draft['sessionId'], 'sessionId');
   const id = turn.random.id();
+  const { acting } = turn.principals;
   const line = JSON.stringify({
     id,
     type,
@@ -120,6 +123,7 @@ function saveRecord(
     session_id: sessionId,
     ts: new Date(turn.nowMs).toISOString(),
     plugin: turn.policy.plugin,
+    ...(acting && { principal: acting.id }),
     ...body,
   });
   turn.record({ op: 'record', type, id, chatId, sessionId, line, text: text.slice(0, MAX_SEARCH_TEXT) });
@@ -172,11 +176,13 @@ function listOptions(options: string | undefined): { limit: number; after?: stri
   };
 }
 
-function requireKey(key: string | undefined): string {
+function requireKey({ principals }: TurnContext, key: string | undefined): string {
   if (key === undefined || key === '') throw invalid('key', 'it is empty');
   const bytes = Buffer.byteLength(key);
-  if (bytes > MAX_KEY_BYTES)
-    throw new NeiraError('NEIRA_VALUE_TOO_LARGE', { what: 'key', bytes, maxBytes: MAX_KEY_BYTES });
+  // The plugin itself names the keys of its principals with their prefix.
+  const ofPrincipal = !principals.acting && OF_PRINCIPAL.exec(key);
+  const maxBytes = MAX_KEY_BYTES + (ofPrincipal ? ofPrincipal[0].length : 0);
+  if (bytes > maxBytes) throw new NeiraError('NEIRA_VALUE_TOO_LARGE', { what: 'key', bytes, maxBytes });
   return key;
 }
 

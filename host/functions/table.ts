@@ -1,20 +1,27 @@
 /**
  * All host functions by the name `<interface>.<function>` of the WIT, the one way from a guest into the host.
  */
-import { toShape } from '../errors.ts';
 import type { TurnContext } from '../turn-context.ts';
+import { toldTo } from '../turn-principals.ts';
 import type { HostFunction } from './arguments.ts';
 import { busFunctions } from './bus.ts';
 import { ioFunctions } from './io.ts';
+import { principalsFunctions } from './principals.ts';
 import { storageFunctions } from './storage.ts';
 
 export const hostFunctions: ReadonlyMap<string, HostFunction> = new Map(
-  Object.entries({ storage: storageFunctions, io: ioFunctions, bus: busFunctions }).flatMap(
-    ([family, functions]) =>
-      Object.entries(functions).map(([name, fn]): [string, HostFunction] => [`${family}.${name}`, fn]),
+  Object.entries({
+    storage: storageFunctions,
+    io: ioFunctions,
+    bus: busFunctions,
+    principals: principalsFunctions,
+  }).flatMap(([family, functions]) =>
+    Object.entries(functions).map(([name, fn]): [string, HostFunction] => [`${family}.${name}`, fn]),
   ),
 );
 
+/** Log lines have a byte budget of their own; who acts is counted when it has to be looked up. */
+const UNCOUNTED = new Set(['io.log', 'principals.act-as']);
 /** Refusals that a plugin may not catch and go on from: they end the turn. */
 const ENDING = new Set(['NEIRA_HOST_CALLS_EXCEEDED', 'NEIRA_INTERNAL']);
 
@@ -25,16 +32,15 @@ const ENDING = new Set(['NEIRA_HOST_CALLS_EXCEEDED', 'NEIRA_INTERNAL']);
  */
 export function callHostFunction(turn: TurnContext, op: string, args: readonly string[]): string {
   try {
-    // Log lines have a byte budget of their own.
-    if (op !== 'io.log') turn.countCall();
+    if (!UNCOUNTED.has(op)) turn.countCall();
     const fn = hostFunctions.get(op);
     if (!fn) throw turn.refusal('NEIRA_NOT_FOUND', { what: 'host function', id: op.slice(0, 100) });
     const answer = fn(turn, args);
     if (answer === undefined) return 'U';
     return typeof answer === 'string' ? `V${answer}` : `P${answer.wait}`;
   } catch (error) {
-    const { code, details } = toShape(error);
-    if (ENDING.has(code)) throw error;
-    return `E${JSON.stringify({ code, message: (error as Error).message, details })}`;
+    const told = toldTo(turn.principals.acting, error);
+    if (ENDING.has(told.code)) throw error;
+    return `E${JSON.stringify(told)}`;
   }
 }

@@ -61,6 +61,19 @@ export interface PluginDetail extends PluginSummary {
   readonly recent_errors: readonly ErrorView[];
 }
 
+/** On whose behalf a plugin acts, as it registered it and as it was granted. */
+export interface PrincipalView {
+  readonly id: string;
+  readonly title: string;
+  readonly digest?: string;
+  /** What it asks for. */
+  readonly permissions: unknown;
+  readonly grants: unknown;
+  readonly pending_consent: readonly string[];
+  readonly registered_at: string;
+  readonly updated_at: string;
+}
+
 export type Registration =
   | {
       readonly from: 'inline';
@@ -238,7 +251,12 @@ export interface HostApi extends BusApi, TurnsApi, DryRunApi {
     readonly level: string;
     readonly message: string;
     readonly turn: string;
+    readonly principal?: string;
   }[];
+  listPrincipals(caller: Caller, plugin: string): readonly PrincipalView[];
+  /** `all`: what it asks for; a convenience of development. */
+  grantPrincipal(caller: Caller, plugin: string, id: string, permissions: unknown): Promise<PrincipalView>;
+  removePrincipal(caller: Caller, plugin: string, id: string): Promise<void>;
   listCatalog(caller: Caller): Promise<
     readonly {
       readonly id: string;

@@ -127,6 +127,8 @@ export interface TopicSubscriber {
   readonly filter?: string;
   readonly key?: string;
   readonly group?: string;
+  /** The principal of the plugin that hears. */
+  readonly principal?: string;
   /** Made while the plugin ran; the others are in its manifest. */
   readonly dynamic: boolean;
 }

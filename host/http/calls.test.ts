@@ -107,6 +107,26 @@ describe('what reaches the host', () => {
     ]);
   });
 
+  test('what a principal is granted: the permissions, or all that it asks for, and not both or neither', async () => {
+    const path = '/api/neira/plugins/ui.pencil/principals/scenario:morning';
+    const permissions = { storage: ['read'] };
+    await send(`PUT ${path}/grants`, { permissions });
+    await send(`PUT ${path}/grants?grant=all`);
+    await send(`DELETE ${path}`);
+    for (const [call, body] of [
+      [`PUT ${path}/grants`, {}],
+      [`PUT ${path}/grants?grant=all`, { permissions }],
+      [`PUT ${path}/grants?grant=some`, undefined],
+      [`PUT ${path}/grants`, { permissions, other: 1 }],
+    ] as const)
+      expect((await send(call, body)).status, call).toBe(422);
+    expect(server.api.calls).toEqual([
+      ['grantPrincipal', 'ui.pencil', 'scenario:morning', permissions],
+      ['grantPrincipal', 'ui.pencil', 'scenario:morning', 'all'],
+      ['removePrincipal', 'ui.pencil', 'scenario:morning'],
+    ]);
+  });
+
   test('numbers of a query, with their defaults', async () => {
     await send('GET /api/neira/journal');
     await send('GET /api/neira/journal?after=7&limit=3');

@@ -51,6 +51,19 @@ const CALLS: readonly (readonly [route: string, path: string, body: unknown, sta
     { permissions: { storage: ['write'] } },
     200,
   ],
+  ['GET /api/neira/plugins/:id/principals', '/api/neira/plugins/ui.pencil/principals', undefined, 200],
+  [
+    'PUT /api/neira/plugins/:id/principals/:principal/grants',
+    '/api/neira/plugins/ui.pencil/principals/scenario:morning/grants',
+    { permissions: { storage: ['write'] } },
+    200,
+  ],
+  [
+    'DELETE /api/neira/plugins/:id/principals/:principal',
+    '/api/neira/plugins/ui.pencil/principals/scenario:morning',
+    undefined,
+    204,
+  ],
   ['GET /api/neira/plugins/:id/settings', '/api/neira/plugins/ui.pencil/settings', undefined, 200],
   [
     'PUT /api/neira/plugins/:id/settings',

@@ -13,6 +13,7 @@ import { eventRoutes } from './routes/events.ts';
 import { gateRoutes } from './routes/gates.ts';
 import { metaRoutes } from './routes/meta.ts';
 import { pluginRoutes } from './routes/plugins.ts';
+import { principalRoutes } from './routes/principals.ts';
 import { recordRoutes } from './routes/records.ts';
 import type { RouteContext } from './routes/route.ts';
 import { tokenRoutes } from './routes/tokens.ts';
@@ -120,6 +121,7 @@ export async function createServer({ api, log, settings, observer }: ServerOptio
   };
   metaRoutes(context);
   pluginRoutes(context);
+  principalRoutes(context);
   uiRoutes(context);
   gateRoutes(context);
   eventRoutes(context);

@@ -52,6 +52,16 @@ export function testPlugin(id: string, changes: Partial<PluginDetail> = {}): Plu
   };
 }
 
+const testPrincipal = (plugin: string) => ({
+  id: 'scenario:morning',
+  title: `Morning of ${plugin}`,
+  permissions: { bus: { publish: ['ui.notify'] } },
+  grants: {},
+  pending_consent: ['bus.publish:ui.notify'],
+  registered_at: AT,
+  updated_at: AT,
+});
+
 export function testGate(changes: Partial<GateDetail> = {}): GateDetail {
   return {
     id: 'annotations_pencil',
@@ -220,6 +230,9 @@ export function createTestApi(): TestApi {
     pluginLogs: (_caller, id) => [
       { ts: AT, level: 'info', message: `from ${plugin(id).id}\u001b[31m!`, turn: 't1' },
     ],
+    listPrincipals: (_caller, id) => [testPrincipal(plugin(id).id)],
+    grantPrincipal: async (_caller, id, _of, grants) => ({ ...testPrincipal(plugin(id).id), grants }),
+    removePrincipal: async (_caller, id) => void plugin(id),
     listCatalog: async () => [
       { id: 'ui.pencil', version: '0.1.0', kind: 'script', title: { en: 'Pencil' }, registered: false },
     ],

@@ -2,18 +2,18 @@
 
 import manifestSchema from '../../abi/manifest/v1/schema.json' with { type: 'json' };
 import { NeiraError } from '../errors.ts';
-import { compileSchema, validate } from '../schema.ts';
 import {
   normalisePermissions,
   type Permissions,
   type PermissionsInput,
   pendingConsent,
-} from './permissions.ts';
+} from '../permissions.ts';
+import { compileSchema, validate } from '../schema.ts';
 
 const { permissions } = manifestSchema.properties;
 
 /** @throws NEIRA_INVALID when the shape is wrong or something is granted that was not asked for. */
-export function checkedGrants(input: unknown, asked: Permissions): Permissions {
+export function checkedGrants(input: unknown, asked: Permissions, who = 'the manifest'): Permissions {
   const schema = { ...permissions, $defs: manifestSchema.$defs } as Record<string, unknown>;
   validate(compileSchema(schema), input, 'The grants');
   const grants = normalisePermissions(input as PermissionsInput);
@@ -21,7 +21,7 @@ export function checkedGrants(input: unknown, asked: Permissions): Permissions {
   if (beyond.length === 0) return grants;
   throw new NeiraError('NEIRA_INVALID', {
     what: 'The grants',
-    reason: `the manifest does not ask for ${beyond.join(', ')}`,
+    reason: `${who} does not ask for ${beyond.join(', ')}`,
     errors: beyond.map((name) => ({ path: 'permissions', message: `\`${name}\` is not asked for` })),
   });
 }

@@ -3,11 +3,11 @@ import type { GateView } from '../../gates/decide.ts';
 import { isOpen } from '../../gates/gates.ts';
 import { keyOf } from '../bus/key.ts';
 import type { ErrorShape } from '../errors.ts';
+import { type Permissions, writesAnything } from '../permissions.ts';
 import { compilePluginSchema, type Validator } from '../schema.ts';
 import type { PluginRow, Reads, VersionRow } from '../store/records.ts';
 import type { Serving } from '../turn.ts';
 import { type Button, DEFAULT_MAILBOX, DEFAULT_RETRY, type Manifest } from './manifest.ts';
-import { type Permissions, writesAnything } from './permissions.ts';
 import { filledSettings } from './policy.ts';
 import type { Foundation } from './recipes.ts';
 

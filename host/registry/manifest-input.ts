@@ -1,8 +1,8 @@
 /** A manifest as its author wrote it, after its schema was checked; manifest.ts writes out what is short. */
 import type { GateRequirement } from '../../gates/gates.ts';
+import type { PermissionsInput } from '../permissions.ts';
 import { isRecord, type Problem } from '../schema.ts';
 import type { MailboxBounds, PluginKind, Subscription } from './manifest.ts';
-import type { PermissionsInput } from './permissions.ts';
 
 export interface ManifestInput {
   readonly id: string;

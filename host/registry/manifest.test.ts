@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { NO_PERMISSIONS, pendingConsent, permissionNames, writesAnything } from '../permissions.ts';
 import { type ManifestProblem, NOT_YET, parseManifest } from './manifest.ts';
-import { NO_PERMISSIONS, pendingConsent, permissionNames, writesAnything } from './permissions.ts';
 
 const examples = join(import.meta.dirname, '../../abi/manifest/v1/examples');
 const read = (kind: string, name: string) => readFileSync(join(examples, kind, name), 'utf8');
@@ -57,6 +57,7 @@ describe('manifests of the source (X-30)', () => {
         outputKb: 256,
         logKb: 64,
         storageMb: 50,
+        principals: 100,
       },
       retry: { max: 3, backoff: 'exponential' },
       buttons: [

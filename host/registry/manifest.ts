@@ -7,15 +7,15 @@ import { parseSingularPath } from '../bus/key.ts';
 import type { RetryPolicy } from '../bus/retry.ts';
 import { parseSubscriptionEvent } from '../bus/subject.ts';
 import { isNeiraError, NeiraError } from '../errors.ts';
+import { normalisePermissions, type Permissions } from '../permissions.ts';
 import { PORT_NAMES } from '../ports/ports.ts';
 import { compilePluginSchema, compileSchema, isRecord, type Problem, parseYaml, summary } from '../schema.ts';
 import { normaliseEntry } from './entry.ts';
 import { hints, type ManifestInput, type TextInput } from './manifest-input.ts';
 import { describesObject, expandParamsSchema } from './params-schema.ts';
-import { normalisePermissions, type Permissions } from './permissions.ts';
 
 export { keyOf } from '../bus/key.ts';
-export type { Permissions } from './permissions.ts';
+export type { Permissions } from '../permissions.ts';
 
 export type PluginKind = 'script' | 'wasm';
 
@@ -30,6 +30,8 @@ export interface Limits {
   readonly outputKb: number;
   readonly logKb: number;
   readonly storageMb: number;
+  /** Principals that it may have registered; a manifest stored before there were any says nothing of them. */
+  readonly principals?: number;
 }
 
 export interface Subscription {
@@ -349,7 +351,8 @@ function unknownPorts({ permissions }: Manifest): Problem[] {
   );
 }
 
-function notYet(raw: unknown): Problem[] {
+/** What of a manifest this version of the host does not offer. */
+export function notYet(raw: unknown): Problem[] {
   return NOT_YET.flatMap(({ path, reason }) =>
     find(raw, path, '').map((at) => ({ path: at, message: `is not offered yet: ${reason}` })),
   );

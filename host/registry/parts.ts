@@ -2,6 +2,7 @@
 import type { EventRegistry } from '../bus/event-registry.ts';
 import type { Logger } from '../log.ts';
 import type { CellPool } from '../sandbox/pool.ts';
+import type { PrincipalRow } from '../store/principals.ts';
 import type { KvReader } from '../store/reader.ts';
 import type { Ack, AdminRecord, PluginRow, RecipeRecord, VersionRow } from '../store/records.ts';
 import type { Turns } from '../turn.ts';
@@ -11,6 +12,7 @@ import type { KeptTurnStore } from './kept-turns.ts';
 export interface RegistryStore extends KeptTurnStore {
   plugins(): readonly PluginRow[];
   versions(plugin: string): readonly VersionRow[];
+  principals(plugin: string): readonly PrincipalRow[];
   blob(digest: string): Uint8Array | undefined;
   /** A setting of the host. */
   settings(name: string): string | undefined;

@@ -1,11 +1,11 @@
 /** What an installed plugin may do, from manifest, grants and the gate's stage; and by which limits. */
 import type { GateView } from '../../gates/decide.ts';
 import type { EventRegistry } from '../bus/event-registry.ts';
+import { type Permissions, permissionNames } from '../permissions.ts';
 import { compilePluginSchema, validate, withDefaults } from '../schema.ts';
 import type { PluginPolicy, TurnLimits } from '../turn-context.ts';
 import { replyOf } from '../turn-reply.ts';
 import type { Manifest } from './manifest.ts';
-import { type Permissions, permissionNames } from './permissions.ts';
 
 const KB = 1024;
 
@@ -16,6 +16,7 @@ export function policyOf(
   granted: Permissions,
   settings: unknown,
   events: PluginPolicy['events'] = {},
+  principalEvents: PluginPolicy['events'] = {},
 ): PluginPolicy {
   return {
     plugin: manifest.id,
@@ -24,6 +25,9 @@ export function policyOf(
     asked: permissionNames(manifest.permissions),
     granted: permissionNames(granted),
     publishes: manifest.publishes,
+    ...(manifest.permissions.principals && {
+      principals: { max: manifest.limits.principals ?? 0, events: principalEvents },
+    }),
     events,
     retry: manifest.retry,
     limits: limitsOf(manifest),
@@ -63,9 +67,16 @@ export function filledSettings(manifest: Manifest, given: unknown): unknown {
 const NO_SETTINGS = { type: 'object', additionalProperties: false };
 
 /** What a plugin may publish: what its manifest names, and replies to the commands that it handles. */
-export function eventsOf({ publishes, subscribes }: Pick<Manifest, 'publishes' | 'subscribes'>) {
+function eventsOf({ publishes, subscribes }: Pick<Manifest, 'publishes' | 'subscribes'>) {
   const replies = subscribes.flatMap(({ event }) => (/[*>]/.test(event) ? [] : [replyOf(event)]));
   return [...publishes, ...replies];
+}
+
+/** Whether the plugin, or possibly one of its principals, may publish one of these events. */
+export function mayPublishAny(manifest: Manifest, events: ReadonlySet<string>): boolean {
+  return (
+    manifest.permissions.principals !== undefined || eventsOf(manifest).some((event) => events.has(event))
+  );
 }
 
 /**
@@ -83,4 +94,17 @@ export function schemasFor(
     return definition ? [[fqdn, definition] as const] : [];
   });
   return Object.fromEntries(found);
+}
+
+/** Schemas of what its principals were granted to publish, in every version; its own also before they joined. */
+export function schemasForPrincipals(
+  { id, permissions, events: own }: Pick<Manifest, 'id' | 'permissions' | 'events'>,
+  events: Pick<EventRegistry, 'list'>,
+  store: { principals(plugin: string): readonly { readonly grants: string }[] },
+): PluginPolicy['events'] {
+  if (!permissions.principals) return {};
+  const granted = store.principals(id).map(({ grants }) => JSON.parse(grants) as Permissions);
+  const names = new Set(granted.flatMap(({ bus }) => bus.publish));
+  const known = [...events.list(), ...own].filter(({ name }) => names.has(name));
+  return Object.fromEntries(known.map((each) => [`${each.name}@${each.version}`, each]));
 }

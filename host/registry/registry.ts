@@ -29,7 +29,7 @@ import {
 import { Locks } from './locks.ts';
 import { ENGINE_GATES, type Manifest } from './manifest.ts';
 import type { RegistryParts } from './parts.ts';
-import { eventsOf, policyOf, schemasFor } from './policy.ts';
+import { mayPublishAny, policyOf, schemasFor, schemasForPrincipals } from './policy.ts';
 import { engineBlob, type Foundation, recipeOf } from './recipes.ts';
 import { Replayer } from './replayer.ts';
 
@@ -191,7 +191,7 @@ export class Registry {
     const names = movedEvents(before, after);
     if (names.size === 0) return;
     for (const { row, manifest } of this.#live.values())
-      if (eventsOf(manifest).some((event) => names.has(event))) this.refreshPolicy(row.id);
+      if (mayPublishAny(manifest, names)) this.refreshPolicy(row.id);
   }
 
   /** Whether both gates in front of a plugin are open, so that its code may boot. */
@@ -202,14 +202,10 @@ export class Registry {
 
   policy(plugin: Pick<LivePlugin, 'manifest' | 'grants' | 'settings'>, digest: string) {
     const { manifest, grants, settings } = plugin;
-    return policyOf(
-      manifest,
-      digest,
-      this.parts.gates.view(manifest.gate),
-      grants,
-      settings,
-      schemasFor(manifest, this.parts.events),
-    );
+    const { gates, events, store } = this.parts;
+    const ofPrincipals = schemasForPrincipals(manifest, events, store);
+    const schemas = [schemasFor(manifest, events), ofPrincipals] as const;
+    return policyOf(manifest, digest, gates.view(manifest.gate), grants, settings, ...schemas);
   }
 
   /** The policy that transcripts name by the digest of its recipe, which is on its way into the store. */

@@ -3,11 +3,11 @@
  * file and a new registration all come through here; a rollback joins at the boot.
  */
 import { isNeiraError, NeiraError, toShape } from '../errors.ts';
+import { type Permissions, pendingConsent } from '../permissions.ts';
 import type { AdminOp, GateRow, JournalDraft, PluginRow, VersionRow } from '../store/records.ts';
 import { type Booted, bootVersion, storedForm, type Version } from './candidate.ts';
 import { type LivePlugin, type PluginError, parseRow, toolsOf } from './live-plugin.ts';
 import type { Manifest } from './manifest.ts';
-import { type Permissions, pendingConsent } from './permissions.ts';
 import { checkedSettings } from './policy.ts';
 import type { Registry } from './registry.ts';
 import { rehearse } from './rehearsal.ts';

@@ -1,17 +1,27 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { NeiraError } from '../errors.ts';
+import { NO_PERMISSIONS } from '../permissions.ts';
+import { KvWriter } from './kv.ts';
+import { PrincipalWriter } from './principals.ts';
 import type { RecipeWriter } from './recipes.ts';
 import type { AdminOp, AdminRecord, PluginRow, VersionRow } from './records.ts';
+
+/** Tables of what a plugin keeps, by `plugin`. */
+const WITH_DATA = ['kv', 'log', 'failure', 'delivery', 'dead_letter', 'delayed', 'subscription', 'principal'];
 
 /** What administrators change: plugins and their versions, gates, tokens, settings (HOST-15, HOST-27). */
 export class AdminWriter {
   readonly #db: DatabaseSync;
   readonly #recipes: RecipeWriter;
   readonly #prepared = new Map<string, StatementSync>();
+  readonly #kv: KvWriter;
+  readonly #principals: PrincipalWriter;
 
   constructor(db: DatabaseSync, recipes: RecipeWriter) {
     this.#db = db;
     this.#recipes = recipes;
+    this.#kv = new KvWriter(db);
+    this.#principals = new PrincipalWriter(db);
   }
 
   /** Applies all of them within the transaction at hand. */
@@ -87,6 +97,12 @@ export class AdminWriter {
         return;
       case 'setting.put':
         this.#run('insert or replace into setting(name, value) values(?, ?)', op.name, op.value);
+        return;
+      case 'principal.grant':
+        this.#principals.grant(op);
+        return;
+      case 'principal.remove':
+        this.#removePrincipal(op.plugin, op.id);
         return;
       default:
         throw new TypeError(`no such administrative change: ${(op as { op: string }).op}`);
@@ -169,17 +185,26 @@ export class AdminWriter {
       this.#deleteVersion(id, digest as string);
     }
     this.#run('delete from plugin where id = ?', id);
+    // Its consent is gone with it, and so is that of whom it acts for.
+    this.#run('update principal set grants = ? where plugin = ?', JSON.stringify(NO_PERMISSIONS), id);
     if (!dropData) return;
     this.#recipes.drop(id);
     this.#run(`delete from setting where name in ('rehearse:' || ?1, 'rehearsal:' || ?1)`, id);
-    for (const table of ['kv', 'log', 'failure', 'delivery', 'dead_letter', 'delayed', 'subscription'])
-      this.#run(`delete from ${table} where plugin = ?`, id);
+    for (const table of WITH_DATA) this.#run(`delete from ${table} where plugin = ?`, id);
     // What it saved into chats belongs to the chats and stays; so does its counter of versions, so that a
     // plugin registered anew repeats none.
     this.#run(
       `update usage set bytes = (select coalesce(sum(bytes), 0) from record where plugin = ?1) where plugin = ?1`,
       id,
     );
+  }
+
+  /** @throws NEIRA_NOT_FOUND */
+  #removePrincipal(plugin: string, id: string): void {
+    const change = this.#kv.change(plugin);
+    if (!this.#principals.remove(plugin, id, change))
+      throw new NeiraError('NEIRA_NOT_FOUND', { what: `principal of ${plugin}`, id });
+    change.finish(Number.POSITIVE_INFINITY);
   }
 
   /** Deletes blobs that no version ever came to name; safe while nothing else is being applied. */

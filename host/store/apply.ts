@@ -38,6 +38,7 @@ export class Applier {
       records: this.#records,
       statistics: this.#statistics,
       keys: this.#keys,
+      journal: this.#journal,
       group: this,
     });
     this.#deleteSend = db.prepare('delete from send where id = ?');
@@ -190,6 +191,10 @@ export class Applier {
 /** Plugins whose subscriptions or grants a record may have changed. */
 function pluginsOf({ ops }: AdminRecord): ReadonlySet<string> {
   return new Set(
-    ops.flatMap((op) => (op.op === 'plugin.put' ? [op.row.id] : op.op === 'plugin.delete' ? [op.id] : [])),
+    ops.flatMap((op) => {
+      if (op.op === 'plugin.put') return [op.row.id];
+      if (op.op === 'plugin.delete') return [op.id];
+      return op.op === 'principal.grant' || op.op === 'principal.remove' ? [op.plugin] : [];
+    }),
   );
 }

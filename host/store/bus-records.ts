@@ -27,6 +27,8 @@ export interface EventDraft {
   readonly dedupe?: string;
   /** Not before this moment; until then it can be taken back. */
   readonly atMs?: number;
+  /** The principal that published it. */
+  readonly as?: string;
 }
 
 /** Who would get these events now; answered with `targets`, and nothing is kept. */
@@ -113,6 +115,8 @@ export interface SubscriptionDraft {
   readonly filter?: string;
   readonly key?: string;
   readonly group?: string;
+  /** The principal that hears, by its own grants. */
+  readonly as?: string;
 }
 
 /** How many times, and how far apart, is decided where the turn ran. */

@@ -31,7 +31,9 @@ export class DelayedEvents {
       'insert into delayed(id, due_ms, plugin, turn_id, draft) values(?, ?, ?, ?, ?)',
     );
     this.#count = db.prepare('select count(*) as count from delayed where plugin = ?');
-    this.#delete = db.prepare('delete from delayed where id = ? and plugin is ?');
+    this.#delete = db.prepare(
+      `delete from delayed where id = ? and plugin is ? and (?3 is null or json_extract(draft, '$.as') = ?3)`,
+    );
     this.#due = db.prepare(
       `select id, plugin, turn_id as turnId, draft from delayed where due_ms <= ? order by due_ms, id limit ${DUE_ROWS}`,
     );
@@ -47,9 +49,12 @@ export class DelayedEvents {
     this.#news.delayedMoved();
   }
 
-  /** Takes back an event of this plugin; one that was published already is not there any more. */
-  cancel(id: string, plugin: string | null): void {
-    if (this.#delete.run(id, plugin).changes > 0) this.#news.delayedMoved();
+  /**
+   * Takes back an event of this plugin, as one of its principals only that one's own; an event that was
+   * published already is not there any more.
+   */
+  cancel(id: string, plugin: string | null, principal?: string): void {
+    if (this.#delete.run(id, plugin, principal ?? null).changes > 0) this.#news.delayedMoved();
   }
 
   postpone(id: string, untilMs: number): void {

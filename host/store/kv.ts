@@ -1,6 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { NeiraError } from '../errors.ts';
-import { prepareHolds } from './ranges.ts';
+import { prefixEnd, prepareHolds } from './ranges.ts';
 import type { Reads } from './records.ts';
 
 /**
@@ -55,6 +55,8 @@ export class KvWriter {
   readonly #size: StatementSync;
   readonly #set: StatementSync;
   readonly #delete: StatementSync;
+  readonly #bytesUnder: StatementSync;
+  readonly #deleteUnder: StatementSync;
   readonly #lastOf: (plugin: string, log: string) => number;
   readonly #usage: StatementSync;
   readonly #setUsage: StatementSync;
@@ -68,6 +70,11 @@ export class KvWriter {
        on conflict do update set version = excluded.version, value = excluded.value`,
     );
     this.#delete = db.prepare('delete from kv where plugin = ? and k = ?');
+    this.#bytesUnder = db.prepare(
+      `select coalesce(sum(octet_length(k) + octet_length(value)), 0) as bytes from kv
+       where plugin = ? and k >= ? and k < ?`,
+    );
+    this.#deleteUnder = db.prepare('delete from kv where plugin = ? and k >= ? and k < ?');
     this.#lastOf = prepareLastOf(db);
     this.#usage = db.prepare('select bytes, kv_version from usage where plugin = ?');
     this.#setUsage = db.prepare(
@@ -94,6 +101,14 @@ export class KvWriter {
     if (!before) return 0;
     this.#delete.run(plugin, key);
     return -Number(before['bytes']) - Buffer.byteLength(key);
+  }
+
+  /** Deletes all keys that begin with `prefix`. */
+  clear(plugin: string, prefix: string): number {
+    const end = prefixEnd(prefix);
+    const bytes = Number(this.#bytesUnder.get(plugin, prefix, end)!['bytes']);
+    if (bytes > 0) this.#deleteUnder.run(plugin, prefix, end);
+    return -bytes;
   }
 
   value(plugin: string, key: string): string | undefined {
@@ -135,6 +150,13 @@ export class KvChange {
   delete(key: string): void {
     this.#wroteKeys = true;
     this.#delta += this.#kv.delete(this.#plugin, key);
+    this.#lastNumbers.clear();
+  }
+
+  /** Deletes all keys that begin with `prefix`. */
+  clear(prefix: string): void {
+    this.#wroteKeys = true;
+    this.#delta += this.#kv.clear(this.#plugin, prefix);
     this.#lastNumbers.clear();
   }
 

@@ -1,5 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { Permissions } from '../permissions.ts';
 import type { EventRouter, SubscriptionDraft } from './bus-records.ts';
+import { type PrincipalEntry, preparePrincipal } from './principals.ts';
 
 /** The bounds of one plugin's mailbox, as its manifest gives them. */
 export interface MailboxPolicy {
@@ -18,7 +20,10 @@ interface StoredManifest {
     readonly group?: string;
   }[];
   readonly buttons?: readonly { readonly event: string }[];
-  readonly permissions?: { readonly bus?: { readonly subscribe?: readonly string[] } };
+  readonly permissions?: {
+    readonly bus?: { readonly subscribe?: readonly string[] };
+    readonly principals?: readonly string[];
+  };
   readonly mailbox?: {
     readonly max: number;
     readonly overflow: MailboxPolicy['overflow'];
@@ -42,6 +47,7 @@ export class MailboxPolicies {
   readonly #hearing: StatementSync;
   readonly #everyone: StatementSync;
   readonly #dynamic: StatementSync;
+  readonly #principal: (plugin: string, id: string) => PrincipalEntry | undefined;
   readonly #count: StatementSync;
   readonly #counts: StatementSync;
   readonly #hearers = new Map<string, Hearer>();
@@ -58,6 +64,7 @@ export class MailboxPolicies {
     this.#hearing = db.prepare(`select ${columns} ${from} and p.id = ?`);
     this.#everyone = db.prepare(`select ${columns} ${from} order by p.id`);
     this.#dynamic = db.prepare('select draft from subscription where plugin = ? order by name');
+    this.#principal = preparePrincipal(db);
     this.#count = db.prepare('select count(*) as count from delivery where plugin = ?');
     this.#counts = db.prepare('select plugin, count(*) as count from delivery group by plugin');
   }
@@ -86,12 +93,14 @@ export class MailboxPolicies {
   #hear({ plugin, state, grants, manifest: text }: HearingRow): void {
     const manifest = JSON.parse(text) as StoredManifest;
     const { mailbox } = manifest;
+    const given = JSON.parse(grants) as StoredManifest['permissions'];
     const hearer: Hearer = {
       policy: mailbox
         ? { max: mailbox.max, overflow: mailbox.overflow, maxAgeMs: mailbox.maxAgeH * HOUR_MS }
         : DEFAULT,
       asked: manifest.permissions?.bus?.subscribe ?? [],
-      granted: (JSON.parse(grants) as StoredManifest['permissions'])?.bus?.subscribe ?? [],
+      granted: given?.bus?.subscribe ?? [],
+      delegates: [manifest.permissions, given].every((each) => each?.principals?.includes('delegate')),
       listening: state === 'enabled' && this.#listening.has(plugin),
     };
     this.#hearers.set(plugin, hearer);
@@ -106,11 +115,22 @@ export class MailboxPolicies {
   }
 
   /** Only what is both asked in the manifest and granted; the others come into force with the grant. */
-  #put(plugin: string, { asked, granted, listening }: Hearer, mark: string, draft: SubscriptionDraft): void {
+  #put(plugin: string, hearer: Hearer, mark: string, draft: SubscriptionDraft): void {
+    const { listening } = hearer;
+    const { asked, granted } = draft.as === undefined ? hearer : this.#patternsOf(plugin, hearer, draft.as);
     const allowed = [asked, granted].every((patterns) =>
       patterns.some((outer) => this.#router.covers(outer, draft.pattern)),
     );
     if (allowed) this.#router.put({ ...draft, id: `${plugin}/${mark}${draft.name}`, plugin, listening });
+  }
+
+  /** What a principal may hear is decided by its own grants, as long as its plugin may delegate. */
+  #patternsOf(plugin: string, { delegates }: Hearer, principal: string): Pick<Hearer, 'asked' | 'granted'> {
+    const found = delegates ? this.#principal(plugin, principal) : undefined;
+    const patterns = (text: string) => (JSON.parse(text) as Permissions).bus.subscribe;
+    return found
+      ? { asked: patterns(found.asked), granted: patterns(found.grants) }
+      : { asked: [], granted: [] };
   }
 
   /** A dynamic subscription was made, or replaced. */
@@ -179,6 +199,8 @@ interface Hearer {
   readonly policy: MailboxPolicy;
   readonly asked: readonly string[];
   readonly granted: readonly string[];
+  /** Whether it may act for others. */
+  readonly delegates: boolean;
   readonly listening: boolean;
 }
 

@@ -165,6 +165,15 @@ export const MIGRATIONS: readonly string[] = [
   alter table failure add column recipe text;
   create index failure_turn on failure(turn_id);
   `,
+  `
+  -- On whose behalf plugins act beside themselves. seq rises with every change and is never used again.
+  create table principal(
+    seq integer primary key autoincrement, plugin text not null, id text not null, title text not null, digest text,
+    asked text not null, grants text not null, registered_at_ms integer not null, updated_at_ms integer not null,
+    unique(plugin, id)
+  );
+  alter table log add column principal text;
+  `,
 ];
 
 /**

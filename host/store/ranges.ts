@@ -103,7 +103,9 @@ export function prepareHolds(db: DatabaseSync): (plugin: string, reads: Reads) =
     const now = ranges.get(above + below)!.get(plugin, lower, upper, range.count + 1)!;
     return now['count'] === range.count && now['highest'] === range.highest;
   };
-  return (plugin, { keys, ranges }) =>
+  const principal = db.prepare('select seq from principal where plugin = ? and id = ?');
+  return (plugin, { keys, ranges, principals = [] }) =>
     keys.every((read) => (version.get(plugin, read.key)?.['version'] ?? 0) === read.version) &&
-    ranges.every((range) => rangeHolds(plugin, range));
+    ranges.every((range) => rangeHolds(plugin, range)) &&
+    principals.every((read) => (principal.get(plugin, read.id)?.['seq'] ?? 0) === read.version);
 }

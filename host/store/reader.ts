@@ -1,5 +1,6 @@
 import { openForReading } from './database.ts';
 import { prepareLastOf } from './kv.ts';
+import { type PrincipalEntry, preparePrincipal } from './principals.ts';
 import { type KeyRange, type KvEntry, prepareHolds, prepareScan } from './ranges.ts';
 import type { Reads } from './records.ts';
 
@@ -21,6 +22,8 @@ export interface KvReader extends Disposable {
   holds(plugin: string, reads: Reads): boolean;
   /** The number of the newest entry of the log `key`; 0 when it has none. */
   lastOf(plugin: string, key: string): number;
+  /** A principal of the plugin. */
+  principal(plugin: string, id: string): PrincipalEntry | undefined;
 }
 
 const CELL_CACHE_KB = 8192;
@@ -50,6 +53,7 @@ export function createKvReader(path: string): KvReader {
     scan: prepareScan(db),
     holds: prepareHolds(db),
     lastOf,
+    principal: preparePrincipal(db),
     [Symbol.dispose]() {
       if (db.isOpen) db.close();
     },

@@ -3,6 +3,7 @@ import { createEventReads } from './event-reads.ts';
 import type { JournalEntry } from './journal.ts';
 import { createMailboxReads } from './mailbox-reads.ts';
 import { createOutboxReads } from './outbox.ts';
+import { createPrincipalReads } from './principals.ts';
 import type {
   GateRow,
   LogLine,
@@ -17,9 +18,10 @@ import { createSearch } from './search.ts';
 import { dayOf } from './statistics.ts';
 import { createTranscriptReads } from './transcript-reads.ts';
 
-export interface StoredLog extends LogLine {
+export interface StoredLog extends Omit<LogLine, 'as'> {
   readonly seq: number;
   readonly turnId: string;
+  readonly principal: string | null;
 }
 
 export interface StoredFailure {
@@ -85,7 +87,7 @@ export function createReads(db: DatabaseSync, home: string) {
     'select line from (select seq, line from journal order by seq desc limit ?) order by seq',
   );
   const logs = db.prepare(
-    `select seq, turn_id as turnId, level, message, at_ms as atMs from (
+    `select seq, turn_id as turnId, level, message, at_ms as atMs, principal from (
        select * from log where plugin = ? order by seq desc limit ?) order by seq`,
   );
   const failures = db.prepare(
@@ -148,6 +150,7 @@ export function createReads(db: DatabaseSync, home: string) {
     ...createEventReads(db),
     ...createMailboxReads(db),
     ...createOutboxReads(db),
+    ...createPrincipalReads(db),
     search,
     exportLines,
   };

@@ -40,10 +40,23 @@ export interface RangeRead {
 export interface Reads {
   readonly keys: readonly KeyRead[];
   readonly ranges: readonly RangeRead[];
+  /** Principals that it acted as. */
+  readonly principals?: readonly PrincipalRead[];
+}
+
+/** A principal as a turn found it; version 0 means that it was not registered. */
+export interface PrincipalRead {
+  readonly id: string;
+  readonly version: number;
 }
 
 /** What a turn staged, in the order in which it staged it. Values are JSON texts. */
-export type Effect =
+export type Effect = StagedOp & {
+  /** The principal as which it was staged. */
+  readonly as?: string;
+};
+
+type StagedOp =
   | { readonly op: 'set'; readonly key: string; readonly value: string }
   | { readonly op: 'delete'; readonly key: string }
   | { readonly op: 'add'; readonly key: string; readonly amount: number }
@@ -64,6 +77,9 @@ export type Effect =
   | { readonly op: 'cancel'; readonly id: string }
   | { readonly op: 'subscribe'; readonly subscription: SubscriptionDraft }
   | { readonly op: 'unsubscribe'; readonly name: string }
+  /** `max`: principals that the plugin may have. */
+  | { readonly op: 'principal.register'; readonly principal: PrincipalDraft; readonly max: number }
+  | { readonly op: 'principal.remove'; readonly id: string }
   | {
       readonly op: 'send';
       readonly id: string;
@@ -71,6 +87,17 @@ export type Effect =
       readonly target: string;
       readonly payload: string;
     };
+
+/** A principal as its plugin registers it. */
+export interface PrincipalDraft {
+  /** Unique within the plugin. */
+  readonly id: string;
+  readonly title: string;
+  /** JSON of the `Permissions` that it asks for. */
+  readonly asked: string;
+  /** Of its definition, for whoever decides about grants. */
+  readonly digest?: string;
+}
 
 export interface TurnFailure extends ErrorShape {
   readonly message: string;
@@ -149,6 +176,8 @@ export interface LogLine {
   readonly level: 'debug' | 'info' | 'warn' | 'error';
   readonly message: string;
   readonly atMs: number;
+  /** The principal that it was written as. */
+  readonly as?: string;
 }
 
 /** An event that is recorded without running anything: dry-run while a gate is locked, host events. */
@@ -256,6 +285,16 @@ export type AdminOp =
   | { readonly op: 'gate.delete'; readonly id: string }
   | { readonly op: 'token.put'; readonly row: TokenRow }
   | { readonly op: 'token.revoke'; readonly id: string; readonly atMs: number }
+  | {
+      readonly op: 'principal.grant';
+      readonly plugin: string;
+      readonly id: string;
+      /** As the administrator saw it; refused when it has become something else. */
+      readonly asked: string;
+      readonly grants: string;
+      readonly atMs: number;
+    }
+  | { readonly op: 'principal.remove'; readonly plugin: string; readonly id: string }
   | { readonly op: 'setting.put'; readonly name: string; readonly value: string };
 
 /** What turns run on, under the digest that their transcripts name. */

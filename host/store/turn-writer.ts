@@ -5,9 +5,11 @@ import type { EventDraft } from './bus-records.ts';
 import type { BusWriter } from './bus-writer.ts';
 import type { RecordWriter } from './chat-records.ts';
 import type { IdempotencyKeys } from './idempotency.ts';
+import type { JournalWriter } from './journal.ts';
 import { type KvChange, KvWriter } from './kv.ts';
 import type { PublishOrigin } from './mailboxes.ts';
-import type { Ack, Effect, PortSend, TurnFailure, TurnOutcome, TurnRecord } from './records.ts';
+import { PrincipalWriter } from './principals.ts';
+import type { Ack, Effect, JournalDraft, PortSend, TurnFailure, TurnOutcome, TurnRecord } from './records.ts';
 import type { StatisticsWriter } from './statistics.ts';
 
 /** Newest rows kept per plugin. */
@@ -39,6 +41,7 @@ export interface TurnWriterParts {
   readonly records: RecordWriter;
   readonly statistics: StatisticsWriter;
   readonly keys: IdempotencyKeys;
+  readonly journal: JournalWriter;
   /** What the group holds in memory goes back with the rows. */
   readonly group: { mark(): GroupMark; rewind(mark: GroupMark): void };
 }
@@ -51,6 +54,8 @@ export class TurnWriter {
   readonly #keys: IdempotencyKeys;
   readonly #group: TurnWriterParts['group'];
   readonly #kv: KvWriter;
+  readonly #principals: PrincipalWriter;
+  readonly #journal: JournalWriter;
   readonly #logs: BoundedTable;
   readonly #failures: BoundedTable;
   readonly #turn: StatementSync;
@@ -60,6 +65,8 @@ export class TurnWriter {
   readonly #insertLog: StatementSync;
   readonly #insertFailure: StatementSync;
   readonly #undo: StatementSync;
+  /** Principals changed, and with them what the plugin hears. */
+  #hearingIsStale = false;
   /** Whether the turn that was applied last took effect. */
   #lastTurnStands = false;
 
@@ -70,6 +77,8 @@ export class TurnWriter {
     this.#keys = parts.keys;
     this.#group = parts.group;
     this.#kv = new KvWriter(db);
+    this.#principals = new PrincipalWriter(db);
+    this.#journal = parts.journal;
     this.#logs = new BoundedTable(db, 'log', KEPT_LOGS);
     this.#failures = new BoundedTable(db, 'failure', KEPT_FAILURES);
     this.#turn = db.prepare('select outcome from turn where turn_id = ?');
@@ -84,7 +93,7 @@ export class TurnWriter {
       'insert into send(id, turn_id, plugin, port, target, payload, at_ms) values(?, ?, ?, ?, ?, ?, ?)',
     );
     this.#insertLog = db.prepare(
-      'insert into log(plugin, turn_id, level, message, at_ms) values(?, ?, ?, ?, ?)',
+      'insert into log(plugin, turn_id, level, message, at_ms, principal) values(?, ?, ?, ?, ?, ?)',
     );
     this.#insertFailure = db.prepare(
       `insert into failure(plugin, turn_id, digest, event_id, at_ms, error, envelope, reads, transcript, recipe)
@@ -173,9 +182,11 @@ export class TurnWriter {
   /** All effects of the turn, or none and the failure that the turn ends with. */
   #applyEffects(turn: TurnRecord, mark: GroupMark, nowMs: number): TurnOutcome {
     if (turn.effects.length === 0) return turn.outcome;
+    this.#hearingIsStale = false;
     try {
       const change = this.#kv.change(turn.plugin);
       for (const effect of turn.effects) this.#applyEffect(effect, turn, change, nowMs);
+      this.#refreshHearing(turn.plugin);
       change.finish(turn.storageMb);
       return turn.outcome;
     } catch (error) {
@@ -206,6 +217,7 @@ export class TurnWriter {
         change.hold(this.#records.save(plugin, effect, nowMs));
         return;
       case 'publish':
+        this.#refreshHearing(plugin);
         this.#bus.publish(
           effect.event,
           { turnId, plugin, disposition: 'published', whenFull: 'refuse' },
@@ -213,13 +225,19 @@ export class TurnWriter {
         );
         return;
       case 'cancel':
-        this.#bus.delayed.cancel(effect.id, plugin);
+        this.#bus.delayed.cancel(effect.id, plugin, effect.as);
         return;
       case 'subscribe':
         this.#bus.subscriptions.put(plugin, effect.subscription);
         return;
       case 'unsubscribe':
         this.#bus.subscriptions.delete(plugin, effect.name);
+        return;
+      case 'principal.register':
+        this.#principalChanged(this.#principals.register(plugin, effect.principal, effect.max, nowMs), nowMs);
+        return;
+      case 'principal.remove':
+        this.#principalChanged(this.#principals.remove(plugin, effect.id, change), nowMs);
         return;
       case 'send': {
         const { id, port, target, payload } = effect;
@@ -229,6 +247,20 @@ export class TurnWriter {
       default:
         throw new TypeError(`no such effect: ${(effect as { op: string }).op}`);
     }
+  }
+
+  /** What it subscribed to is in force as far as its grants still go. */
+  #principalChanged(journal: JournalDraft | undefined, nowMs: number): void {
+    if (!journal) return;
+    this.#journal.append(journal, nowMs);
+    this.#hearingIsStale = true;
+  }
+
+  /** Before anything is published, and once for all that the turn changed. */
+  #refreshHearing(plugin: string): void {
+    if (!this.#hearingIsStale) return;
+    this.#hearingIsStale = false;
+    this.#bus.policies.refresh(plugin);
   }
 
   /**
@@ -255,8 +287,8 @@ export class TurnWriter {
       );
       if (failed) this.#keepFailure(turn, outcome.error, nowMs);
     }
-    for (const { level, message, atMs } of turn.logs)
-      this.#insertLog.run(plugin, turnId, level, message, atMs);
+    for (const { level, message, atMs, as = null } of turn.logs)
+      this.#insertLog.run(plugin, turnId, level, message, atMs, as);
     if (turn.logs.length > 0) this.#logs.added(plugin, turn.logs.length);
     this.#statistics.turn(plugin, gate, nowMs, failed, fuel, turn.runMs);
   }

@@ -6,6 +6,7 @@ import { APPEND } from './append-cases.ts';
 import { BUS } from './bus-cases.ts';
 import type { Case, Own } from './cases.ts';
 import { IO, RECORDS } from './other-cases.ts';
+import { PRINCIPALS } from './principal-cases.ts';
 import { ENGINES, Probe, type Step } from './probe.ts';
 import { DELETE, GET, LIST, SET } from './storage-cases.ts';
 
@@ -19,6 +20,7 @@ const CASES: readonly Case[] = [
   ...RECORDS,
   ...IO,
   ...BUS,
+  ...PRINCIPALS,
 ];
 const FUNCTIONS = contract.functions.map(({ op }) => op);
 
@@ -41,6 +43,9 @@ const GOOD_CALLS: Readonly<Record<string, Step>> = {
   'bus.subscribe': ['bus.subscribe', { name: 'a', event: 'probe.thing.done' }],
   'bus.unsubscribe': ['bus.unsubscribe', 'a'],
   'bus.delivery': ['bus.delivery'],
+  'principals.register': ['principals.register', { id: 'p', title: 'P' }],
+  'principals.remove': ['principals.remove', 'p'],
+  'principals.act-as': ['principals.act-as', 'p', 'bus.delivery'],
 };
 /** Its own settings, its own log, and what it published or subscribed to itself need no permission. */
 const FREE = new Set(['storage.settings', 'io.log', 'bus.cancel', 'bus.unsubscribe', 'bus.delivery']);

@@ -38,6 +38,7 @@ const HOST_FILES: Readonly<Record<string, string>> = {
   'tracing.ts': 'base',
   'span-export.ts': 'base',
   'linear-pattern.ts': 'base',
+  'permissions.ts': 'base',
   'turn-context.ts': 'turn-context',
   'transcript.ts': 'turn-context',
   'secret-source.ts': 'turn-context',
@@ -50,6 +51,7 @@ const HOST_FILES: Readonly<Record<string, string>> = {
   'turn-reply.ts': 'turn-context',
   'turn-state.ts': 'turn-context',
   'turn-log-numbers.ts': 'turn-context',
+  'turn-principals.ts': 'turn-context',
   // The composition roots of the threads: nothing imports them, their addresses are handed on.
   'cell-main.ts': 'thread-main',
   'turn-session.ts': 'thread-main',

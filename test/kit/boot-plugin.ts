@@ -14,8 +14,8 @@ import { DEFAULT_TENANT, sealEnvelope } from '../../host/bus/envelope.ts';
 import { EventRegistry } from '../../host/bus/event-registry.ts';
 import { NeiraError } from '../../host/errors.ts';
 import type { TurnFixture } from '../../host/http/turns-api.ts';
+import { NO_PERMISSIONS } from '../../host/permissions.ts';
 import { buildVersion } from '../../host/registry/candidate.ts';
-import { NO_PERMISSIONS } from '../../host/registry/permissions.ts';
 import { checkedSettings, policyOf, schemasFor } from '../../host/registry/policy.ts';
 import { type Verdict, verdictOf } from '../../host/registry/replayer.ts';
 import { CellPool } from '../../host/sandbox/pool.ts';
@@ -43,6 +43,8 @@ export interface BootedPlugin extends AsyncDisposable {
     readonly effects: readonly Effect[];
     readonly logs: readonly LogLine[];
   }>;
+  /** Grants a principal that the plugin registered all that it asks for. */
+  grantPrincipal(id: string): Promise<void>;
   /** Runs a recorded turn again on this source, with the permissions and settings that it had. */
   replay(fixture: TurnFixture): Promise<Verdict>;
   close(): Promise<void>;
@@ -105,13 +107,17 @@ export async function bootPlugin(folder: URL, options: PluginOptions = {}): Prom
   });
   const granted = options.grant === 'none' ? NO_PERMISSIONS : manifest.permissions;
   const settings = checkedSettings(manifest, options.settings ?? {});
+  const events = EventRegistry.load();
+  const known = [...events.list(), ...manifest.events];
   const policy = policyOf(
     manifest,
     version.digest,
     { id: manifest.gate, stage: 'experimental' },
     granted,
     settings,
-    schemasFor(manifest, EventRegistry.load()),
+    schemasFor(manifest, events),
+    // Whatever its principals come to be granted.
+    Object.fromEntries(known.map((each) => [`${each.name}@${each.version}`, each])),
   );
   const { code, sourceMap } = version;
   const { image } = await pool.boot({ plugin: manifest.id, limits: policy.limits, code, sourceMap, policy });
@@ -146,6 +152,14 @@ export async function bootPlugin(folder: URL, options: PluginOptions = {}): Prom
         effects: record.effects,
         logs: record.logs,
       };
+    },
+    async grantPrincipal(id) {
+      const found = store.principals(manifest.id).find((each) => each.id === id);
+      if (!found) throw new NeiraError('NEIRA_NOT_FOUND', { what: 'principal', id });
+      const { asked } = found;
+      const op = { op: 'principal.grant', plugin: manifest.id, id, asked, grants: asked, atMs: 0 } as const;
+      const ack = await store.submit({ kind: 'admin', ops: [op], journal: [] });
+      if (!ack.ok) throw new Error(JSON.stringify(ack));
     },
     async replay({ transcript, granted, settings: given }) {
       const ground = { ...program, generation: -1, policy: { ...policy, granted, settings: given } };

@@ -30,6 +30,7 @@ export function readerOf(db: DatabaseSync): StateReader {
     get: (plugin, key) => get.get(plugin, key) as { value: string; version: number } | undefined,
     scan: prepareScan(db),
     lastOf: prepareLastOf(db),
+    principal: () => undefined,
   };
 }
 

@@ -21,7 +21,7 @@ const MAX_BUILD_MS = 10_000;
  * part of the source stay as well.
  */
 const FOREIGN_MAP = /(\/[/*][#@]\s*)sourceMappingURL=(?!data:)/g;
-const HOST_MODULES = /^neira:host\/(storage|io|bus|types)$/;
+const HOST_MODULES = /^neira:host\/(storage|io|bus|principals|types)$/;
 
 export interface Bundle {
   readonly code: string;

@@ -4,7 +4,7 @@ import { bundleGuest } from './bundle.ts';
 import type { BootSource } from './run-result.ts';
 
 const GUEST = path.join(import.meta.dirname, 'guest');
-export const HOST_MODULES = ['storage', 'io', 'bus', 'types'] as const;
+export const HOST_MODULES = ['storage', 'io', 'bus', 'principals', 'types'] as const;
 
 /** Each polyfill and the globals that it provides; twin of the `lazily` calls in guest/prelude.ts. */
 export const POLYFILLS = {

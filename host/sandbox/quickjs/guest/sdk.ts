@@ -9,4 +9,5 @@ export interface Sdk {
   NeiraError: unknown;
 }
 
-export const sdk = (globalThis as unknown as { __neira: Sdk }).__neira;
+/** Each module has a copy of its own; acting.ts changes that of `neira:host/principals`. */
+export const sdk: Sdk = { ...(globalThis as unknown as { __neira: Sdk }).__neira };

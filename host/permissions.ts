@@ -11,6 +11,8 @@ export interface Permissions {
   readonly bus: { readonly publish: readonly string[]; readonly subscribe: readonly string[] };
   readonly io: { readonly ports: readonly string[]; readonly http: readonly HttpPermission[] };
   readonly secrets: readonly string[];
+  /** To register principals and act as one of them; absent where it is not asked for. */
+  readonly principals?: readonly 'delegate'[];
 }
 
 export const NO_PERMISSIONS: Permissions = {
@@ -27,6 +29,7 @@ export interface PermissionsInput {
   readonly bus?: { readonly publish?: readonly string[]; readonly subscribe?: readonly string[] };
   readonly io?: { readonly ports?: readonly string[]; readonly http?: readonly HttpPermission[] };
   readonly secrets?: readonly string[];
+  readonly principals?: readonly 'delegate'[];
 }
 
 export function normalisePermissions(
@@ -44,6 +47,7 @@ export function normalisePermissions(
     },
     io: { ports: unique(input.io?.ports ?? []), http: input.io?.http ?? [] },
     secrets: unique(input.secrets ?? []),
+    ...(input.principals?.length && { principals: unique(input.principals) }),
   };
 }
 
@@ -59,6 +63,7 @@ export function permissionNames(permissions: Permissions): string[] {
       ...(idempotent === true ? [`io.request:idempotent ${host}`] : []),
     ]),
     ...permissions.secrets.map((each) => `secrets:${each}`),
+    ...(permissions.principals ?? []).map((each) => `principals.${each}`),
   ];
 }
 
@@ -70,8 +75,31 @@ export function pendingConsent(asked: Permissions, granted: Permissions): string
 
 /** Whether anything leaves the plugin: such a plugin runs dry for non-administrators in safe mode (X-26). */
 export function writesAnything(permissions: Permissions): boolean {
-  const { storage, bus, io, secrets } = permissions;
-  return [storage.includes('write'), bus.publish, io.ports, io.http, secrets].some((each) =>
+  const { storage, bus, io, secrets, principals = [] } = permissions;
+  // What its principals were granted it does as well.
+  return [storage.includes('write'), bus.publish, io.ports, io.http, secrets, principals].some((each) =>
     typeof each === 'boolean' ? each : each.length > 0,
   );
+}
+
+/** What of `granted` is asked for: the rest of it is forgotten, so that asking for it again needs consent again. */
+export function grantsWithin(granted: Permissions, asked: Permissions): Permissions {
+  const names = new Set(permissionNames(asked));
+  const keep = (prefix: string) => (each: string) => names.has(`${prefix}${each}`);
+  return {
+    storage: granted.storage.filter(keep('storage.')),
+    bus: {
+      publish: granted.bus.publish.filter(keep('bus.publish:')),
+      subscribe: granted.bus.subscribe.filter(keep('bus.subscribe:')),
+    },
+    io: {
+      ports: granted.io.ports.filter(keep('io.send:')),
+      http: granted.io.http.filter((each) =>
+        permissionNames({ ...NO_PERMISSIONS, io: { ports: [], http: [each] } }).every((name) =>
+          names.has(name),
+        ),
+      ),
+    },
+    secrets: granted.secrets.filter(keep('secrets:')),
+  };
 }
