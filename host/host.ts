@@ -227,6 +227,7 @@ export async function openHost(
     observers.news(news);
     requests.answered(news.answers ?? []);
     mailboxes.arrived(news);
+    ports.perform(news.sends ?? []);
     eventRecords.news(news);
     if (news.lastSeq !== undefined && transport.carries.length > 0) outbox.wake();
   });

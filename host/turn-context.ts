@@ -318,8 +318,8 @@ export class TurnContext {
     this.#stage(effect, effect.event.envelope.length);
   }
 
-  /** Stages what changes the plugin's own place on the bus. */
-  arrange(effect: Extract<Effect, { op: 'cancel' | 'subscribe' | 'unsubscribe' }>): void {
+  /** Stages what changes the plugin's own place on the bus, or takes back what it had delayed. */
+  arrange(effect: Extract<Effect, { op: 'cancel' | 'cancel-send' | 'subscribe' | 'unsubscribe' }>): void {
     this.#stage(effect, JSON.stringify(effect).length);
   }
 

@@ -67,7 +67,7 @@ declare module 'neira:host/storage' {
 
 /** The outside world, only through ports granted to the plugin. */
 declare module 'neira:host/io' {
-  import type { Json, Level } from 'neira:host/types';
+  import type { Json, Level, SendOptions } from 'neira:host/types';
 
   /**
    * Writes a line to the plugin's log, within `limits.log_kb` a turn; what is over is dropped and
@@ -77,10 +77,16 @@ declare module 'neira:host/io' {
 
   /**
    * Stages `payload` for `target` on the port `port` (`console`: the host's own terminal and log).
-   * It leaves after the turn committed, at least once, in order per target.
-   * Needs `io: {ports: [<port>]}`.
+   * It leaves after the turn committed, or at `options.at`, at least once, in order per target.
+   * Answers the id that it will have. Needs `io: {ports: [<port>]}`, when it is staged.
    */
-  export function send(port: string, target: string, payload: Json): void;
+  export function send(port: string, target: string, payload: Json, options?: SendOptions): string;
+
+  /**
+   * Stages that a send with `options.at` is taken back, or one of this turn. One that has left already, or that
+   * another plugin staged, is left as it is.
+   */
+  export function cancel(id: string): void;
 }
 
 /** The message bus. */
@@ -184,6 +190,12 @@ declare module 'neira:host/types' {
     readonly headers?: Json;
     /** To every subscriber, also to each of a queue group. */
     readonly broadcast?: boolean;
+  }
+
+  /** When a message leaves. */
+  export interface SendOptions {
+    /** RFC 3339, minutes to years ahead: it leaves then, and can be taken back until then. */
+    readonly at?: string;
   }
 
   /** How a command is sent. */

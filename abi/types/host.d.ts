@@ -62,6 +62,12 @@ export interface PublishOptions {
   readonly broadcast?: boolean;
 }
 
+/** When a message leaves. */
+export interface SendOptions {
+  /** RFC 3339, minutes to years ahead: it leaves then, and can be taken back until then. */
+  readonly at?: string;
+}
+
 /** How a command is sent. */
 export interface RequestOptions {
   /** Major version of the command, 1 without it. */
@@ -165,10 +171,16 @@ export interface IoFunctions {
 
   /**
    * Stages `payload` for `target` on the port `port` (`console`: the host's own terminal and log).
-   * It leaves after the turn committed, at least once, in order per target.
-   * Needs `io: {ports: [<port>]}`.
+   * It leaves after the turn committed, or at `options.at`, at least once, in order per target.
+   * Answers the id that it will have. Needs `io: {ports: [<port>]}`, when it is staged.
    */
-  send(port: string, target: string, payload: JsonText): void;
+  send(port: string, target: string, payload: JsonText, options?: SendOptions): string;
+
+  /**
+   * Stages that a send with `options.at` is taken back, or one of this turn. One that has left already, or that
+   * another plugin staged, is left as it is.
+   */
+  cancel(id: string): void;
 }
 
 /** The message bus. */
@@ -225,6 +237,7 @@ export interface HostOps {
   'storage.settings': StorageFunctions['settings'];
   'io.log': IoFunctions['log'];
   'io.send': IoFunctions['send'];
+  'io.cancel': IoFunctions['cancel'];
   'bus.publish': BusFunctions['publish'];
   'bus.request': BusFunctions['request'];
   'bus.cancel': BusFunctions['cancel'];

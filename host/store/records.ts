@@ -70,7 +70,11 @@ export type Effect =
       readonly port: string;
       readonly target: string;
       readonly payload: string;
-    };
+      /** Not before this moment; until then it can be taken back. */
+      readonly atMs?: number;
+    }
+  /** Takes back a send of this plugin that has not left. */
+  | { readonly op: 'cancel-send'; readonly id: string };
 
 export interface TurnFailure extends ErrorShape {
   readonly message: string;
