@@ -37,6 +37,7 @@ import { Requests } from './requests.ts';
 import { CellPool } from './sandbox/pool.ts';
 import { createKvReader } from './store/reader.ts';
 import { openStore, type Store } from './store/store.ts';
+import { sleep } from './timers.ts';
 import { openTracing } from './tracing.ts';
 import { Turns } from './turn.ts';
 import type { CellRoot } from './turn-context.ts';
@@ -122,7 +123,7 @@ export async function openHost(
     submit: (record) => store.submit(record),
     fence: (cell) => store.retireCell(cell),
     waits: {
-      request: (call) => requests.perform(call),
+      request: (call) => (call.op === 'timer.sleep' ? sleep(call) : requests.perform(call)),
       answer: (...answer) => pool.answer(...answer),
       abort: (...abort) => pool.abort(...abort),
     },

@@ -202,7 +202,7 @@ export class TurnContext {
    * @throws NEIRA_WAITS_EXCEEDED above {@link MAX_OPEN_WAITS}
    */
   wait(op: string, args: WaitArguments): Wait {
-    if (!this.#waits || this.#waits.full) throw this.refusal('NEIRA_WAITS_EXCEEDED', { max: MAX_OPEN_WAITS });
+    if (!this.#waits?.hasRoom(op)) throw this.refusal('NEIRA_WAITS_EXCEEDED', { max: MAX_OPEN_WAITS });
     return this.#waits.begin(op, args);
   }
 
@@ -215,6 +215,11 @@ export class TurnContext {
   answered(wait: number, atMs: number): void {
     this.#waits?.answered(wait);
     this.#nowMs = Math.max(this.#nowMs, atMs);
+  }
+
+  /** The plugin does not want that answer any more; it stays an open wait of nobody. */
+  dropWait(wait: number): void {
+    this.#waits?.drop(wait);
   }
 
   /** Closes the read snapshot. */

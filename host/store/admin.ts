@@ -172,7 +172,16 @@ export class AdminWriter {
     if (!dropData) return;
     this.#recipes.drop(id);
     this.#run(`delete from setting where name in ('rehearse:' || ?1, 'rehearsal:' || ?1)`, id);
-    const tables = ['kv', 'log', 'failure', 'delivery', 'dead_letter', 'delayed', 'delayed_send', 'subscription'];
+    const tables = [
+      'kv',
+      'log',
+      'failure',
+      'delivery',
+      'dead_letter',
+      'delayed',
+      'delayed_send',
+      'subscription',
+    ];
     for (const table of tables) this.#run(`delete from ${table} where plugin = ?`, id);
     // What it saved into chats belongs to the chats and stays; so does its counter of versions, so that a
     // plugin registered anew repeats none.

@@ -1,10 +1,10 @@
 /** The host's own guest code, bundled once a process and handed to every image that is built. */
 import path from 'node:path';
-import { bundleGuest } from './bundle.ts';
+import { bundleGuest, bundlePolyfill } from './bundle.ts';
 import type { BootSource } from './run-result.ts';
 
 const GUEST = path.join(import.meta.dirname, 'guest');
-export const HOST_MODULES = ['storage', 'io', 'bus', 'types'] as const;
+export const HOST_MODULES = ['storage', 'io', 'bus', 'timer', 'intl', 'types'] as const;
 
 /** Each polyfill and the globals that it provides; twin of the `lazily` calls in guest/prelude.ts. */
 export const POLYFILLS = {
@@ -13,7 +13,20 @@ export const POLYFILLS = {
   clone: ['structuredClone'],
   microtask: ['queueMicrotask'],
   url: ['URL', 'URLSearchParams'],
+  intl: ['Intl'],
 } as const;
+
+/** Methods of the engine's own that a polyfill replaces; twin of the `lazyMethods` calls. */
+const METHODS: Readonly<Partial<Record<keyof typeof POLYFILLS, readonly string[]>>> = {
+  intl: [
+    'toLocaleString',
+    'toLocaleDateString',
+    'toLocaleTimeString',
+    'toLocaleUpperCase',
+    'toLocaleLowerCase',
+    'localeCompare',
+  ],
+};
 
 export type GuestCode = Pick<BootSource, 'prelude' | 'modules' | 'polyfills'>;
 
@@ -37,7 +50,8 @@ async function bundleAll(): Promise<GuestCode> {
       Object.entries(POLYFILLS).map(async ([name, globals]) => ({
         name,
         globals,
-        code: await bundleGuest(path.join(GUEST, 'polyfills', `${name}.ts`), 'iife'),
+        methods: METHODS[name as keyof typeof POLYFILLS] ?? [],
+        code: await bundlePolyfill(path.join(GUEST, 'polyfills', `${name}.ts`)),
       })),
     ),
   ]);
