@@ -1,3 +1,4 @@
+import { runInThisContext } from 'node:vm';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { boot } from '../sandbox/quickjs/test-instance.ts';
@@ -8,7 +9,7 @@ import { evaluator, IntlCalls, NOW_MS } from './test-intl.ts';
 /** The same in Node, with what a guest has by default. */
 function own(source: string): unknown {
   try {
-    const value = (0, eval)(source) as unknown;
+    const value = runInThisContext(source) as unknown;
     return value === undefined ? {} : { value: JSON.parse(JSON.stringify(value)) };
   } catch (error) {
     return { thrown: (error as Error).name };

@@ -37,11 +37,13 @@ export type Ending =
 
 const SCRIPT = `
 import * as bus from 'neira:host/bus';
+import * as intl from 'neira:host/intl';
 import * as io from 'neira:host/io';
 import * as storage from 'neira:host/storage';
+import * as timer from 'neira:host/timer';
 import { NeiraError } from 'neira:host/types';
 
-const HOST = { bus, io, storage };
+const HOST = { bus, intl, io, storage, timer };
 const camel = (name) => name.replace(/-(.)/g, (_, letter) => letter.toUpperCase());
 
 function perform([name, ...args]) {
