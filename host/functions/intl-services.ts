@@ -116,7 +116,7 @@ export const SERVICES: ReadonlyMap<string, Service> = new Map(
         compare: { fuel: 50, run: (collator, [a, b]) => collator.compare(textOf(a), textOf(b)) },
         rank: {
           fuel: 0,
-          fuelOf: (texts) => 60 * texts.length * Math.ceil(Math.log2(texts.length + 1)),
+          fuelOf: (texts) => 10 * texts.length * Math.ceil(Math.log2(texts.length + 1)),
           run: rank,
         },
       },

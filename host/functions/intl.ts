@@ -30,7 +30,7 @@ const MAX_LOCALE_CHARS = 128;
 const MAX_OPTIONS_BYTES = 2048;
 const MAX_OPTION_CHARS = 64;
 /** What texts cost on their way through, in and out. */
-const CHAR_FUEL = 5;
+const CHAR_FUEL = 3;
 
 /** Formatters that a cell keeps, for all its turns; and as many a turn has made without being charged anew. */
 const KEPT_FORMATTERS = 128;

@@ -125,7 +125,9 @@ test('a plugin may have so many waiting; one more fails its turn, which keeps no
     status: 'failed',
     error: { code: 'NEIRA_TOO_MANY', details: { what: 'delayed sends', max: MAX_DELAYED } },
   });
-  expect((await commit(store, turn([send('theirs', later())], { plugin: 'other' }))).outcome?.status).toBe('ok');
+  expect((await commit(store, turn([send('theirs', later())], { plugin: 'other' }))).outcome?.status).toBe(
+    'ok',
+  );
   expect((await commit(store, turn([cancel('m0'), send('over', later())]))).outcome?.status).toBe('ok');
 });
 
@@ -143,6 +145,10 @@ test('more than one step takes are released step by step, none of them lost', as
 test('a plugin that is removed with its data takes what it had delayed along', async () => {
   const store = await openTemp();
   await commit(store, turn([send('a', later())]));
-  await commit(store, { kind: 'admin', ops: [{ op: 'plugin.delete', id: 'demo', dropData: true }], journal: [] });
+  await commit(store, {
+    kind: 'admin',
+    ops: [{ op: 'plugin.delete', id: 'demo', dropData: true }],
+    journal: [],
+  });
   expect(store.delayedCount()).toBe(0);
 });

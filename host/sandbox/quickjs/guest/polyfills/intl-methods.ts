@@ -72,10 +72,24 @@ export function orderOf(making: Making): Order {
   return orders.get(`${making.locales}\n${making.options}`, () => new Order(making));
 }
 
-function localeCompare(this: unknown, that: unknown, locales?: unknown, options?: unknown): number {
+/** Of the last comparison that said nothing but a language: the next one says the same. */
+let lastLocale: unknown;
+let lastOrder: Order | undefined;
+
+function orderOfCall(locales: unknown, options: unknown): Order {
+  const isSimple = options === undefined && (locales === undefined || typeof locales === 'string');
+  if (isSimple && lastOrder !== undefined && locales === lastLocale) return lastOrder;
   const key = keyOf('compare', locales, options);
-  const making = makingOf('Collator', locales, () => plainOptions('Collator', options), key);
-  return orderOf(making).compare(`${this as string}`, `${that as string}`);
+  const order = orderOf(makingOf('Collator', locales, () => plainOptions('Collator', options), key));
+  if (isSimple) {
+    lastLocale = locales;
+    lastOrder = order;
+  }
+  return order;
+}
+
+function localeCompare(this: unknown, that: unknown, locales?: unknown, options?: unknown): number {
+  return orderOfCall(locales, options).compare(`${this as string}`, `${that as string}`);
 }
 
 function caseMethod(method: 'toLocaleUpperCase' | 'toLocaleLowerCase', own: (this: string) => string) {

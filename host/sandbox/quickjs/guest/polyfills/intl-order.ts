@@ -25,16 +25,14 @@ export class Order {
   }
 
   compare(a: string, b: string): number {
+    const left = this.#ranks.get(a);
+    const right = this.#ranks.get(b);
+    if (left! >= 0 && right! >= 0) return left! < right! ? -1 : left! > right! ? 1 : 0;
     if (a === b) return 0;
-    let left = this.#ranks.get(a);
-    let right = this.#ranks.get(b);
-    if (left !== undefined && right !== undefined && (left < 0 || right < 0) && this.#isWorthRanking()) {
+    if (left !== undefined && right !== undefined && this.#isWorthRanking()) {
       this.#rank();
-      left = this.#ranks.get(a)!;
-      right = this.#ranks.get(b)!;
+      return this.compare(a, b);
     }
-    if (left !== undefined && right !== undefined && left >= 0 && right >= 0)
-      return left < right ? -1 : left > right ? 1 : 0;
     if (left === undefined) this.#note(a);
     if (right === undefined) this.#note(b);
     this.#calls++;

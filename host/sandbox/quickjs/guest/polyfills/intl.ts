@@ -19,7 +19,7 @@ interface Shape {
   /** May be called without `new`, as old code does. */
   readonly callable?: boolean;
   /** A function that is bound to its formatter when it is read: `list.sort(collator.compare)`. */
-  readonly bound?: readonly [name: string, method: Method];
+  readonly bound?: readonly [name: string, bind: (state: State) => unknown];
   readonly methods: Readonly<Record<string, Method>>;
 }
 
@@ -73,13 +73,13 @@ function classOf({ name, callable = false, bound, methods }: Shape): unknown {
     });
   }
   if (bound !== undefined) {
-    const [method, run] = bound;
+    const [method, bind] = bound;
     Object.defineProperty(prototype, method, {
       configurable: true,
       enumerable: false,
       get(this: unknown) {
         const state = stateOf(this, name);
-        state.bound ??= (...args: unknown[]) => run(state, ...args);
+        state.bound ??= bind(state);
         return state.bound;
       },
     });
@@ -125,11 +125,17 @@ const texts: Encode = (given) => {
   return list;
 };
 
+function comparing(state: State) {
+  const order = orderOf(state);
+  return (a?: unknown, b?: unknown) =>
+    order.compare(typeof a === 'string' ? a : `${a as string}`, typeof b === 'string' ? b : `${b as string}`);
+}
+
 const SHAPES: readonly Shape[] = [
   {
     name: 'DateTimeFormat',
     callable: true,
-    bound: ['format', asking('format', moment)],
+    bound: ['format', (state) => (at?: unknown) => ask(state, 'format', [moment(at)])],
     methods: {
       formatToParts: asking('formatToParts', moment),
       formatRange: bothMoments('formatRange'),
@@ -139,7 +145,7 @@ const SHAPES: readonly Shape[] = [
   {
     name: 'NumberFormat',
     callable: true,
-    bound: ['format', asking('format', numeric)],
+    bound: ['format', (state) => (of?: unknown) => ask(state, 'format', [numeric(of)])],
     methods: {
       formatToParts: asking('formatToParts', numeric),
       formatRange: bothNumbers('formatRange'),
@@ -149,7 +155,7 @@ const SHAPES: readonly Shape[] = [
   {
     name: 'Collator',
     callable: true,
-    bound: ['compare', (state, a, b) => orderOf(state).compare(`${a as string}`, `${b as string}`)],
+    bound: ['compare', comparing],
     methods: {},
   },
   {
