@@ -1,4 +1,5 @@
 /** What dates, numbers and texts have of Intl. */
+import { INTL_OPTIONS } from '../../../../intl-options.ts';
 import { ask, Kept, localesText, type Making, moment, numeric, plainOptions } from './intl-ask.ts';
 import { Order } from './intl-order.ts';
 
@@ -72,20 +73,36 @@ export function orderOf(making: Making): Order {
   return orders.get(`${making.locales}\n${making.options}`, () => new Order(making));
 }
 
-/** Of the last comparison that said nothing but a language: the next one says the same. */
+/** What the last comparison said of language and options: the next one of a sort says the same. */
 let lastLocale: unknown;
+let lastOptions: unknown[] = [];
 let lastOrder: Order | undefined;
 
 function orderOfCall(locales: unknown, options: unknown): Order {
-  const isSimple = options === undefined && (locales === undefined || typeof locales === 'string');
-  if (isSimple && lastOrder !== undefined && locales === lastLocale) return lastOrder;
+  const isSimple = locales === undefined || typeof locales === 'string';
+  if (lastOrder !== undefined && isSimple && locales === lastLocale && saysTheSame(options)) return lastOrder;
   const key = keyOf('compare', locales, options);
   const order = orderOf(makingOf('Collator', locales, () => plainOptions('Collator', options), key));
   if (isSimple) {
     lastLocale = locales;
+    lastOptions = options === undefined ? [] : COLLATOR.map((name) => (options as Named)[name]);
     lastOrder = order;
   }
   return order;
+}
+
+type Named = Readonly<Record<string, unknown>>;
+const COLLATOR = INTL_OPTIONS.Collator;
+
+/** Options that are no plain values may say something else each time. */
+function saysTheSame(options: unknown): boolean {
+  if (options === undefined) return lastOptions.length === 0;
+  if (options === null || lastOptions.length === 0) return false;
+  for (let i = 0; i < COLLATOR.length; i++) {
+    const value = (options as Named)[COLLATOR[i]!];
+    if (value !== lastOptions[i] || typeof value === 'object') return false;
+  }
+  return true;
 }
 
 function localeCompare(this: unknown, that: unknown, locales?: unknown, options?: unknown): number {
