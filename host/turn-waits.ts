@@ -107,7 +107,8 @@ export class TurnWaits {
         task,
         aborter: new AbortController(),
         open: new Map(),
-        aheadMs: 0,
+        // A dry run may play at a later moment.
+        aheadMs: Math.max((task.delivery.startsAtMs ?? 0) - Date.now(), 0),
         answers: 0,
         waitedMs: 0,
         sinceMs: undefined,
@@ -129,7 +130,7 @@ export class TurnWaits {
     }
   }
 
-  /** A dry run ends where it would need what only the outside could tell; the plugin cannot go on from it. */
+  /** Ends the turn; a dry run where it would need what only the outside could tell. The plugin cannot go on from it. */
   #stop({ task, aborter }: Waiting, error: unknown): void {
     if (aborter.signal.aborted) return;
     aborter.abort();
@@ -153,17 +154,12 @@ export class TurnWaits {
     waiting.waitedMs += jumpedMs;
     // What the turn could not have waited for it does not jump over either.
     if (jumpedMs > 0 && waiting.waitedMs > task.serving.policy.limits.waitMs) {
-      this.#abort(waiting, waitedTooLong(waiting));
+      this.#stop(waiting, waitedTooLong(waiting));
       return;
     }
     waiting.open.delete(wait);
     waiting.answers++;
     this.#parts.answer(task.cell, task.delivery.attempt, wait, answer, atMs);
-  }
-
-  #abort(waiting: Waiting, error: NeiraError): void {
-    waiting.aborter.abort();
-    this.#parts.abort(waiting.task.cell, waiting.task.delivery.attempt, toShape(error));
   }
 
   /** Ends the turn when its waiting time, or the time that its event has, is over before an answer comes. */
@@ -174,7 +170,7 @@ export class TurnWaits {
     const deadlineMs = (task.event.deadlineAtMs ?? Number.POSITIVE_INFINITY) + 1 - Date.now();
     const firstMs = Math.max(Math.min(waitMs, deadlineMs), 0);
     waiting.timer = setTimeout(
-      () => this.#abort(waiting, deadlineMs <= waitMs ? pastDeadline(task) : waitedTooLong(waiting)),
+      () => this.#stop(waiting, deadlineMs <= waitMs ? pastDeadline(task) : waitedTooLong(waiting)),
       firstMs,
     );
   }

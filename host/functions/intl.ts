@@ -6,6 +6,7 @@
  * replay is told the same again. Its fuel follows from the question and from what the turn asked before, never from
  * what a cell happens to keep.
  */
+import { hash } from 'node:crypto';
 import { fromShape, isNeiraError, NeiraError, toShape } from '../errors.ts';
 import { collectGarbage } from '../sandbox/collect-garbage.ts';
 import type { Charge } from '../sandbox/quickjs/run-result.ts';
@@ -31,6 +32,7 @@ const MAX_OPTIONS_BYTES = 2048;
 const MAX_OPTION_CHARS = 64;
 /** What texts cost on their way through, in and out. */
 const CHAR_FUEL = 3;
+const MAX_QUESTION_CHARS = 200;
 
 /** Formatters that a cell keeps, for all its turns; and as many a turn has made without being charged anew. */
 const KEPT_FORMATTERS = 128;
@@ -70,7 +72,7 @@ export const intlFunctions: Readonly<Record<string, HostFunction>> = {
       chargeFormatter(turn, question, charge);
       charge(found!.fuel + (found!.fuelOf?.(question.input) ?? 0));
     }
-    const what = `intl.call ${JSON.stringify([name, method, locales, options, inputText])}`;
+    const what = questionOf([name, method, locales, options, inputText]);
     const answer = turn.observe(what, () => answerTo(question));
     charge(answer.length * CHAR_FUEL);
     if (answer[0] === 'V') return answer.slice(1);
@@ -78,6 +80,13 @@ export const intlFunctions: Readonly<Record<string, HostFunction>> = {
     throw new NeiraError('NEIRA_VALUE_INVALID', { what: name, ...JSON.parse(answer.slice(1)) });
   },
 };
+
+/** A long one is named by its digest: the record of a turn has room for other things. */
+function questionOf(parts: readonly string[]): string {
+  const whole = JSON.stringify(parts);
+  if (whole.length <= MAX_QUESTION_CHARS) return `intl.call ${whole}`;
+  return `intl.call ${parts[0]}.${parts[1]} ${hash('sha256', whole, 'base64url')}`;
+}
 
 /** `V<json>`, `R` with a refusal, or `E` with what the standard throws: all of it is what a replay is told again. */
 function answerTo({ service, name, method, locales, options, input }: Question): string {

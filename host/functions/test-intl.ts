@@ -4,6 +4,7 @@ import type { Charge, HostCalls } from '../sandbox/quickjs/run-result.ts';
 import { boot, PLUGIN } from '../sandbox/quickjs/test-instance.ts';
 import { type PluginPolicy, type StateReader, TurnContext } from '../turn-context.ts';
 import { TurnRandom } from '../turn-random.ts';
+import { TurnState } from '../turn-state.ts';
 import { callHostFunction } from './table.ts';
 
 export const NOW_MS = Date.UTC(2026, 10, 25, 1, 2, 3, 4);
@@ -51,11 +52,12 @@ export class IntlCalls implements HostCalls {
       attempts: 0,
       subscriptions: '[]',
     } as const;
-    this.#turn = new TurnContext(POLICY, origin, EMPTY, new TurnRandom(Buffer.alloc(32), 'e:demo'));
-    this.#turn.observe = (what, compute) => {
+    const random = new TurnRandom(Buffer.alloc(32), 'e:demo');
+    const observed = (what: string, compute: () => string) => {
       this.observed.push(what);
       return observe ? observe(what, compute) : compute();
     };
+    this.#turn = new TurnContext(POLICY, origin, EMPTY, random, undefined, new TurnState(), observed);
   }
 
   call(op: string, args: readonly string[], charge: Charge): string {
