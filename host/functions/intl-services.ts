@@ -113,7 +113,11 @@ export const SERVICES: ReadonlyMap<string, Service> = new Map(
       (locales, options) => new Intl.Collator(withDefault(locales), options),
       {
         resolvedOptions: RESOLVED,
-        compare: { fuel: 50, run: (collator, [a, b]) => collator.compare(textOf(a), textOf(b)) },
+        compare: {
+          fuel: 50,
+          fuelOf: longTexts,
+          run: (collator, [a, b]) => collator.compare(textOf(a), textOf(b)),
+        },
         rank: {
           fuel: 0,
           fuelOf: (texts) => 10 * texts.length * Math.ceil(Math.log2(texts.length + 1)),
@@ -208,6 +212,12 @@ function segments(segmenter: Intl.Segmenter, [text]: Input): unknown {
   return Array.from(segmenter.segment(textOf(text)), ({ segment, index, isWordLike }) =>
     isWordLike === undefined ? { segment, index } : { segment, index, isWordLike },
   );
+}
+
+/** Of combining marks, which are put in order first; names are never that long. */
+function longTexts(texts: Input): number {
+  const chars = texts.reduce<number>((sum, text) => sum + textOf(text).length, 0);
+  return chars > 128 ? 12 * chars : 0;
 }
 
 function perItem([list]: Input): number {

@@ -32,6 +32,9 @@ const MAX_OPTIONS_BYTES = 2048;
 const MAX_OPTION_CHARS = 64;
 /** What texts cost on their way through, in and out. */
 const CHAR_FUEL = 3;
+/** Calendars that follow the moon and the sun. */
+const SLOW_CALENDAR = /chinese|dangi/i;
+const SLOW_CALENDAR_FUEL = 6000;
 const MAX_QUESTION_CHARS = 200;
 
 /** Formatters that a cell keeps, for all its turns; and as many a turn has made without being charged anew. */
@@ -71,6 +74,7 @@ export const intlFunctions: Readonly<Record<string, HostFunction>> = {
     else {
       chargeFormatter(turn, question, charge);
       charge(found!.fuel + (found!.fuelOf?.(question.input) ?? 0));
+      if (SLOW_CALENDAR.test(locales + options)) charge(SLOW_CALENDAR_FUEL);
     }
     const what = questionOf([name, method, locales, options, inputText]);
     const answer = turn.observe(what, () => answerTo(question));

@@ -45,7 +45,7 @@ export const INTL: readonly Case[] = [
       value('12,345,678,901,234,567,890'),
       value('few'),
       value('1/1/1970'),
-      value('1 января 1970\u00a0г.'),
+      value(expect.stringMatching(/^1 января 1970\sг\.$/)),
       value('а и б'),
       value(null),
       value('İ'),

@@ -6,7 +6,7 @@ import type { BootSource } from './run-result.ts';
 const GUEST = path.join(import.meta.dirname, 'guest');
 export const HOST_MODULES = ['storage', 'io', 'bus', 'timer', 'intl', 'types'] as const;
 
-/** Each polyfill and the globals that it provides; twin of the `lazily` calls in guest/prelude.ts. */
+/** Each polyfill and the globals that it provides; twin of the calls of `globals` in guest/lazily.ts. */
 export const POLYFILLS = {
   text: ['TextEncoder', 'TextDecoder'],
   base64: ['atob', 'btoa'],
@@ -16,7 +16,7 @@ export const POLYFILLS = {
   intl: ['Intl'],
 } as const;
 
-/** Methods of the engine's own that a polyfill replaces; twin of the `lazyMethods` calls. */
+/** Methods of the engine's own that a polyfill replaces; twin of the calls of `methods`. */
 const METHODS: Readonly<Partial<Record<keyof typeof POLYFILLS, readonly string[]>>> = {
   intl: [
     'toLocaleString',

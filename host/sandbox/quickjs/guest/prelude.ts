@@ -4,6 +4,7 @@
  *
  * What it puts under `__neira` is taken away again once the host functions' modules have picked it up.
  */
+import { installPolyfills } from './lazily.ts';
 import { makeTimers } from './timers.ts';
 
 /** Provided by the host: op and string arguments in; `V<json>`, `U` (nothing), `E<json>` or `P<wait>` out. */
@@ -229,73 +230,15 @@ define(
   }),
 );
 
-// --- globals that authors expect and QuickJS lacks: loaded when first touched, so that a plugin that
-// does not use them does not carry them. The host touches those that a bundle names before it takes the image.
+// --- globals that authors expect and QuickJS lacks
 
-const evaluate = eval;
-
-/** What a polyfill is given of the host: guest/polyfills/given.ts. */
-const given = freeze({
-  intl: (service: string, method: string, locales: string, options: string, input: string) =>
-    call('intl.call', service, method, locales, options, input),
-});
-
-function install(polyfill: (host: typeof given) => void): void {
-  polyfill(given);
-}
-
-function load(polyfill: string, names: readonly string[]): void {
-  for (let i = 0; i < names.length; i++) delete (globalThis as Record<string, unknown>)[names[i]!];
-  const source = apply(hostCall, undefined, ['polyfill.source', polyfill]) as string;
-  install(evaluate(source) as (host: typeof given) => void);
-}
-
-function lazily(polyfill: string, names: readonly string[]): void {
-  for (const name of names) {
-    defineProperty(globalThis, name, {
-      configurable: true,
-      enumerable: false,
-      get() {
-        load(polyfill, names);
-        return (globalThis as Record<string, unknown>)[name];
-      },
-      set: (value: unknown) => define(globalThis, name, value),
-    });
-  }
-}
-
-/** Methods that the engine has in a form of its own, which follows no language. */
-function lazyMethods(
-  polyfill: string,
-  names: readonly string[],
-  prototype: object,
-  methods: readonly string[],
-) {
-  for (const name of methods) {
-    let real: unknown;
-    define(prototype, name, function stub(this: unknown, ...args: unknown[]) {
-      if (real === undefined) {
-        const there = (prototype as Record<string, unknown>)[name];
-        load(polyfill, names);
-        real = (prototype as Record<string, unknown>)[name];
-        // A plugin's own, that calls what it found before.
-        if (there !== stub) define(prototype, name, there);
-      }
-      return apply(real as () => unknown, this, args);
-    });
-  }
-}
-
-lazily('text', ['TextEncoder', 'TextDecoder']);
-lazily('base64', ['atob', 'btoa']);
-lazily('clone', ['structuredClone']);
-lazily('microtask', ['queueMicrotask']);
-lazily('url', ['URL', 'URLSearchParams']);
-lazily('intl', ['Intl']);
-lazyMethods('intl', ['Intl'], Date.prototype, ['toLocaleString', 'toLocaleDateString', 'toLocaleTimeString']);
-lazyMethods('intl', ['Intl'], Number.prototype, ['toLocaleString']);
-lazyMethods('intl', ['Intl'], BigInt.prototype, ['toLocaleString']);
-lazyMethods('intl', ['Intl'], String.prototype, ['localeCompare', 'toLocaleUpperCase', 'toLocaleLowerCase']);
+const install = installPolyfills(
+  (polyfill) => apply(hostCall, undefined, ['polyfill.source', polyfill]) as string,
+  freeze({
+    intl: (service: string, method: string, locales: string, options: string, input: string) =>
+      call('intl.call', service, method, locales, options, input),
+  }),
+);
 
 // --- console: lines of the plugin's log
 
