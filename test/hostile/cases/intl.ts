@@ -2,7 +2,7 @@ import type { HostileBoot, HostileCase } from '../harness.ts';
 
 /** Whichever comes first on a machine that others use as well. */
 const CPU = ['NEIRA_CPU_EXCEEDED', 'NEIRA_TURN_TIMEOUT'];
-const LONG = { cpu_ms: 2000, turn_ms: 10_000 };
+const LONG = { cpu_ms: 500, turn_ms: 5000 };
 const LARGE = 'NEIRA_VALUE_TOO_LARGE';
 
 const refusals = (call: string) =>
