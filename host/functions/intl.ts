@@ -87,9 +87,10 @@ export const intlFunctions: Readonly<Record<string, HostFunction>> = {
 
 /** A long one is named by its digest: the record of a turn has room for other things. */
 function questionOf(parts: readonly string[]): string {
-  const whole = JSON.stringify(parts);
+  // Of JSON none but itself has such lines.
+  const whole = parts.join('\n');
   if (whole.length <= MAX_QUESTION_CHARS) return `intl.call ${whole}`;
-  return `intl.call ${parts[0]}.${parts[1]} ${hash('sha256', whole, 'base64url')}`;
+  return `intl.call ${parts[0]}.${parts[1]} ${hash('sha256', JSON.stringify(parts), 'base64url')}`;
 }
 
 /** `V<json>`, `R` with a refusal, or `E` with what the standard throws: all of it is what a replay is told again. */

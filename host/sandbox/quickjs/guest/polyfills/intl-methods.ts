@@ -1,7 +1,7 @@
 /** What dates, numbers and texts have of Intl. */
 import { INTL_OPTIONS } from '../../../../intl-options.ts';
 import { ask, Kept, localesText, type Making, moment, numeric, plainOptions } from './intl-ask.ts';
-import { Order } from './intl-order.ts';
+import { Order, watchSorting } from './intl-order.ts';
 
 const DATE = ['weekday', 'year', 'month', 'day'];
 const TIME = ['dayPeriod', 'hour', 'minute', 'second', 'fractionalSecondDigits'];
@@ -124,6 +124,7 @@ function define(target: object, methods: Readonly<Record<string, unknown>>): voi
 }
 
 export function installMethods(): void {
+  watchSorting();
   const { toUpperCase, toLowerCase } = String.prototype;
   define(Date.prototype, {
     toLocaleString: dateMethod('any'),
