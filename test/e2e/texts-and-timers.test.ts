@@ -36,6 +36,7 @@ beforeAll(async () => {
     {
       id: 'texts',
       permissions: { storage: ['write'], io: { ports: ['console'] } },
+      limits: { turn_ms: 5000 },
       ui: { buttons: [{ id: 'texts', title: 'Texts', event: 'texts.go' }] },
     },
     SOURCE,
