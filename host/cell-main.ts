@@ -18,7 +18,7 @@ import { TurnState } from './turn-state.ts';
 
 /** Top-level code and `prepare()` see this moment: an image does not depend on when it was built. */
 const BOOT_TIME_MS = Date.UTC(2000, 0, 1);
-const BOOT_CALLS = new Set(['storage.get', 'storage.list', 'storage.settings', 'io.log']);
+const BOOT_CALLS = new Set(['storage.get', 'storage.list', 'storage.settings', 'io.log', 'intl.call']);
 
 const data = workerData as CellData;
 const { databasePath, secret } = data.root as CellRoot;
@@ -78,8 +78,8 @@ function openBoot(spec: BootSpec): BootSession {
   };
   const turn = new TurnContext(policy, origin, recording, random, undefined, new TurnState(), observe);
   return {
-    call(op, args) {
-      if (BOOT_CALLS.has(op)) return callHostFunction(turn, op, args);
+    call(op, args, charge) {
+      if (BOOT_CALLS.has(op)) return callHostFunction(turn, op, args, charge);
       const reason = 'top-level code and prepare() may read storage and settings, nothing else';
       const refusal = turn.refusal('NEIRA_PERMISSION_DENIED', {
         permission: op,

@@ -38,6 +38,7 @@ import { Requests } from './requests.ts';
 import { CellPool } from './sandbox/pool.ts';
 import { createKvReader } from './store/reader.ts';
 import { openStore, type Store } from './store/store.ts';
+import { sleep } from './timers.ts';
 import { openTracing } from './tracing.ts';
 import { Turns } from './turn.ts';
 import type { CellRoot } from './turn-context.ts';
@@ -123,7 +124,7 @@ export async function openHost(
     submit: (record) => store.submit(record),
     fence: (cell) => store.retireCell(cell),
     waits: {
-      request: (call) => requests.perform(call),
+      request: (call) => (call.op === 'timer.sleep' ? sleep(call) : requests.perform(call)),
       answer: (...answer) => pool.answer(...answer),
       abort: (...abort) => pool.abort(...abort),
     },
@@ -229,6 +230,7 @@ export async function openHost(
     observers.news(news);
     requests.answered(news.answers ?? []);
     mailboxes.arrived(news);
+    ports.perform(news.sends ?? []);
     eventRecords.news(news);
     if (news.lastSeq !== undefined && transport.carries.length > 0) outbox.wake();
   });

@@ -328,7 +328,7 @@ export class Mailboxes {
     this.#dueAtMs = Number.POSITIVE_INFINITY;
     this.#parts
       .tick()
-      .catch((err: unknown) => this.#parts.log.error({ err }, 'delayed events could not be published'))
+      .catch((err: unknown) => this.#parts.log.error({ err }, 'what is due could not leave'))
       .finally(() => this.#armTimer());
   }
 }

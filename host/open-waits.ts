@@ -9,12 +9,16 @@ export interface Wait {
 /** What main needs to perform the call; `what` names it in errors. */
 export interface WaitArguments {
   readonly what: string;
+  /** The clock of the turn is at least here when the answer comes. */
+  readonly dueMs?: number;
 }
 
 /** Tells main at once. `args` is JSON of {@link WaitArguments} and what the operation has beside them. */
 export type Ask = (wait: number, op: string, args: string) => void;
 
 export const MAX_OPEN_WAITS = 16;
+/** Told to main in place of an operation: the answer of that wait is not wanted any more. */
+export const DROP_WAIT = 'wait.drop';
 
 export class OpenWaits {
   readonly #ask: Ask;
@@ -25,8 +29,9 @@ export class OpenWaits {
     this.#ask = ask;
   }
 
-  get full(): boolean {
-    return this.#open.size >= MAX_OPEN_WAITS;
+  /** A timer finds room beside as many requests as there may be: it is what ends waiting for them. */
+  hasRoom(op: string): boolean {
+    return this.#open.size < (op === 'timer.sleep' ? MAX_OPEN_WAITS + 1 : MAX_OPEN_WAITS);
   }
 
   begin(op: string, args: WaitArguments): Wait {
@@ -38,5 +43,9 @@ export class OpenWaits {
 
   answered(wait: number): void {
     this.#open.delete(wait);
+  }
+
+  drop(wait: number): void {
+    if (this.#open.delete(wait)) this.#ask(wait, DROP_WAIT, '{}');
   }
 }

@@ -83,7 +83,8 @@ export function subjectOf(effect: Effect): string {
     case 'unsubscribe':
       return `unsubscribe ${effect.name}`;
     case 'cancel':
-      return `cancel ${effect.id}`;
+    case 'cancel-send':
+      return `${effect.op} ${effect.id}`;
     case 'principal.register':
       return `register principal ${effect.principal.id}`;
     case 'principal.remove':

@@ -138,7 +138,7 @@ export interface CellRoot {
   readonly secret: Uint8Array;
 }
 
-type Arrangement = 'cancel' | 'subscribe' | 'unsubscribe' | 'principal.register' | 'principal.remove';
+type Arrangement = Exclude<Effect['op'], 'set' | 'delete' | 'add' | 'append' | 'record' | 'publish' | 'send'>;
 
 /** What one turn may stage at all, so that a plugin cannot fill the host's memory with what it will write. */
 const MAX_STAGED_BYTES = 8 * 1024 * 1024;
@@ -222,7 +222,7 @@ export class TurnContext {
    * @throws NEIRA_WAITS_EXCEEDED above {@link MAX_OPEN_WAITS}
    */
   wait(op: string, args: WaitArguments): Wait {
-    if (!this.#waits || this.#waits.full) throw this.refusal('NEIRA_WAITS_EXCEEDED', { max: MAX_OPEN_WAITS });
+    if (!this.#waits?.hasRoom(op)) throw this.refusal('NEIRA_WAITS_EXCEEDED', { max: MAX_OPEN_WAITS });
     return this.#waits.begin(op, args);
   }
 
@@ -235,6 +235,11 @@ export class TurnContext {
   answered(wait: number, atMs: number): void {
     this.#waits?.answered(wait);
     this.#nowMs = Math.max(this.#nowMs, atMs);
+  }
+
+  /** The plugin does not want that answer any more; it stays an open wait of nobody. */
+  dropWait(wait: number): void {
+    this.#waits?.drop(wait);
   }
 
   /** Closes the read snapshot. */
@@ -331,7 +336,7 @@ export class TurnContext {
     this.#stage(effect, effect.event.envelope.length);
   }
 
-  /** Stages what changes the plugin's own place on the bus, and its principals. */
+  /** Stages what changes the plugin's own place on the bus, and its principals, or takes back what it had delayed. */
   arrange(effect: Extract<Effect, { op: Arrangement }>): void {
     this.#stage(effect, JSON.stringify(effect).length);
     if (effect.op === 'principal.register') this.principals.register(effect.principal);

@@ -3,6 +3,7 @@ import { parseEnvelope } from './bus/envelope.ts';
 import { describe, NeiraError, toShape } from './errors.ts';
 import { prepareRegistrations } from './functions/principals.ts';
 import { callHostFunction } from './functions/table.ts';
+import { DROP_WAIT } from './open-waits.ts';
 import type { Program } from './sandbox/messages.ts';
 import type { Finished, ReplaySession, TurnSession } from './sandbox/sessions.ts';
 import type { Settled } from './sandbox/settled.ts';
@@ -56,6 +57,10 @@ export function openTurn(
   let cut = false;
   let asked = false;
   const ask = (wait: number, op: string, args: string) => {
+    if (op === DROP_WAIT) {
+      tellWait(delivery.attempt, wait, op, args);
+      return;
+    }
     if (batch?.behind !== undefined) {
       cut = true;
       throw new NeiraError('NEIRA_INTERNAL', {
@@ -97,7 +102,8 @@ export function openTurn(
   }
 
   return {
-    call: (op, args) => callHostFunction(turn, op, args),
+    call: (op, args, charge) => callHostFunction(turn, op, args, charge),
+    dropWait: (wait) => turn.dropWait(wait),
     randomBytes: (count) => random.bytes(count),
     nowMs: () => turn.nowMs,
     suspend: () => turn.suspend(),
@@ -144,6 +150,8 @@ export function openReplay(secret: Uint8Array, program: Program, recording: stri
   const random = new TurnRandom(secret, delivery.deliveryId, transcript.seed);
   const questions: Asked[] = [];
   const ask = (wait: number, op: string, args: string) => {
+    // Where its answer came before it was dropped, it comes again, and changes as little as then.
+    if (op === DROP_WAIT) return;
     questions.push([wait, op, args]);
     world.asked(wait, op, args);
   };
@@ -162,7 +170,8 @@ export function openReplay(secret: Uint8Array, program: Program, recording: stri
   const asked = before.asked !== undefined;
   return {
     envelope: delivery.envelope,
-    call: (op, args) => told(() => callHostFunction(turn, op, args)),
+    call: (op, args, charge) => told(() => callHostFunction(turn, op, args, charge)),
+    dropWait: (wait) => turn.dropWait(wait),
     randomBytes: (count) => random.bytes(count),
     nowMs: () => turn.nowMs,
     suspend: () => turn.suspend(),

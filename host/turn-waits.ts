@@ -6,6 +6,7 @@
  * aborted, and answers that come all the same are dropped.
  */
 import { type ErrorShape, NeiraError, toShape } from './errors.ts';
+import { DROP_WAIT, type WaitArguments } from './open-waits.ts';
 import type { TurnDelivery } from './turn-context.ts';
 import type { TurnQueue } from './turn-queue.ts';
 import type { IncomingEvent, Serving, Task } from './turn-task.ts';
@@ -36,8 +37,10 @@ export interface WaitParts {
 interface Waiting {
   readonly task: Task;
   readonly aborter: AbortController;
-  /** Open calls, by what errors call them. */
-  readonly open: Map<number, string>;
+  /** Open calls: what errors call them, and the moment before which the turn is not woken. */
+  readonly open: Map<number, { readonly what: string; readonly dueMs: number }>;
+  /** How far the clock of a dry run is ahead: it jumps where a real one sleeps. */
+  aheadMs: number;
   /** Answers that were sent into the cell. */
   answers: number;
   /** Time that it stood still before {@link sinceMs}. */
@@ -63,7 +66,12 @@ export class TurnWaits {
     const task = this.#queue.byAttempt(attempt);
     if (!task) return;
     const waiting = this.#of(task);
-    waiting.open.set(wait, `${op} ${(JSON.parse(args) as { what: string }).what}`);
+    if (op === DROP_WAIT) {
+      waiting.open.delete(wait);
+      return;
+    }
+    const { what, dueMs = 0 } = JSON.parse(args) as WaitArguments;
+    waiting.open.set(wait, { what: `${op} ${what}`, dueMs });
     const { serving, delivery: turn, event } = task;
     const { signal } = waiting.aborter;
     void this.#perform({ attempt, wait, turn, serving, event, op, args, signal }).then(
@@ -99,6 +107,8 @@ export class TurnWaits {
         task,
         aborter: new AbortController(),
         open: new Map(),
+        // A dry run may play at a later moment.
+        aheadMs: Math.max((task.delivery.startsAtMs ?? 0) - Date.now(), 0),
         answers: 0,
         waitedMs: 0,
         sinceMs: undefined,
@@ -120,7 +130,7 @@ export class TurnWaits {
     }
   }
 
-  /** A dry run ends where it would need what only the outside could tell; the plugin cannot go on from it. */
+  /** Ends the turn; a dry run where it would need what only the outside could tell. The plugin cannot go on from it. */
   #stop({ task, aborter }: Waiting, error: unknown): void {
     if (aborter.signal.aborted) return;
     aborter.abort();
@@ -129,16 +139,27 @@ export class TurnWaits {
 
   #answer(waiting: Waiting, wait: number, answer: string): void {
     const { task, aborter } = waiting;
-    if (aborter.signal.aborted) return;
-    waiting.open.delete(wait);
+    const open = waiting.open.get(wait);
+    if (aborter.signal.aborted || !open) return;
     clearTimeout(waiting.timer);
     if (waiting.sinceMs !== undefined) {
       waiting.waitedMs += performance.now() - waiting.sinceMs;
       waiting.sinceMs = undefined;
       this.#queue.resume(task);
     }
+    const nowMs = Date.now();
+    const atMs = Math.max(nowMs, open.dueMs);
+    const jumpedMs = Math.max(atMs - nowMs - waiting.aheadMs, 0);
+    waiting.aheadMs += jumpedMs;
+    waiting.waitedMs += jumpedMs;
+    // What the turn could not have waited for it does not jump over either.
+    if (jumpedMs > 0 && waiting.waitedMs > task.serving.policy.limits.waitMs) {
+      this.#stop(waiting, waitedTooLong(waiting));
+      return;
+    }
+    waiting.open.delete(wait);
     waiting.answers++;
-    this.#parts.answer(task.cell, task.delivery.attempt, wait, answer, Date.now());
+    this.#parts.answer(task.cell, task.delivery.attempt, wait, answer, atMs);
   }
 
   /** Ends the turn when its waiting time, or the time that its event has, is over before an answer comes. */
@@ -148,11 +169,10 @@ export class TurnWaits {
     // The writer takes what comes at the deadline itself.
     const deadlineMs = (task.event.deadlineAtMs ?? Number.POSITIVE_INFINITY) + 1 - Date.now();
     const firstMs = Math.max(Math.min(waitMs, deadlineMs), 0);
-    waiting.timer = setTimeout(() => {
-      waiting.aborter.abort();
-      const error = deadlineMs <= waitMs ? pastDeadline(task) : waitedTooLong(waiting);
-      this.#parts.abort(task.cell, task.delivery.attempt, toShape(error));
-    }, firstMs);
+    waiting.timer = setTimeout(
+      () => this.#stop(waiting, deadlineMs <= waitMs ? pastDeadline(task) : waitedTooLong(waiting)),
+      firstMs,
+    );
   }
 }
 
@@ -162,7 +182,7 @@ function pastDeadline({ event, arrivedAtMs }: Task): NeiraError {
 
 function waitedTooLong({ task, open }: Waiting): NeiraError {
   const { id, policy } = task.serving;
-  const what = [...open.values()].join(', ');
+  const what = [...open.values()].map((each) => each.what).join(', ');
   return new NeiraError('NEIRA_WAIT_TIMEOUT', { plugin: id, waitMs: policy.limits.waitMs, what });
 }
 

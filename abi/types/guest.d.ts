@@ -67,7 +67,7 @@ declare module 'neira:host/storage' {
 
 /** The outside world, only through ports granted to the plugin. */
 declare module 'neira:host/io' {
-  import type { Json, Level } from 'neira:host/types';
+  import type { Json, Level, SendOptions } from 'neira:host/types';
 
   /**
    * Writes a line to the plugin's log, within `limits.log_kb` a turn; what is over is dropped and
@@ -77,10 +77,16 @@ declare module 'neira:host/io' {
 
   /**
    * Stages `payload` for `target` on the port `port` (`console`: the host's own terminal and log).
-   * It leaves after the turn committed, at least once, in order per target.
-   * Needs `io: {ports: [<port>]}`.
+   * It leaves after the turn committed, or at `options.at`, at least once, in order per target.
+   * Answers the id that it will have. Needs `io: {ports: [<port>]}`, when it is staged.
    */
-  export function send(port: string, target: string, payload: Json): void;
+  export function send(port: string, target: string, payload: Json, options?: SendOptions): string;
+
+  /**
+   * Stages that a send with `options.at` is taken back, or one of this turn. One that has left already, or that
+   * another plugin staged, is left as it is.
+   */
+  export function cancel(id: string): void;
 }
 
 /** The message bus. */
@@ -171,6 +177,41 @@ declare module 'neira:host/principals' {
   }
 }
 
+/** Time within a turn. For what is to happen minutes or years later, publish or send with `at`. */
+declare module 'neira:host/timer' {
+  import type {  } from 'neira:host/types';
+
+  /**
+   * Waits so many milliseconds, at most 2147483647; other turns run meanwhile, and the turn's time goes on to
+   * then. It counts against `limits.wait_ms`, and among the 16 answers that a turn may wait for at a time. A
+   * dry run does not wait. `setTimeout` and `setInterval` of scripts stand on it: what they have left to do when
+   * `handle` has answered is not done.
+   */
+  export function sleep(ms: number): Promise<void>;
+}
+
+/**
+ * Texts as a language and a country write them: dates and times in time zones, numbers, plurals, lists, order. It is
+ * ECMA-402 of the host, without anything of its machine: the locale is `en-US` and the time zone UTC unless they
+ * are named. Scripts have all of it as `Intl`, and as `toLocaleString` and `localeCompare` of what they format.
+ */
+declare module 'neira:host/intl' {
+  import type { Json } from 'neira:host/types';
+
+  /**
+   * Calls `method` of a `service` – `DateTimeFormat`, `NumberFormat`, `PluralRules`, `Collator`, `ListFormat`,
+   * `RelativeTimeFormat`, `DisplayNames`, `Segmenter` – made with `locales`, an array, and `options`, an object, and
+   * answers what it answers. `input` is the array of its arguments: times in milliseconds since 1970; a number
+   * that JSON has not is `{"number": "NaN"}` or `{"bigint": "1"}`. Beside the methods of the standard there is `rank` of
+   * `Collator`: it takes texts and answers the place of each among them. `String` has `toLocaleUpperCase` and
+   * `toLocaleLowerCase`, `Intl` has `getCanonicalLocales` and `supportedValuesOf`.
+   * Needs no permission, may be called at any time and does not count among `limits.host_calls`: what it costs is
+   * counted against `limits.cpu_ms`. Refuses with NEIRA_VALUE_TOO_LARGE and NEIRA_VALUE_INVALID, whose details
+   * name the `error` of the standard, `RangeError` or `TypeError`.
+   */
+  export function call<T = Json>(service: string, method: string, locales: Json, options: Json, input: Json): T;
+}
+
 /** Shapes shared by the three families of host functions. */
 declare module 'neira:host/types' {
   /**
@@ -229,6 +270,12 @@ declare module 'neira:host/types' {
     readonly headers?: Json;
     /** To every subscriber, also to each of a queue group. */
     readonly broadcast?: boolean;
+  }
+
+  /** When a message leaves. */
+  export interface SendOptions {
+    /** RFC 3339, minutes to years ahead: it leaves then, and can be taken back until then. */
+    readonly at?: string;
   }
 
   /** How a command is sent. */

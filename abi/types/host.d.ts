@@ -62,6 +62,12 @@ export interface PublishOptions {
   readonly broadcast?: boolean;
 }
 
+/** When a message leaves. */
+export interface SendOptions {
+  /** RFC 3339, minutes to years ahead: it leaves then, and can be taken back until then. */
+  readonly at?: string;
+}
+
 /** How a command is sent. */
 export interface RequestOptions {
   /** Major version of the command, 1 without it. */
@@ -177,10 +183,16 @@ export interface IoFunctions {
 
   /**
    * Stages `payload` for `target` on the port `port` (`console`: the host's own terminal and log).
-   * It leaves after the turn committed, at least once, in order per target.
-   * Needs `io: {ports: [<port>]}`.
+   * It leaves after the turn committed, or at `options.at`, at least once, in order per target.
+   * Answers the id that it will have. Needs `io: {ports: [<port>]}`, when it is staged.
    */
-  send(port: string, target: string, payload: JsonText): void;
+  send(port: string, target: string, payload: JsonText, options?: SendOptions): string;
+
+  /**
+   * Stages that a send with `options.at` is taken back, or one of this turn. One that has left already, or that
+   * another plugin staged, is left as it is.
+   */
+  cancel(id: string): void;
 }
 
 /** The message bus. */
@@ -255,6 +267,37 @@ export interface PrincipalsFunctions {
   actAs(principal?: string): void;
 }
 
+/** Time within a turn. For what is to happen minutes or years later, publish or send with `at`. */
+export interface TimerFunctions {
+  /**
+   * Waits so many milliseconds, at most 2147483647; other turns run meanwhile, and the turn's time goes on to
+   * then. It counts against `limits.wait_ms`, and among the 16 answers that a turn may wait for at a time. A
+   * dry run does not wait. `setTimeout` and `setInterval` of scripts stand on it: what they have left to do when
+   * `handle` has answered is not done.
+   */
+  sleep(ms: number): Promise<void>;
+}
+
+/**
+ * Texts as a language and a country write them: dates and times in time zones, numbers, plurals, lists, order. It is
+ * ECMA-402 of the host, without anything of its machine: the locale is `en-US` and the time zone UTC unless they
+ * are named. Scripts have all of it as `Intl`, and as `toLocaleString` and `localeCompare` of what they format.
+ */
+export interface IntlFunctions {
+  /**
+   * Calls `method` of a `service` – `DateTimeFormat`, `NumberFormat`, `PluralRules`, `Collator`, `ListFormat`,
+   * `RelativeTimeFormat`, `DisplayNames`, `Segmenter` – made with `locales`, an array, and `options`, an object, and
+   * answers what it answers. `input` is the array of its arguments: times in milliseconds since 1970; a number
+   * that JSON has not is `{"number": "NaN"}` or `{"bigint": "1"}`. Beside the methods of the standard there is `rank` of
+   * `Collator`: it takes texts and answers the place of each among them. `String` has `toLocaleUpperCase` and
+   * `toLocaleLowerCase`, `Intl` has `getCanonicalLocales` and `supportedValuesOf`.
+   * Needs no permission, may be called at any time and does not count among `limits.host_calls`: what it costs is
+   * counted against `limits.cpu_ms`. Refuses with NEIRA_VALUE_TOO_LARGE and NEIRA_VALUE_INVALID, whose details
+   * name the `error` of the standard, `RangeError` or `TypeError`.
+   */
+  call(service: string, method: string, locales: JsonText, options: JsonText, input: JsonText): JsonText;
+}
+
 /** Every host function by the name that calls carry. */
 export interface HostOps {
   'storage.get': StorageFunctions['get'];
@@ -268,6 +311,7 @@ export interface HostOps {
   'storage.settings': StorageFunctions['settings'];
   'io.log': IoFunctions['log'];
   'io.send': IoFunctions['send'];
+  'io.cancel': IoFunctions['cancel'];
   'bus.publish': BusFunctions['publish'];
   'bus.request': BusFunctions['request'];
   'bus.cancel': BusFunctions['cancel'];
@@ -277,6 +321,8 @@ export interface HostOps {
   'principals.register': PrincipalsFunctions['register'];
   'principals.remove': PrincipalsFunctions['remove'];
   'principals.act-as': PrincipalsFunctions['actAs'];
+  'timer.sleep': TimerFunctions['sleep'];
+  'intl.call': IntlFunctions['call'];
 }
 
 export type HostOp = keyof HostOps;

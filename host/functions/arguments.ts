@@ -1,6 +1,7 @@
 /** How host functions read what a guest passed: texts only, checked here and nowhere else. */
 import { NeiraError } from '../errors.ts';
 import type { Wait } from '../open-waits.ts';
+import type { Charge } from '../sandbox/quickjs/run-result.ts';
 import type { TurnContext } from '../turn-context.ts';
 
 /**
@@ -10,6 +11,7 @@ import type { TurnContext } from '../turn-context.ts';
 export type HostFunction = (
   turn: TurnContext,
   args: readonly (string | undefined)[],
+  charge: Charge,
 ) => string | Wait | undefined;
 
 /** Ids from outside that become file names: contract, "UI events". */

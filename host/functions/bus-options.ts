@@ -1,4 +1,4 @@
-/** What a plugin says beside event and payload, checked: options of a publish and of a request, names. */
+/** What a plugin says beside event and payload, checked: options of a publish, a request and a send, names. */
 import { NeiraError } from '../errors.ts';
 import { isPresent, parseObject } from './arguments.ts';
 
@@ -87,6 +87,14 @@ export function refuseOthers(what: string, others: Record<string, unknown>): voi
 
 export function invalid(what: string, reason: string): NeiraError {
   return new NeiraError('NEIRA_VALUE_INVALID', { what, reason });
+}
+
+/** Of an `io.send`. */
+export function sendOptions(given: string | undefined, nowMs: number): { readonly atMs?: number } {
+  if (!isPresent(given)) return {};
+  const { at, ...others } = parseObject(given, 'options', MAX_OPTIONS_BYTES);
+  refuseOthers('options', others);
+  return at === undefined ? {} : { atMs: timeOf(at, nowMs) };
 }
 
 export interface RequestOptions {

@@ -4,7 +4,8 @@
  */
 import { NeiraError } from '../errors.ts';
 import type { LogLine } from '../store/records.ts';
-import { type HostFunction, jsonText } from './arguments.ts';
+import { type HostFunction, isPresent, jsonText } from './arguments.ts';
+import { invalid, sendOptions } from './bus-options.ts';
 
 export const MAX_PAYLOAD_BYTES = 64 * 1024;
 const MAX_NAME_LENGTH = 200;
@@ -18,22 +19,32 @@ export const ioFunctions: Readonly<Record<string, HostFunction>> = {
     return undefined;
   },
 
-  /** Stages `payload` for `target` on `port`; it leaves after the commit, at least once. */
-  send(turn, [port, target, payload]) {
+  /** Stages `payload` for `target` on `port`; it leaves after the commit or at `options.at`, at least once. */
+  send(turn, [port, target, payload, options]) {
     turn.require(`io.send:${port}`);
+    const { atMs } = sendOptions(options, turn.nowMs);
     if ((target ?? '').length > MAX_NAME_LENGTH) {
       throw new NeiraError('NEIRA_VALUE_INVALID', {
         what: 'target',
         reason: `it is longer than ${MAX_NAME_LENGTH}`,
       });
     }
+    const id = `${turn.origin.turnId}/${turn.publishedCount + 1}`;
     turn.send({
       op: 'send',
-      id: `${turn.origin.turnId}/${turn.publishedCount + 1}`,
+      id,
       port: port ?? '',
       target: target ?? '',
       payload: jsonText(payload, 'payload', MAX_PAYLOAD_BYTES),
+      ...(atMs !== undefined && { atMs }),
     });
+    return JSON.stringify(id);
+  },
+
+  /** Stages that a send of this plugin is taken back; where there is none that has not left, nothing happens. */
+  cancel(turn, [id]) {
+    if (!isPresent(id)) throw invalid('id', 'it is empty');
+    turn.arrange({ op: 'cancel-send', id });
     return undefined;
   },
 };

@@ -1,13 +1,16 @@
 /**
  * All host functions by the name `<interface>.<function>` of the WIT, the one way from a guest into the host.
  */
+import type { Charge } from '../sandbox/quickjs/run-result.ts';
 import type { TurnContext } from '../turn-context.ts';
 import { toldTo } from '../turn-principals.ts';
 import type { HostFunction } from './arguments.ts';
 import { busFunctions } from './bus.ts';
+import { intlFunctions } from './intl.ts';
 import { ioFunctions } from './io.ts';
 import { principalsFunctions } from './principals.ts';
 import { storageFunctions } from './storage.ts';
+import { timerFunctions } from './timer.ts';
 
 export const hostFunctions: ReadonlyMap<string, HostFunction> = new Map(
   Object.entries({
@@ -15,13 +18,16 @@ export const hostFunctions: ReadonlyMap<string, HostFunction> = new Map(
     io: ioFunctions,
     bus: busFunctions,
     principals: principalsFunctions,
+    timer: timerFunctions,
+    intl: intlFunctions,
   }).flatMap(([family, functions]) =>
     Object.entries(functions).map(([name, fn]): [string, HostFunction] => [`${family}.${name}`, fn]),
   ),
 );
 
-/** Log lines have a byte budget of their own; who acts is counted when it has to be looked up. */
-const UNCOUNTED = new Set(['io.log', 'principals.act-as']);
+/** Log lines have a byte budget of their own; who acts is counted when it has to be looked up; texts cost fuel. */
+const UNCOUNTED = new Set(['io.log', 'principals.act-as', 'intl.call']);
+
 /** Refusals that a plugin may not catch and go on from: they end the turn. */
 const ENDING = new Set(['NEIRA_HOST_CALLS_EXCEEDED', 'NEIRA_INTERNAL']);
 
@@ -30,12 +36,17 @@ const ENDING = new Set(['NEIRA_HOST_CALLS_EXCEEDED', 'NEIRA_INTERNAL']);
  * author's line.
  * @throws what must end the turn.
  */
-export function callHostFunction(turn: TurnContext, op: string, args: readonly string[]): string {
+export function callHostFunction(
+  turn: TurnContext,
+  op: string,
+  args: readonly string[],
+  charge: Charge = () => {},
+): string {
   try {
     if (!UNCOUNTED.has(op)) turn.countCall();
     const fn = hostFunctions.get(op);
     if (!fn) throw turn.refusal('NEIRA_NOT_FOUND', { what: 'host function', id: op.slice(0, 100) });
-    const answer = fn(turn, args);
+    const answer = fn(turn, args, charge);
     if (answer === undefined) return 'U';
     return typeof answer === 'string' ? `V${answer}` : `P${answer.wait}`;
   } catch (error) {

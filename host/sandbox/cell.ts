@@ -7,11 +7,10 @@
  * What makes it a cell of Neira – the host functions and the store's reader – is handed in by its
  * composition root (host/cell-main.ts); this file knows only sandboxes.
  */
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import type { MessagePort } from 'node:worker_threads';
 import type { ErrorShape } from '../errors.ts';
 import { bootBudget, bootFailure, turnBudget } from './boot-limits.ts';
+import { collectGarbage } from './collect-garbage.ts';
 import { Instances } from './instances.ts';
 import {
   type BootReply,
@@ -369,14 +368,4 @@ function batchesOf(deliveries: readonly Delivery[]): readonly (readonly Delivery
     else batches.push([delivery]);
   }
   return batches;
-}
-
-let collector: (() => void) | undefined;
-
-function collectGarbage(): void {
-  if (!collector) {
-    setFlagsFromString('--expose-gc');
-    collector = runInNewContext('gc') as () => void;
-  }
-  collector();
 }

@@ -7,7 +7,17 @@ import type { RecipeWriter } from './recipes.ts';
 import type { AdminOp, AdminRecord, PluginRow, VersionRow } from './records.ts';
 
 /** Tables of what a plugin keeps, by `plugin`. */
-const WITH_DATA = ['kv', 'log', 'failure', 'delivery', 'dead_letter', 'delayed', 'subscription', 'principal'];
+const WITH_DATA = [
+  'kv',
+  'log',
+  'failure',
+  'delivery',
+  'dead_letter',
+  'delayed',
+  'delayed_send',
+  'subscription',
+  'principal',
+];
 
 /** What administrators change: plugins and their versions, gates, tokens, settings (HOST-15, HOST-27). */
 export class AdminWriter {

@@ -1,4 +1,5 @@
 import type { BusNews, MailboxEntry, RequestAnswer } from './bus-records.ts';
+import type { PortSend } from './records.ts';
 
 type Tally = 'published' | 'shed' | 'expired';
 const TALLIES: readonly Tally[] = ['published', 'shed', 'expired'];
@@ -6,6 +7,7 @@ const TALLIES: readonly Tally[] = ['published', 'shed', 'expired'];
 export interface NewsMark {
   readonly entries: number;
   readonly answers: number;
+  readonly sends: number;
   readonly tallies: readonly number[];
 }
 
@@ -13,6 +15,7 @@ export interface NewsMark {
 export class NewsDesk {
   #entries: MailboxEntry[] = [];
   #answers: RequestAnswer[] = [];
+  #sends: PortSend[] = [];
   /** Names, one for each time. */
   readonly #names: Readonly<Record<Tally, string[]>> = { published: [], shed: [], expired: [] };
   #lastSeq: number | undefined;
@@ -26,6 +29,11 @@ export class NewsDesk {
     this.#answers.push({ id, answer });
   }
 
+  /** A delayed send is to leave now. */
+  send(send: PortSend): void {
+    this.#sends.push(send);
+  }
+
   count(tally: Tally, name: string): void {
     this.#names[tally].push(name);
   }
@@ -34,7 +42,7 @@ export class NewsDesk {
     this.#lastSeq = seq;
   }
 
-  /** Delayed events came, went or were postponed. */
+  /** Delayed events or sends came, went or were postponed. */
   delayedMoved(): void {
     this.#dueChanged = true;
   }
@@ -43,13 +51,15 @@ export class NewsDesk {
     return {
       entries: this.#entries.length,
       answers: this.#answers.length,
+      sends: this.#sends.length,
       tallies: TALLIES.map((tally) => this.#names[tally].length),
     };
   }
 
-  rewind({ entries, answers, tallies }: NewsMark): void {
+  rewind({ entries, answers, sends, tallies }: NewsMark): void {
     this.#entries.length = entries;
     this.#answers.length = answers;
+    this.#sends.length = sends;
     TALLIES.forEach((tally, index) => {
       this.#names[tally].length = tallies[index]!;
     });
@@ -64,6 +74,7 @@ export class NewsDesk {
       ...(dueMs !== undefined && { dueMs }),
       ...(this.#lastSeq !== undefined && { lastSeq: this.#lastSeq }),
       ...(this.#answers.length > 0 && { answers: this.#answers }),
+      ...(this.#sends.length > 0 && { sends: this.#sends }),
       ...this.#countsOf('published'),
       ...this.#countsOf('shed'),
       ...this.#countsOf('expired'),
@@ -77,6 +88,7 @@ export class NewsDesk {
   forget(): void {
     this.#entries = [];
     this.#answers = [];
+    this.#sends = [];
     this.#lastSeq = undefined;
     this.#dueChanged = true;
     for (const tally of TALLIES) this.#names[tally].length = 0;

@@ -1,5 +1,5 @@
 import type { Scope } from '../../gates/gates.ts';
-import type { JournalDraft, TurnFailure } from './records.ts';
+import type { JournalDraft, PortSend, TurnFailure } from './records.ts';
 
 /**
  * What the bus asks of the store, and what it is told. An event and its place in every mailbox are one
@@ -93,7 +93,7 @@ export interface RequestAnswer {
   readonly answer: string;
 }
 
-/** Time has passed: delayed events whose moment came are published, what waited too long is a dead letter. */
+/** Time has passed: delayed events and sends whose moment came leave, what waited too long is a dead letter. */
 export interface TickRecord {
   readonly kind: 'tick';
 }
@@ -185,8 +185,10 @@ export interface DeadLetter {
 export interface BusNews {
   /** New in mailboxes, in order. */
   readonly deliveries: readonly MailboxEntry[];
-  /** When the next delayed event is due. */
+  /** When the next delayed event or send is due. */
   readonly dueMs?: number;
+  /** Delayed port sends whose moment came, in the order in which they leave. */
+  readonly sends?: readonly PortSend[];
   /** Up to which place the log of events may have grown. */
   readonly lastSeq?: number;
   /** Events that were published, by name. */

@@ -12,6 +12,7 @@ import type {
 } from './bus-records.ts';
 import { DeadLetterWriter } from './dead-letters.ts';
 import { DelayedEvents } from './delayed.ts';
+import { DelayedSends } from './delayed-sends.ts';
 import { EventLog } from './event-log.ts';
 import { fault } from './fault.ts';
 import { MailboxPolicies } from './mailbox-policies.ts';
@@ -56,6 +57,7 @@ export class BusWriter {
   readonly mailboxes: MailboxWriter;
   readonly deadLetters: DeadLetterWriter;
   readonly delayed: DelayedEvents;
+  readonly sends: DelayedSends;
   readonly subscriptions: SubscriptionWriter;
   readonly outbox: OutboxWriter;
   readonly #book: RequestBook;
@@ -77,6 +79,7 @@ export class BusWriter {
     this.outbox = outbox;
     this.deadLetters = new DeadLetterWriter(db, { policies, news, log, book, mailboxes });
     this.delayed = new DelayedEvents(db, news);
+    this.sends = new DelayedSends(db, news);
     this.subscriptions = new SubscriptionWriter(db, policies);
     this.#seen = db.prepare('select reply from idempotency where key = ? and expires_at_ms > ?');
     this.#remember = db.prepare(
@@ -116,6 +119,7 @@ export class BusWriter {
   /** Time has passed: what is due, what is overdue, and what nobody needs any more. */
   tick(nowMs: number): void {
     this.#publishDue(nowMs);
+    this.sends.release(nowMs);
     this.#sweepRequests(nowMs);
     this.deadLetters.expire(nowMs);
     this.log.sweep(nowMs - KEPT_EVENTS_MS, KEPT_EVENTS);
@@ -241,7 +245,7 @@ export class BusWriter {
   /** The group committed: what main has to know. */
   take(): BusNews {
     this.policies.settle();
-    return this.#news.take(() => this.delayed.nextDueMs());
+    return this.#news.take(() => earlier(this.delayed.nextDueMs(), this.sends.nextDueMs()));
   }
 
   /** The group did not commit, or the process just began: what memory holds is read from the rows again. */
@@ -249,4 +253,8 @@ export class BusWriter {
     this.#news.forget();
     this.policies.load();
   }
+}
+
+function earlier(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
 }

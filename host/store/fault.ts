@@ -9,7 +9,7 @@ export const FAULT_POINTS = [
   'writer.mid-group',
   'writer.before-commit',
   'writer.after-commit',
-  /** A delayed event was published and the others that are due were not; a dead letter was written, its delivery is still there. */
+  /** A delayed event or send left and the others that are due did not; a dead letter was written, its delivery is still there. */
   'mailbox.mid-due',
   'mailbox.mid-bury',
   /** Committed, the line of a chat file not yet written; then half of it written; then all, not yet answered. */

@@ -61,7 +61,9 @@ export function createMailboxReads(db: DatabaseSync) {
   );
   const deadOne = db.prepare(`select ${DEAD} from dead_letter where id = ?`);
   const deadCount = db.prepare('select plugin, count(*) as count from dead_letter group by plugin');
-  const delayed = db.prepare('select count(*) as count from delayed');
+  const delayed = db.prepare(
+    'select (select count(*) from delayed) + (select count(*) from delayed_send) as count',
+  );
   return {
     /** Deliveries that wait for a plugin, in order, after the one with this id. */
     mailbox: (plugin: string, afterId: number, limit: number) =>
@@ -111,6 +113,7 @@ export function createMailboxReads(db: DatabaseSync) {
       new Map(
         waiting.all().map(({ subject, version, count }) => [`${subject}@${version}`, Number(count)] as const),
       ),
+    /** Events and sends whose moment has not come. */
     delayedCount: () => Number(delayed.get()!['count']),
   };
 }

@@ -174,6 +174,15 @@ export const MIGRATIONS: readonly string[] = [
   );
   alter table log add column principal text;
   `,
+  `
+  -- Port sends whose moment has not come; seq keeps the order of those that are due at the same.
+  create table delayed_send(
+    seq integer primary key autoincrement, id text not null unique, due_ms integer not null, plugin text not null,
+    turn_id text not null, port text not null, target text not null, payload text not null
+  );
+  create index delayed_send_due on delayed_send(due_ms, seq);
+  create index delayed_send_plugin on delayed_send(plugin);
+  `,
 ];
 
 /**

@@ -86,7 +86,11 @@ type StagedOp =
       readonly port: string;
       readonly target: string;
       readonly payload: string;
-    };
+      /** Not before this moment; until then it can be taken back. */
+      readonly atMs?: number;
+    }
+  /** Takes back a send of this plugin that has not left. */
+  | { readonly op: 'cancel-send'; readonly id: string };
 
 /** A principal as its plugin registers it. */
 export interface PrincipalDraft {

@@ -61,7 +61,6 @@ export class TurnWriter {
   readonly #turn: StatementSync;
   readonly #insertTurn: StatementSync;
   readonly #eventText: StatementSync;
-  readonly #insertSend: StatementSync;
   readonly #insertLog: StatementSync;
   readonly #insertFailure: StatementSync;
   readonly #undo: StatementSync;
@@ -88,9 +87,6 @@ export class TurnWriter {
     );
     this.#eventText = db.prepare(
       'select envelope from event where seq = (select event_seq from delivery where id = ?)',
-    );
-    this.#insertSend = db.prepare(
-      'insert into send(id, turn_id, plugin, port, target, payload, at_ms) values(?, ?, ?, ?, ?, ?, ?)',
     );
     this.#insertLog = db.prepare(
       'insert into log(plugin, turn_id, level, message, at_ms, principal) values(?, ?, ?, ?, ?, ?)',
@@ -140,11 +136,7 @@ export class TurnWriter {
       const { key, digest, reply = uiReply(turn.eventId, outcome.actions) } = turn.idempotency;
       this.#keys.remember({ key, digest, reply }, nowMs);
     }
-    const sends: PortSend[] = [];
-    for (const effect of turn.effects) {
-      if (effect.op === 'send')
-        sends.push({ id: effect.id, port: effect.port, target: effect.target, payload: effect.payload });
-    }
+    const sends = sendsNow(turn.effects, nowMs);
     return {
       ok: true,
       turnId,
@@ -239,11 +231,13 @@ export class TurnWriter {
       case 'principal.remove':
         this.#principalChanged(this.#principals.remove(plugin, effect.id, change), nowMs);
         return;
-      case 'send': {
-        const { id, port, target, payload } = effect;
-        this.#insertSend.run(id, turnId, plugin, port, target, payload, nowMs);
+      case 'send':
+        if (isDelayed(effect, nowMs)) this.#bus.sends.add(effect, effect.atMs!, plugin, turnId);
+        else this.#bus.sends.leave({ ...effect, plugin, turnId }, nowMs);
         return;
-      }
+      case 'cancel-send':
+        this.#bus.sends.cancel(effect.id, plugin, turnId);
+        return;
       default:
         throw new TypeError(`no such effect: ${(effect as { op: string }).op}`);
     }
@@ -328,4 +322,23 @@ export class TurnWriter {
 
 function uiReply(eventId: string, actions: string): string {
   return `{"event_id":${JSON.stringify(eventId)},"mode":"executed","ran":true,"actions":${actions}}`;
+}
+
+type Send = Extract<Effect, { op: 'send' }>;
+
+function isDelayed({ atMs }: Send, nowMs: number): boolean {
+  return atMs !== undefined && atMs > nowMs;
+}
+
+/** What leaves with the commit: neither what is delayed nor what the turn itself took back. */
+function sendsNow(effects: readonly Effect[], nowMs: number): readonly PortSend[] {
+  const sends = new Map<string, PortSend>();
+  for (const effect of effects) {
+    if (effect.op === 'cancel-send') sends.delete(effect.id);
+    else if (effect.op === 'send' && !isDelayed(effect, nowMs)) {
+      const { id, port, target, payload } = effect;
+      sends.set(id, { id, port, target, payload });
+    }
+  }
+  return [...sends.values()];
 }

@@ -5,6 +5,7 @@ import { ADD } from './add-cases.ts';
 import { APPEND } from './append-cases.ts';
 import { BUS } from './bus-cases.ts';
 import type { Case, Own } from './cases.ts';
+import { INTL, TIMER } from './intl-cases.ts';
 import { IO, RECORDS } from './other-cases.ts';
 import { PRINCIPALS } from './principal-cases.ts';
 import { ENGINES, Probe, type Step } from './probe.ts';
@@ -21,6 +22,8 @@ const CASES: readonly Case[] = [
   ...IO,
   ...BUS,
   ...PRINCIPALS,
+  ...TIMER,
+  ...INTL,
 ];
 const FUNCTIONS = contract.functions.map(({ op }) => op);
 
@@ -37,6 +40,9 @@ const GOOD_CALLS: Readonly<Record<string, Step>> = {
   'storage.settings': ['storage.settings'],
   'io.log': ['io.log', 'info', 'line'],
   'io.send': ['io.send', 'console', 'x', 1],
+  'io.cancel': ['io.cancel', 'some-id'],
+  'timer.sleep': ['timer.sleep', 1],
+  'intl.call': ['intl.call', 'NumberFormat', 'format', ['ru'], {}, [1]],
   'bus.publish': ['bus.publish', 'probe.thing.done', 1],
   'bus.request': ['bus.request', 'probe.thing.ask', 1],
   'bus.cancel': ['bus.cancel', 'some-id'],
@@ -47,8 +53,17 @@ const GOOD_CALLS: Readonly<Record<string, Step>> = {
   'principals.remove': ['principals.remove', 'p'],
   'principals.act-as': ['principals.act-as', 'p', 'bus.delivery'],
 };
-/** Its own settings, its own log, and what it published or subscribed to itself need no permission. */
-const FREE = new Set(['storage.settings', 'io.log', 'bus.cancel', 'bus.unsubscribe', 'bus.delivery']);
+/** Its own settings, log and time, texts, and what it published, sent or subscribed to itself need no permission. */
+const FREE = new Set([
+  'storage.settings',
+  'io.log',
+  'io.cancel',
+  'bus.cancel',
+  'bus.unsubscribe',
+  'bus.delivery',
+  'timer.sleep',
+  'intl.call',
+]);
 const GUARDED = FUNCTIONS.filter((fn) => !FREE.has(fn));
 
 test('every function of the WIT has its cases', () => {

@@ -3,6 +3,8 @@ import { type Case, nothing, refused, UUID, value } from './cases.ts';
 import type { Step } from './probe.ts';
 
 const KB = 1024;
+/** `<turn>/<n>` */
+const SEND = expect.stringMatching(/^[^/]+\/\d+$/);
 const place = { chatId: 'чат.1', sessionId: 's-1' };
 const annotation = (changes: Record<string, unknown> = {}): Step => [
   'storage.save-annotation',
@@ -131,7 +133,40 @@ export const IO: readonly Case[] = [
         ['io.send', 'console', '', 1],
       ],
     ],
-    answers: () => [nothing, nothing],
+    answers: () => [value(SEND), value(SEND)],
+  },
+  {
+    fn: 'io.send',
+    claim: 'may be delayed by years; what is no time, or no option, is refused',
+    turns: () => [
+      [
+        ['io.send', 'console', 'x', 1, { at: '2033-05-18T03:33:20Z' }],
+        ['io.send', 'console', 'x', 1, { at: '1999-01-01T00:00:00+02:00' }],
+        ['io.send', 'console', 'x', 1, { at: 'tomorrow' }],
+        ['io.send', 'console', 'x', 1, { at: '2999-01-01T00:00:00Z' }],
+        ['io.send', 'console', 'x', 1, { later: true }],
+        ['io.send', 'console', 'x', 1, []],
+      ],
+    ],
+    answers: () => [
+      value(SEND),
+      value(SEND),
+      refused('NEIRA_VALUE_INVALID', { what: 'options.at' }),
+      refused('NEIRA_VALUE_INVALID', { what: 'options.at' }),
+      refused('NEIRA_VALUE_INVALID', { what: 'options.later' }),
+      refused('NEIRA_VALUE_INVALID', { what: 'options' }),
+    ],
+  },
+  {
+    fn: 'io.cancel',
+    claim: 'takes back a send by its id; what is not there is no error',
+    turns: () => [
+      [
+        ['io.cancel', 'nothing'],
+        ['io.cancel', ''],
+      ],
+    ],
+    answers: () => [nothing, refused('NEIRA_VALUE_INVALID', { what: 'id' })],
   },
   {
     fn: 'io.send',
@@ -165,7 +200,7 @@ export const IO: readonly Case[] = [
     answers: () => [
       refused('NEIRA_VALUE_INVALID', { what: 'target' }),
       refused('NEIRA_VALUE_TOO_LARGE'),
-      nothing,
+      value(SEND),
     ],
   },
 ];

@@ -37,12 +37,14 @@ export type Ending =
 
 const SCRIPT = `
 import * as bus from 'neira:host/bus';
+import * as intl from 'neira:host/intl';
 import * as io from 'neira:host/io';
 import * as principals from 'neira:host/principals';
 import * as storage from 'neira:host/storage';
+import * as timer from 'neira:host/timer';
 import { NeiraError } from 'neira:host/types';
 
-const HOST = { bus, io, principals, storage };
+const HOST = { bus, intl, io, principals, storage, timer };
 const camel = (name) => name.replace(/-(.)/g, (_, letter) => letter.toUpperCase());
 
 function perform([name, ...args], host = HOST) {

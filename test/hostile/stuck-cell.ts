@@ -19,9 +19,9 @@ const FAULTS: Readonly<Record<string, () => void>> = {
   },
 };
 
-const faulty: HostFunction = (turn, args) => {
+const faulty: HostFunction = (turn, args, charge) => {
   FAULTS[args[1] ?? '']?.();
-  return log(turn, args);
+  return log(turn, args, charge);
 };
 (hostFunctions as Map<string, HostFunction>).set('io.log', faulty);
 

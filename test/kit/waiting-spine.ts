@@ -11,6 +11,7 @@ import { folderOf } from '../../host/sandbox/quickjs/test-instance.ts';
 import { createKvReader, type KvReader } from '../../host/store/reader.ts';
 import type { TurnFailure } from '../../host/store/records.ts';
 import { openStore, type Store } from '../../host/store/store.ts';
+import { sleep } from '../../host/timers.ts';
 import { type IncomingEvent, type Serving, type TurnResult, Turns } from '../../host/turn.ts';
 import type { CellRoot, PluginPolicy, TurnLimits } from '../../host/turn-context.ts';
 import type { WaitCall } from '../../host/turn-waits.ts';
@@ -51,6 +52,9 @@ export let asked: Asked[];
 let generations = 0;
 /** How often a turn stood still. */
 export let suspended = 0;
+/** Waits for timers: all of them so far, and those that are open. */
+export let sleeps = 0;
+export let sleeping = 0;
 
 beforeEach(async () => {
   store = await openStore({
@@ -61,6 +65,8 @@ beforeEach(async () => {
   reader = createKvReader(store.databasePath);
   asked = [];
   suspended = 0;
+  sleeps = 0;
+  sleeping = 0;
   const root: CellRoot = { databasePath: store.databasePath, secret: Buffer.alloc(32, 1) };
   pool = await CellPool.open(
     { size: 1, entry: CELL, connect: () => store.connectCell(), root },
@@ -82,15 +88,7 @@ beforeEach(async () => {
     submit: (record) => store.submit(record),
     fence: (lost) => store.retireCell(lost),
     waits: {
-      request: (call) =>
-        new Promise((resolve, reject) =>
-          asked.push({
-            ...(JSON.parse(call.args) as BusRequest),
-            call,
-            answer: (value) => resolve(value === undefined ? 'U' : `V${JSON.stringify(value)}`),
-            refuse: reject,
-          }),
-        ),
+      request: (call) => (call.op === 'timer.sleep' ? asleep(call) : ask(call)),
       answer: (...answer) => pool.answer(...answer),
       abort: (...abort) => pool.abort(...abort),
     },
@@ -108,6 +106,28 @@ afterEach(async () => {
   await store.close();
   rmSync(store.home, { recursive: true, force: true });
 });
+
+function ask(call: WaitCall): Promise<string> {
+  return new Promise((resolve, reject) =>
+    asked.push({
+      ...(JSON.parse(call.args) as BusRequest),
+      call,
+      answer: (value) => resolve(value === undefined ? 'U' : `V${JSON.stringify(value)}`),
+      refuse: reject,
+    }),
+  );
+}
+
+/** Timers sleep as in the product; the test sees how many do. */
+async function asleep(call: WaitCall): Promise<string> {
+  sleeps++;
+  sleeping++;
+  try {
+    return await sleep(call);
+  } finally {
+    sleeping--;
+  }
+}
 
 export const HEAD = `
   import { request, publish } from 'neira:host/bus';

@@ -21,7 +21,7 @@ const MAX_BUILD_MS = 10_000;
  * part of the source stay as well.
  */
 const FOREIGN_MAP = /(\/[/*][#@]\s*)sourceMappingURL=(?!data:)/g;
-const HOST_MODULES = /^neira:host\/(storage|io|bus|principals|types)$/;
+const HOST_MODULES = /^neira:host\/(storage|io|bus|principals|timer|intl|types)$/;
 
 export interface Bundle {
   readonly code: string;
@@ -81,6 +81,11 @@ export async function bundleGuest(file: string, format: 'iife' | 'esm'): Promise
     logLevel: 'silent',
   });
   return result.outputFiles[0]!.text;
+}
+
+/** As an expression: the function that installs it. What it is given it knows as `neira`. */
+export async function bundlePolyfill(file: string): Promise<string> {
+  return `(function(neira){${await bundleGuest(file, 'iife')}})`;
 }
 
 function insideOnly(root: string): Plugin {

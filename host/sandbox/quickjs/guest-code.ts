@@ -1,19 +1,32 @@
 /** The host's own guest code, bundled once a process and handed to every image that is built. */
 import path from 'node:path';
-import { bundleGuest } from './bundle.ts';
+import { bundleGuest, bundlePolyfill } from './bundle.ts';
 import type { BootSource } from './run-result.ts';
 
 const GUEST = path.join(import.meta.dirname, 'guest');
-export const HOST_MODULES = ['storage', 'io', 'bus', 'principals', 'types'] as const;
+export const HOST_MODULES = ['storage', 'io', 'bus', 'principals', 'timer', 'intl', 'types'] as const;
 
-/** Each polyfill and the globals that it provides; twin of the `lazily` calls in guest/prelude.ts. */
+/** Each polyfill and the globals that it provides; twin of the calls of `globals` in guest/lazily.ts. */
 export const POLYFILLS = {
   text: ['TextEncoder', 'TextDecoder'],
   base64: ['atob', 'btoa'],
   clone: ['structuredClone'],
   microtask: ['queueMicrotask'],
   url: ['URL', 'URLSearchParams'],
+  intl: ['Intl'],
 } as const;
+
+/** Methods of the engine's own that a polyfill replaces; twin of the calls of `methods`. */
+const METHODS: Readonly<Partial<Record<keyof typeof POLYFILLS, readonly string[]>>> = {
+  intl: [
+    'toLocaleString',
+    'toLocaleDateString',
+    'toLocaleTimeString',
+    'toLocaleUpperCase',
+    'toLocaleLowerCase',
+    'localeCompare',
+  ],
+};
 
 export type GuestCode = Pick<BootSource, 'prelude' | 'modules' | 'polyfills'>;
 
@@ -37,7 +50,8 @@ async function bundleAll(): Promise<GuestCode> {
       Object.entries(POLYFILLS).map(async ([name, globals]) => ({
         name,
         globals,
-        code: await bundleGuest(path.join(GUEST, 'polyfills', `${name}.ts`), 'iife'),
+        methods: METHODS[name as keyof typeof POLYFILLS] ?? [],
+        code: await bundlePolyfill(path.join(GUEST, 'polyfills', `${name}.ts`)),
       })),
     ),
   ]);

@@ -120,6 +120,10 @@ export class GuestRun implements GuestHooks {
     } else if (op === 'wait.answer') {
       answer = this.#delivered;
       this.#delivered = 'U';
+    } else if (op === 'wait.drop') {
+      const wait = Number(args[0]);
+      if (this.#waits.delete(wait)) this.#host?.dropWait?.(wait);
+      answer = 'U';
     } else if (op === 'polyfill.source') {
       answer = this.#polyfills.find((polyfill) => polyfill.name === args[0])?.code ?? '';
     } else {
@@ -143,11 +147,11 @@ export class GuestRun implements GuestHooks {
 
   #answer(op: string, args: readonly string[]): string {
     try {
-      const answer = this.#host!.call(op, args);
+      const answer = this.#host!.call(op, args, (fuel) => this.#charge(fuel));
       if (answer[0] === 'P') this.#waits.add(Number(answer.slice(1)));
       return answer;
     } catch (error) {
-      throw new Refused(error);
+      throw error instanceof Ended ? error : new Refused(error);
     }
   }
 
@@ -209,15 +213,28 @@ export class GuestRun implements GuestHooks {
 
   /** Runs promise jobs until the answer is there; what is still queued then is dropped with the turn. */
   #settle(budget: Budget): RunResult | Suspended {
-    const failed = this.runJobs(() => this.#settled !== undefined);
-    if (failed !== undefined) return failed;
-    // An interrupt inside a job rejects its promise; where nobody waits for that one, this is all there is to see.
-    if (this.#settled === undefined) {
+    while (this.#settled === undefined) {
+      const failed = this.runJobs(() => this.#settled !== undefined);
+      if (failed !== undefined) return failed;
+      if (this.#settled !== undefined) break;
+      // An interrupt inside a job rejects its promise; where nobody waits for that one, this is all there is to see.
       if (this.#interrupted) return { kind: 'interrupted', stack: '' };
-      return this.#waits.size > 0 ? SUSPENDED : { kind: 'pending' };
+      const idle = this.#runTimer();
+      if (idle !== 'ran') return idle ?? (this.#waits.size > 0 ? SUSPENDED : { kind: 'pending' });
     }
     if (Buffer.byteLength(this.#settled) > budget.maxOutputBytes) return { kind: 'output-too-large' };
     return this.#result(this.#settled);
+  }
+
+  /** Runs the timer that is due, if any; else the guest sees to it that it is woken for the nearest. */
+  #runTimer(): Failure | 'ran' | undefined {
+    this.#charge(JOB_FUEL);
+    const { fn } = this.guest;
+    const { ctx, argv, idle } = this.pointers;
+    const value = fn.QTS_Call(ctx, idle, fn.QTS_GetUndefined(), 0, argv);
+    const error = fn.QTS_ResolveException(ctx, value);
+    if (error !== 0) return this.uncaught(error);
+    return fn.QTS_GetFloat64(ctx, value) === 1 ? 'ran' : undefined;
   }
 
   runJobs(done: () => boolean): Failure | undefined {

@@ -20,6 +20,8 @@ export interface ImagePointers {
   readonly run: number;
   /** The prelude's function that takes the answer of a wait. */
   readonly deliver: number;
+  /** The prelude's function for when nothing is left to do: timers. */
+  readonly idle: number;
   /** The prelude's describer of thrown things. */
   readonly describe: number;
   /** 0 when the plugin exports no `handle`. */

@@ -116,7 +116,7 @@ export class Instance {
       const ctx = fn.QTS_NewContext(rt, 0);
       const buffer = fn.malloc(BUFFER_BYTES);
       const argv = fn.malloc(16);
-      const none = { event: 0, eventText: 0, run: 0, deliver: 0, describe: 0, handle: 0 };
+      const none = { event: 0, eventText: 0, run: 0, deliver: 0, idle: 0, describe: 0, handle: 0 };
       this.#run.pointers = { rt, ctx, buffer, argv, ...none };
       const global = fn.QTS_GetGlobalObject(ctx);
       const hostFunction = fn.QTS_NewFunction(
@@ -132,6 +132,7 @@ export class Instance {
         if (!SELDOM_USED.has(name) || source.code.includes(name)) this.#evaluate(code, name, TRUSTED_MODULE);
       const internals = this.#property(global, '__neira');
       const seal = this.#property(internals, 'seal');
+      const install = this.#property(internals, 'install');
       const run = this.#property(internals, 'run');
       const event = this.#run.newText(' '.repeat(TEXT_SLOT_BYTES));
       const eventText = this.#run.guest.stringOf(event);
@@ -142,10 +143,11 @@ export class Instance {
         eventText,
         run,
         deliver: this.#property(internals, 'deliver'),
+        idle: this.#property(internals, 'idle'),
         describe: this.#property(internals, 'describeThrown'),
       };
       this.#evaluate('delete globalThis.__neira; delete globalThis.host;', 'neira:seal', TRUSTED_SCRIPT);
-      this.#touchPolyfills(source);
+      this.#touchPolyfills(source, install);
       const namespace = this.#evaluate(source.code, source.name, EvalFlags.JS_EVAL_TYPE_MODULE);
       const handle = this.#property(namespace, 'handle');
       if (this.#typeOf(handle) === 'function') this.#run.pointers = { ...this.#run.pointers, handle };
@@ -170,12 +172,16 @@ export class Instance {
   }
 
   /** Loads what the bundle names into the image, so that no turn pays for it. */
-  #touchPolyfills({ polyfills, code }: BootSource): void {
-    for (const { name, globals, code: polyfill } of polyfills) {
-      if (!globals.some((global) => new RegExp(`\\b${global}\\b`).test(code))) continue;
+  #touchPolyfills({ polyfills, code }: BootSource, install: number): void {
+    const { fn } = this.#run.guest;
+    const { ctx, argv } = this.#run.pointers;
+    for (const { name, globals, methods, code: polyfill } of polyfills) {
+      if (![...globals, ...methods].some((each) => new RegExp(`\\b${each}\\b`).test(code))) continue;
       for (const global of globals)
         this.#evaluate(`delete globalThis.${global}`, 'neira:polyfill', TRUSTED_SCRIPT);
-      this.#evaluate(polyfill, `neira:polyfill/${name}`, TRUSTED_SCRIPT);
+      const loaded = this.#evaluate(polyfill, `neira:polyfill/${name}`, TRUSTED_SCRIPT);
+      this.#run.guest.bytes.writeUInt32LE(loaded, argv);
+      this.#throwIfException(fn.QTS_Call(ctx, install, fn.QTS_GetUndefined(), 1, argv));
     }
   }
 

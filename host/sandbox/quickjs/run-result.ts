@@ -1,12 +1,17 @@
 /** What goes into a run of guest code, and the ways in which it can end. */
 
+/** Takes fuel of the run, and ends it where none is left. */
+export type Charge = (fuel: number) => void;
+
 /** What a running guest may ask for; the functions behind it decide and refuse. */
 export interface HostCalls {
   /**
    * Answers `V<json>`, `U`, `E<json of a refusal>`, or `P<number>` of a wait whose answer is handed to
-   * `resume` later. Throwing ends the turn.
+   * `resume` later. Throwing ends the turn. What a call costs beyond a small one it charges before it does it.
    */
-  call(op: string, args: readonly string[]): string;
+  call(op: string, args: readonly string[], charge: Charge): string;
+  /** The answer of that wait is not wanted any more. */
+  dropWait?(wait: number): void;
   randomBytes(count: number): Uint8Array;
   nowMs(): number;
 }
@@ -52,6 +57,9 @@ export type Failure = Exclude<RunResult, { kind: 'value' }>;
 export interface Polyfill {
   readonly name: string;
   readonly globals: readonly string[];
+  /** Of prototypes that the engine has already, and that it replaces. */
+  readonly methods: readonly string[];
+  /** An expression: the function that installs it, given what guest/polyfills/given.ts names. */
   readonly code: string;
 }
 

@@ -48,7 +48,7 @@ export const IMPORTS: readonly HostileCase[] = [
   {
     name: 'require, process, module and Deno do not exist',
     attack:
-      'return { actions: [["require", "process", "module", "exports", "Deno", "Bun", "global", "window", "fetch", "setTimeout", "WebAssembly", "Worker", "std", "os", "scriptArgs", "print", "__loadScript", "gc", "host", "__neira"].filter((k) => k in globalThis)].map((found) => ({ found })) };',
+      'return { actions: [["require", "process", "module", "exports", "Deno", "Bun", "global", "window", "fetch", "setImmediate", "WebAssembly", "Worker", "std", "os", "scriptArgs", "print", "__loadScript", "gc", "host", "__neira"].filter((k) => k in globalThis)].map((found) => ({ found })) };',
     expect: 'ok',
     actions: [{ found: [] }],
   },

@@ -10,6 +10,15 @@ export const log = (level: unknown, message: unknown) => {
   call('io.log', text(level, 'level'), logLine(message));
 };
 
-export const send = (port: unknown, target: unknown, payload: unknown) => {
-  call('io.send', text(port, 'port'), text(target, 'target'), json(payload, 'payload'));
+export const send = (port: unknown, target: unknown, payload: unknown, options?: unknown) =>
+  call(
+    'io.send',
+    text(port, 'port'),
+    text(target, 'target'),
+    json(payload, 'payload'),
+    options === undefined ? '' : json(options, 'options'),
+  );
+
+export const cancel = (id: unknown) => {
+  call('io.cancel', text(id, 'id'));
 };

@@ -4,6 +4,9 @@
  *
  * What it puts under `__neira` is taken away again once the host functions' modules have picked it up.
  */
+import { installPolyfills } from './lazily.ts';
+import { makeTimers } from './timers.ts';
+
 /** Provided by the host: op and string arguments in; `V<json>`, `U` (nothing), `E<json>` or `P<wait>` out. */
 declare const host: (op: string, ...args: string[]) => string;
 
@@ -89,7 +92,7 @@ interface Wait {
   resolve(value: unknown): void;
   reject(error: unknown): void;
   /** Where the call was made: when the answer comes there is nothing of the author's on the stack. */
-  readonly stack: unknown;
+  readonly stack?: unknown;
 }
 
 const waits = create(null) as Record<string, Wait>;
@@ -122,6 +125,28 @@ function settle(answer: string, resolve: Wait['resolve'], reject: Wait['reject']
     reject(error);
   }
 }
+
+// --- timers
+
+/** Until then code runs whose memory every turn starts from: it may not wait. */
+let isSealed = false;
+
+const timers = makeTimers({
+  sleep(ms, woken) {
+    const answer = apply(hostCall, undefined, ['timer.sleep', toText(ms)]) as string;
+    if (answer[0] !== 'P') throw refused(sliceText(answer, 1));
+    const wait = sliceText(answer, 1);
+    waits[wait] = { resolve: woken, reject: woken };
+    return wait;
+  },
+  drop(wait) {
+    delete waits[wait];
+    apply(hostCall, undefined, ['wait.drop', wait]);
+  },
+  requireTurn() {
+    if (!isSealed) call('timer.sleep', '0');
+  },
+});
 
 function text(value: unknown, what: string): string {
   if (typeof value !== 'string') throw new NativeTypeError(`${what} must be a string`);
@@ -165,6 +190,9 @@ function define(target: object, name: string, value: unknown): void {
   defineProperty(target, name, { value, writable: true, configurable: true, enumerable: false });
 }
 
+for (const name in timers.globals)
+  define(globalThis, name, timers.globals[name as keyof typeof timers.globals]);
+
 /** 53 bits: 32 of one draw above 21 of another. */
 define(Math, 'random', () => (nextRandom() * 0x20_0000 + (nextRandom() >>> 11)) / 0x20_0000_0000_0000);
 
@@ -202,33 +230,15 @@ define(
   }),
 );
 
-// --- globals that authors expect and QuickJS lacks: loaded when first touched, so that a plugin that
-// does not use them does not carry them. The host touches those that a bundle names before it takes the image.
+// --- globals that authors expect and QuickJS lacks
 
-const evaluate = eval;
-
-function lazily(polyfill: string, names: readonly string[]): void {
-  for (const name of names) {
-    const define = (value: unknown) =>
-      defineProperty(globalThis, name, { value, writable: true, configurable: true, enumerable: false });
-    defineProperty(globalThis, name, {
-      configurable: true,
-      enumerable: false,
-      get() {
-        for (const other of names) delete (globalThis as Record<string, unknown>)[other];
-        evaluate(apply(hostCall, undefined, ['polyfill.source', polyfill]) as string);
-        return (globalThis as Record<string, unknown>)[name];
-      },
-      set: define,
-    });
-  }
-}
-
-lazily('text', ['TextEncoder', 'TextDecoder']);
-lazily('base64', ['atob', 'btoa']);
-lazily('clone', ['structuredClone']);
-lazily('microtask', ['queueMicrotask']);
-lazily('url', ['URL', 'URLSearchParams']);
+const install = installPolyfills(
+  (polyfill) => apply(hostCall, undefined, ['polyfill.source', polyfill]) as string,
+  freeze({
+    intl: (service: string, method: string, locales: string, options: string, input: string) =>
+      call('intl.call', service, method, locales, options, input),
+  }),
+);
 
 // --- console: lines of the plugin's log
 
@@ -341,6 +351,7 @@ function run(fn: (event: unknown) => unknown, event: string): string {
 
 /** Last act of building an image: what was drawn at load must not repeat in every turn. */
 function seal(): string {
+  isSealed = true;
   random = undefined;
   held.event = undefined;
   held.reply = undefined;
@@ -356,6 +367,8 @@ define(globalThis, '__neira', {
   logLine,
   run,
   deliver,
+  idle: timers.idle,
+  install,
   describeThrown,
   seal,
   NeiraError,
