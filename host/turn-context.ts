@@ -32,6 +32,11 @@ export interface TurnLimits {
   readonly outputBytes: number;
   readonly logBytes: number;
   readonly storageMb: number;
+  /** HTTP requests of one turn, and of all turns of the plugin within a minute. */
+  readonly requests: number;
+  readonly requestsPerMinute: number;
+  /** Body of an answer over HTTP, decoded. */
+  readonly responseBytes: number;
 }
 
 /** What an installed plugin may do, as flat permission names (`storage.read`, `io.send:console`, …). */
@@ -133,6 +138,32 @@ const NUMBER_BYTES = 24;
 /** Beside their budget in bytes: empty lines cost rows all the same. */
 const MAX_LOG_LINES = 1000;
 
+/** @throws NEIRA_PERMISSION_DENIED unless asked in the manifest, granted, gate open, mode allowing. */
+export function requirePermission(
+  { plugin, asked, granted, gate }: PluginPolicy,
+  { mode, caller, dryRun }: Pick<TurnOrigin, 'mode' | 'caller' | 'dryRun'>,
+  permission: string,
+): void {
+  const decision = decide({
+    about: 'call',
+    plugin,
+    permission,
+    asked: asked.includes(permission),
+    granted: granted.includes(permission),
+    gate,
+    mode,
+    caller,
+  });
+  if (decision.verdict === 'run' || (decision.verdict === 'dry-run' && dryRun)) return;
+  throw new NeiraError((decision.code ?? 'NEIRA_PERMISSION_DENIED') as ErrorCode, {
+    plugin,
+    permission,
+    reason: decision.reason,
+    remedy: decision.remedy,
+    ...decision.details,
+  });
+}
+
 export class TurnContext {
   readonly policy: PluginPolicy;
   readonly origin: TurnOrigin;
@@ -141,6 +172,7 @@ export class TurnContext {
   readonly logs: LogLine[] = [];
   #hostCalls = 0;
   #publishes = 0;
+  #requests = 0;
   #logBytes = 0;
   #droppedLogs = 0;
   #stagedBytes = 0;
@@ -233,26 +265,15 @@ export class TurnContext {
     if (this.#hostCalls > max) throw this.refusal('NEIRA_HOST_CALLS_EXCEEDED', { max });
   }
 
+  /** @throws NEIRA_REQUESTS_EXCEEDED */
+  countRequest(): void {
+    const max = this.policy.limits.requests;
+    if (++this.#requests > max) throw this.refusal('NEIRA_REQUESTS_EXCEEDED', { max });
+  }
+
   /** @throws NEIRA_PERMISSION_DENIED unless asked in the manifest, granted, gate open, mode allowing. */
   require(permission: string): void {
-    const { plugin, asked, granted, gate } = this.policy;
-    const decision = decide({
-      about: 'call',
-      plugin,
-      permission,
-      asked: asked.includes(permission),
-      granted: granted.includes(permission),
-      gate,
-      mode: this.origin.mode,
-      caller: this.origin.caller,
-    });
-    if (decision.verdict === 'run' || (decision.verdict === 'dry-run' && this.origin.dryRun)) return;
-    throw this.refusal((decision.code ?? 'NEIRA_PERMISSION_DENIED') as ErrorCode, {
-      permission,
-      reason: decision.reason,
-      remedy: decision.remedy,
-      ...decision.details,
-    });
+    requirePermission(this.policy, this.origin, permission);
   }
 
   refusal(code: ErrorCode, details: Record<string, unknown> = {}): NeiraError {

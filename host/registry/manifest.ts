@@ -12,7 +12,7 @@ import { compilePluginSchema, compileSchema, isRecord, type Problem, parseYaml, 
 import { normaliseEntry } from './entry.ts';
 import { hints, type ManifestInput, type TextInput } from './manifest-input.ts';
 import { describesObject, expandParamsSchema } from './params-schema.ts';
-import { normalisePermissions, type Permissions } from './permissions.ts';
+import { httpProblems, normalisePermissions, type Permissions } from './permissions.ts';
 
 export { keyOf } from '../bus/key.ts';
 export type { Permissions } from './permissions.ts';
@@ -30,6 +30,9 @@ export interface Limits {
   readonly outputKb: number;
   readonly logKb: number;
   readonly storageMb: number;
+  readonly requests: number;
+  readonly requestsPerMinute: number;
+  readonly responseKb: number;
 }
 
 export interface Subscription {
@@ -127,7 +130,6 @@ export const NOT_YET: readonly { readonly path: readonly string[]; readonly reas
   { path: ['routes'], reason: 'this version serves no HTTP routes of plugins' },
   { path: ['commands'], reason: 'this version runs no commands of plugins' },
   { path: ['web'], reason: 'this version serves no web files of plugins' },
-  { path: ['permissions', 'io', 'http'], reason: 'this version makes no HTTP requests for plugins' },
   { path: ['permissions', 'secrets'], reason: 'this version keeps no secrets for plugins' },
 ];
 
@@ -152,7 +154,7 @@ export function parseManifest(source: string | object, options: ManifestOptions 
   if (problems.length > 0) throw invalid(problems);
   // The schema was checked, so the shape is the input's.
   const manifest = normalise(raw as ManifestInput, problems, options);
-  problems.push(...unknownPorts(manifest));
+  problems.push(...unknownPorts(manifest), ...httpProblems(manifest.permissions));
   if (problems.length > 0) throw invalid(problems);
   return manifest;
 }

@@ -3,6 +3,18 @@ import { NeiraError } from '../errors.ts';
 import type { RecipeWriter } from './recipes.ts';
 import type { AdminOp, AdminRecord, PluginRow, VersionRow } from './records.ts';
 
+/** What goes with a plugin whose data is dropped. */
+const OWNED_TABLES = [
+  'kv',
+  'log',
+  'failure',
+  'delivery',
+  'dead_letter',
+  'delayed',
+  'subscription',
+  'http_request',
+];
+
 /** What administrators change: plugins and their versions, gates, tokens, settings (HOST-15, HOST-27). */
 export class AdminWriter {
   readonly #db: DatabaseSync;
@@ -172,8 +184,7 @@ export class AdminWriter {
     if (!dropData) return;
     this.#recipes.drop(id);
     this.#run(`delete from setting where name in ('rehearse:' || ?1, 'rehearsal:' || ?1)`, id);
-    for (const table of ['kv', 'log', 'failure', 'delivery', 'dead_letter', 'delayed', 'subscription'])
-      this.#run(`delete from ${table} where plugin = ?`, id);
+    for (const table of OWNED_TABLES) this.#run(`delete from ${table} where plugin = ?`, id);
     // What it saved into chats belongs to the chats and stays; so does its counter of versions, so that a
     // plugin registered anew repeats none.
     this.#run(

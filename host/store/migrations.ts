@@ -165,6 +165,17 @@ export const MIGRATIONS: readonly string[] = [
   alter table failure add column recipe text;
   create index failure_turn on failure(turn_id);
   `,
+  `
+  -- What a turn asked over HTTP, until its delivery is settled; answer: V<json> or E<refusal>, null while nobody knows.
+  -- delivery: of a mailbox, null for a UI event. passing: forgotten when the turn throws. bytes: of the answer.
+  create table http_request(
+    id integer primary key autoincrement, caller text not null, digest text not null, occurrence integer not null,
+    plugin text not null, delivery integer, at_ms integer not null, answer text,
+    passing integer not null default 0, bytes integer not null default 0, unique(caller, digest, occurrence)
+  );
+  create index http_request_plugin on http_request(plugin, bytes);
+  create index http_request_at on http_request(at_ms);
+  `,
 ];
 
 /**

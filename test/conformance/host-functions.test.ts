@@ -5,8 +5,9 @@ import { ADD } from './add-cases.ts';
 import { APPEND } from './append-cases.ts';
 import { BUS } from './bus-cases.ts';
 import type { Case, Own } from './cases.ts';
+import { HTTP } from './http-cases.ts';
 import { IO, RECORDS } from './other-cases.ts';
-import { ENGINES, Probe, type Step } from './probe.ts';
+import { ENGINES, PEER, Probe, type Step } from './probe.ts';
 import { DELETE, GET, LIST, SET } from './storage-cases.ts';
 
 const CASES: readonly Case[] = [
@@ -18,6 +19,7 @@ const CASES: readonly Case[] = [
   ...APPEND,
   ...RECORDS,
   ...IO,
+  ...HTTP,
   ...BUS,
 ];
 const FUNCTIONS = contract.functions.map(({ op }) => op);
@@ -35,6 +37,7 @@ const GOOD_CALLS: Readonly<Record<string, Step>> = {
   'storage.settings': ['storage.settings'],
   'io.log': ['io.log', 'info', 'line'],
   'io.send': ['io.send', 'console', 'x', 1],
+  'io.request': ['io.request', { url: `${PEER.url}/v1` }],
   'bus.publish': ['bus.publish', 'probe.thing.done', 1],
   'bus.request': ['bus.request', 'probe.thing.ask', 1],
   'bus.cancel': ['bus.cancel', 'some-id'],

@@ -33,6 +33,9 @@ const LIMITS: TurnLimits = {
   outputBytes: 100_000,
   logBytes: 10_000,
   storageMb: 10,
+  requests: 20,
+  requestsPerMinute: 120,
+  responseBytes: 100_000,
 };
 
 /** A request of a turn, to be answered by the test. */
@@ -49,6 +52,13 @@ export let turns: Turns;
 /** In the order in which they came. */
 export let asked: Asked[];
 let generations = 0;
+let outside: ((call: WaitCall) => Promise<string> | undefined) | undefined;
+
+/** Has calls performed by something real, where that answers at all; for the test that says so. */
+export function performBy(perform: NonNullable<typeof outside>): void {
+  outside = perform;
+}
+
 /** How often a turn stood still. */
 export let suspended = 0;
 
@@ -60,6 +70,7 @@ beforeEach(async () => {
   });
   reader = createKvReader(store.databasePath);
   asked = [];
+  outside = undefined;
   suspended = 0;
   const root: CellRoot = { databasePath: store.databasePath, secret: Buffer.alloc(32, 1) };
   pool = await CellPool.open(
@@ -83,6 +94,7 @@ beforeEach(async () => {
     fence: (lost) => store.retireCell(lost),
     waits: {
       request: (call) =>
+        outside?.(call) ??
         new Promise((resolve, reject) =>
           asked.push({
             ...(JSON.parse(call.args) as BusRequest),
@@ -141,8 +153,13 @@ export async function plugin(id: string, body: string, limits: Partial<TurnLimit
   return serve(id, `${HEAD}\nexport async function handle(event) { ${body} }`, limits);
 }
 
-export async function serve(id: string, source: string, limits: Partial<TurnLimits> = {}): Promise<Serving> {
-  const all = ['storage.read', 'storage.write', 'bus.publish:math.ask'];
+export async function serve(
+  id: string,
+  source: string,
+  limits: Partial<TurnLimits> = {},
+  permissions: readonly string[] = [],
+): Promise<Serving> {
+  const all = ['storage.read', 'storage.write', 'bus.publish:math.ask', ...permissions];
   const policy: PluginPolicy = {
     plugin: id,
     version: id,

@@ -1,7 +1,7 @@
 /** `neira:host/io` for scripts; twin of abi/wit/v1/io.wit. */
 import { sdk } from './sdk.ts';
 
-const { call, text, json, logLine } = sdk;
+const { call, callLater, text, json, logLine } = sdk;
 
 const NativeTypeError = TypeError;
 
@@ -13,3 +13,5 @@ export const log = (level: unknown, message: unknown) => {
 export const send = (port: unknown, target: unknown, payload: unknown) => {
   call('io.send', text(port, 'port'), text(target, 'target'), json(payload, 'payload'));
 };
+
+export const request = (options: unknown) => callLater(() => ['io.request', json(options, 'request')]);
