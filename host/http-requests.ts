@@ -20,7 +20,7 @@ import {
 } from './http-sending.ts';
 import { Occurrences } from './occurrences.ts';
 import { askerOf } from './open-waits.ts';
-import { MAX_OPEN_REQUESTS, RequestQuota } from './request-quota.ts';
+import { maxOpen, RequestQuota } from './request-quota.ts';
 import type { RequestIdentity } from './store/bus-records.ts';
 import { fault } from './store/fault.ts';
 import type { HttpAnswerRecord, HttpIntentRecord } from './store/http-records.ts';
@@ -92,8 +92,8 @@ export class HttpRequests {
   /** @throws NEIRA_REQUEST_RATE, NEIRA_TOO_MANY, NEIRA_DISK_FULL, … */
   async #begin(call: WaitCall, request: HttpRequest, identity: RequestIdentity): Promise<Begun> {
     const { id: plugin, policy } = call.serving;
-    const { requestsPerMinute } = policy.limits;
-    const hasRoom = !this.#quota.isFull(plugin);
+    const { requestsPerMinute, responseBytes } = policy.limits;
+    const hasRoom = !this.#quota.isFull(plugin, responseBytes);
     const mayOpen = hasRoom && this.#quota.take(plugin, requestsPerMinute, Date.now());
     const { mailbox } = call.turn;
     const ack = await this.#parts.submit({
@@ -111,7 +111,7 @@ export class HttpRequests {
     this.#parts.observe(plugin, 'refused');
     const limit = hasRoom
       ? { max: requestsPerMinute, per: 'a minute' }
-      : { max: MAX_OPEN_REQUESTS, per: 'at a time' };
+      : { max: maxOpen(responseBytes), per: 'at a time' };
     throw new NeiraError('NEIRA_REQUEST_RATE', { plugin, ...limit, request: request.what });
   }
 

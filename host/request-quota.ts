@@ -1,6 +1,12 @@
 const WINDOW_MS = 60_000;
-/** Requests of one plugin that are under way. */
-export const MAX_OPEN_REQUESTS = 64;
+/** Requests of one plugin that are under way, and what their answers may hold of the host's memory together. */
+const MAX_OPEN = 64;
+const LEAST_OPEN = 4;
+const MAX_OPEN_BYTES = 32 * 1024 * 1024;
+
+export function maxOpen(responseBytes: number): number {
+  return Math.min(Math.max(Math.floor(MAX_OPEN_BYTES / responseBytes), LEAST_OPEN), MAX_OPEN);
+}
 
 interface Usage {
   /** Moments of the requests within the window, from `first` on. */
@@ -31,8 +37,8 @@ export class RequestQuota {
     this.#of(plugin).times.pop();
   }
 
-  isFull(plugin: string): boolean {
-    return this.#of(plugin).open >= MAX_OPEN_REQUESTS;
+  isFull(plugin: string, responseBytes: number): boolean {
+    return this.#of(plugin).open >= maxOpen(responseBytes);
   }
 
   opened(plugin: string): void {

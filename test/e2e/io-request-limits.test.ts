@@ -75,6 +75,25 @@ test('all turns of a plugin make so many requests within a minute; others are no
   expect(await other(get())).toMatchObject([{ status: 200 }]);
 });
 
+test('a plugin has so many requests under way at a time, fewer the larger its answers may be', async () => {
+  const fetch = await fetcher({ response_kb: 3072 });
+  const held = Promise.withResolvers<void>();
+  peer.answer(async (_request, response) => {
+    await held.promise;
+    response.end();
+  });
+  const before = peer.received.length;
+  const list = (count: number, path: string) => Array.from({ length: count }, () => get(path));
+  const first = fetch(list(10, '/a'));
+  await expect.poll(() => peer.received.length).toBe(before + 10);
+  expect(await fetch(get('/b'))).toMatchObject([
+    { code: 'NEIRA_REQUEST_RATE', details: { max: 10, per: 'at a time' } },
+  ]);
+  held.resolve();
+  expect((await first)[0]).toMatchObject(list(10, '').map(() => ({ status: 200 })));
+  expect(await fetch(get('/b'))).toMatchObject([{ status: 200 }]);
+});
+
 test('a body above response_kb is refused, decompressed or not; one at the limit is taken', async () => {
   const fetch = await fetcher({ response_kb: 1 });
   peer.answer(({ url }, response) => void response.end('x'.repeat(url === '/more' ? 1025 : 1024)));

@@ -295,6 +295,21 @@ describe('whether anything left', () => {
     });
   });
 
+  test('not when the other side speaks no TLS', async () => {
+    await expect(
+      clientOf().exchange(asked({ at: peer.url.replace('http:', 'https:'), alone: true })),
+    ).rejects.toMatchObject({ kind: 'failed', sent: false });
+    expect(peer.received).toEqual([]);
+  });
+
+  test('perhaps, when the connection is cut in the middle of the body', async () => {
+    await using cutter = await rawServer((socket) => void socket.resetAndDestroy());
+    const body = Buffer.alloc(1024 * 1024);
+    await expect(
+      clientOf().exchange(asked({ at: cutter.url, method: 'POST', body, alone: true })),
+    ).rejects.toMatchObject({ kind: 'failed', sent: true });
+  });
+
   test('not when the name does not exist', async () => {
     const nobody: Resolve = async () => {
       throw Object.assign(new Error('getaddrinfo ENOTFOUND'), { code: 'ENOTFOUND' });
