@@ -73,3 +73,22 @@ test('the same asked twice in a turn is asked twice, each under a key of its own
   await fetch(post, post);
   expect([...peer.unsafe().values()]).toEqual([1, 1]);
 });
+
+// BUS-22
+test('a turn that is replayed is told what it was told; nobody is asked again', async () => {
+  await using peer = await openPeer();
+  await using host = await bootHost({ gates: SCRIPT_GATES });
+  const fetch = await fetcher(host, peer.host);
+  peer.answer((_request, response) => void response.end(`answer ${peer.received.length}`));
+  const post = { method: 'POST', url: `${peer.url}/`, json: { n: 1 } };
+  await fetch(post, { url: `${peer.url}/now` }, { url: 'https://elsewhere.example.org/' });
+  await peer.close();
+  const replay = await host.call('POST', '/api/neira/turns/replay', { plugin: 'fetcher', limit: 10 });
+  expect(replay.body, JSON.stringify(replay.body)).toMatchObject({ replayed: 1, same: 1, different: 0 });
+  expect(peer.received).toHaveLength(2);
+  // A dry run of the same is answered from what was answered then.
+  const { body } = await host.call('GET', '/api/neira/turns?plugin=fetcher');
+  const dry = await host.call('POST', '/api/neira/dry-run', { turn: body.turns[0].id });
+  expect(JSON.stringify(dry.body), JSON.stringify(dry.body)).toContain('answer 2');
+  expect(peer.received).toHaveLength(2);
+});
