@@ -20,7 +20,7 @@ import {
 } from './http-sending.ts';
 import { Occurrences } from './occurrences.ts';
 import { askerOf } from './open-waits.ts';
-import { maxOpen, RequestQuota } from './request-quota.ts';
+import { RequestQuota } from './request-quota.ts';
 import type { RequestIdentity } from './store/bus-records.ts';
 import { fault } from './store/fault.ts';
 import type { HttpAnswerRecord, HttpIntentRecord } from './store/http-records.ts';
@@ -37,10 +37,13 @@ export interface HttpRequestParts extends SendingParts {
 /** The turn is to be told before its own time is over. */
 const MARGIN_MS = 100;
 
-interface Beginning {
+interface Question {
   readonly call: WaitCall;
   readonly request: HttpRequest;
   readonly identity: RequestIdentity;
+}
+
+interface Beginning extends Question {
   /** Nothing of it was known before, so that nothing has left. */
   readonly isFresh: boolean;
 }
@@ -68,16 +71,33 @@ export class HttpRequests {
     if (call.turn.dryRun) throw new NeiraError('NEIRA_DRY_RUN_REQUEST', { request: request.what });
     const identity = this.#identityOf(call, request);
     for (;;) {
-      const begun = await this.#begin(call, request, identity);
-      if (begun.answer !== undefined) {
-        this.#parts.observe(call.serving.id, 'recorded');
-        return begun.answer;
-      }
-      const id = begun.request!;
-      const answer = await (this.#open.get(id) ??
-        this.#start(id, { call, request, identity, isFresh: begun.fresh === true }));
+      const answer = await this.#ask({ call, request, identity });
       if (answer !== undefined) return answer;
+      if (this.#closing.signal.aborted) throw new NeiraError('NEIRA_STOPPING');
       if (call.signal.aborted || call.over.aborted) return 'U';
+    }
+  }
+
+  /** The answer that is kept, that of the request under way, or that of one which is made now. */
+  async #ask(question: Question): Promise<string | undefined> {
+    const { serving } = question.call;
+    const { id: plugin, policy } = serving;
+    const over = this.#quota.take(plugin, policy.limits, Date.now());
+    let isMade = false;
+    try {
+      const { request: id, answer, fresh } = await this.#begin(question, over !== undefined);
+      if (answer !== undefined) this.#parts.observe(plugin, 'recorded');
+      if (answer !== undefined) return answer;
+      const open = id === undefined ? undefined : this.#open.get(id);
+      if (open) return await open;
+      if (over) {
+        this.#parts.observe(plugin, 'refused');
+        throw new NeiraError('NEIRA_REQUEST_RATE', { plugin, ...over, request: question.request.what });
+      }
+      isMade = true;
+      return await this.#start(id!, { ...question, isFresh: fresh === true });
+    } finally {
+      if (!over && !isMade) this.#quota.giveBack(plugin);
     }
   }
 
@@ -89,30 +109,18 @@ export class HttpRequests {
 
   // --- what is known
 
-  /** @throws NEIRA_REQUEST_RATE, NEIRA_TOO_MANY, NEIRA_DISK_FULL, … */
-  async #begin(call: WaitCall, request: HttpRequest, identity: RequestIdentity): Promise<Begun> {
-    const { id: plugin, policy } = call.serving;
-    const { requestsPerMinute, responseBytes } = policy.limits;
-    const hasRoom = !this.#quota.isFull(plugin, responseBytes);
-    const mayOpen = hasRoom && this.#quota.take(plugin, requestsPerMinute, Date.now());
+  /** @throws NEIRA_TOO_MANY, NEIRA_DISK_FULL, … */
+  async #begin({ call, identity }: Question, findOnly: boolean): Promise<Begun> {
     const { mailbox } = call.turn;
-    const ack = await this.#parts.submit({
-      kind: 'http-intent',
-      identity,
-      plugin,
-      ...(mailbox && { delivery: mailbox.id }),
-      ...(!mayOpen && { findOnly: true }),
-    });
-    const begun = this.#accepted(ack);
-    const isKnown =
-      begun.answer !== undefined || (begun.request !== undefined && this.#open.has(begun.request));
-    if (isKnown && mayOpen) this.#quota.giveBack(plugin);
-    if (isKnown || mayOpen) return begun;
-    this.#parts.observe(plugin, 'refused');
-    const limit = hasRoom
-      ? { max: requestsPerMinute, per: 'a minute' }
-      : { max: maxOpen(responseBytes), per: 'at a time' };
-    throw new NeiraError('NEIRA_REQUEST_RATE', { plugin, ...limit, request: request.what });
+    return this.#accepted(
+      await this.#parts.submit({
+        kind: 'http-intent',
+        identity,
+        plugin: call.serving.id,
+        ...(mailbox && { delivery: mailbox.id }),
+        ...(findOnly && { findOnly }),
+      }),
+    );
   }
 
   #accepted(ack: Ack): Extract<Ack, { ok: true }> {
@@ -137,7 +145,6 @@ export class HttpRequests {
 
   #start(id: number, begun: Beginning): Promise<string | undefined> {
     const { id: plugin } = begun.call.serving;
-    this.#quota.opened(plugin);
     const running = this.#run(id, begun).finally(() => {
       this.#quota.closed(plugin);
       this.#open.delete(id);

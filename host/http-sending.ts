@@ -2,6 +2,7 @@
  * One `io.request` on its way: secrets filled in, each hop checked again, redirects followed, and what came of it put
  * into words that can be kept – the answer itself, a refusal, or that nobody knows.
  */
+import { isUtf8 } from 'node:buffer';
 import {
   describeTarget,
   type HttpTarget,
@@ -269,8 +270,7 @@ class Sending {
   }
 
   #maskedBody(body: Buffer): { readonly body: string } | { readonly bodyBase64: string } {
-    const text = body.toString('utf8');
-    if (Buffer.from(text).equals(body)) return { body: this.#mask(text) };
+    if (isUtf8(body)) return { body: this.#mask(body.toString('utf8')) };
     return { bodyBase64: Buffer.from(this.#mask(body.toString('latin1')), 'latin1').toString('base64') };
   }
 

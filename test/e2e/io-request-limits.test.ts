@@ -84,13 +84,18 @@ test('a plugin has so many requests under way at a time, fewer the larger its an
   });
   const before = peer.received.length;
   const list = (count: number, path: string) => Array.from({ length: count }, () => get(path));
-  const first = fetch(list(10, '/a'));
+  const first = fetch(list(12, '/a'));
   await expect.poll(() => peer.received.length).toBe(before + 10);
   expect(await fetch(get('/b'))).toMatchObject([
     { code: 'NEIRA_REQUEST_RATE', details: { max: 10, per: 'at a time' } },
   ]);
   held.resolve();
-  expect((await first)[0]).toMatchObject(list(10, '').map(() => ({ status: 200 })));
+  const codes = ((await first)[0] as unknown as { code?: string }[]).map(({ code }) => code);
+  expect(codes).toEqual([
+    ...Array.from({ length: 10 }, () => undefined),
+    'NEIRA_REQUEST_RATE',
+    'NEIRA_REQUEST_RATE',
+  ]);
   expect(await fetch(get('/b'))).toMatchObject([{ status: 200 }]);
 });
 
