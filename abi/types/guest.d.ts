@@ -257,9 +257,12 @@ declare module 'neira:host/types' {
     readonly url: string;
     /** Put behind the query of `url`. */
     readonly query?: HttpValues;
-    /** At most 64. Those that say how a message is carried (`host`, `contentLength`, `connection`, …) are the host's. */
+    /** At most 64. Those that say how a message is carried (Host, Content-Length, Connection, …) are the host's. */
     readonly headers?: HttpValues;
-    /** The body as a text, as bytes in Base64, or as a JSON value; one of the three, at most 1 MB. Safe methods have none. */
+    /**
+     * The body as a text, as bytes in Base64, or as a JSON value; one of the three, at most 1 MB. Safe methods have none.
+     * In the JSON an object of nothing but `secret` is taken for the name of one.
+     */
     readonly body?: string;
     readonly bodyBase64?: string;
     readonly json?: Json;
@@ -275,7 +278,7 @@ declare module 'neira:host/types' {
     readonly url: string;
     /** By names in lower case. What came more than once is joined with `, `, cookies with a new line. */
     readonly headers: Texts;
-    /** The body, decompressed: a text where it is UTF-8, else `body-base64`. An empty one is the empty text. */
+    /** The body, decompressed: a text where it is UTF-8, else bytes in Base64. An empty one is the empty text. */
     readonly body?: string;
     readonly bodyBase64?: string;
   }
