@@ -13,7 +13,11 @@ const SOURCE = `import { request } from 'neira:host/io';
 import { delivery } from 'neira:host/bus';
 import { append } from 'neira:host/storage';
 export async function handle(event) {
-  const { call, spin } = event.payload;
+  const { call, spin, early } = event.payload;
+  if (early && delivery().attempt === 1) {
+    request(call);
+    throw new Error('too early');
+  }
   const told = await request(call).then(({ status, body }) => ({ status, body }), ({ code }) => ({ code }));
   console.log(JSON.stringify(told));
   if (delivery().attempt > 2) return;
@@ -65,7 +69,9 @@ async function attempts(
 ): Promise<unknown[]> {
   const payload = { key: 'one', call: { url: `${peer.url}/`, ...call }, ...more };
   await host.call('POST', '/api/neira/events', { event_name: 'job.made', payload });
-  await expect.poll(async () => (await lines()).length - said, { timeout: 20_000 }).toBe(3);
+  await expect
+    .poll(async () => (await lines()).length - said, { timeout: 20_000 })
+    .toBe(more['early'] ? 2 : 3);
   return (await lines()).slice(said);
 }
 
@@ -111,6 +117,12 @@ test('an answer of 503 stays when the handler did not throw but was ended at a l
   const before = inTurn(status(503), ok);
   const answer = { status: 503, body: '' };
   expect(await attempts(POST, { spin: true })).toEqual([answer, answer, answer]);
+  expect(peer.received).toHaveLength(before + 1);
+});
+
+test('a request that the handler did not wait for goes on, and the next attempt waits along with it', async () => {
+  const before = inTurn((_request, response) => void setTimeout(() => response.end('fine'), 200));
+  expect(await attempts(POST, { early: true })).toEqual([OK, OK]);
   expect(peer.received).toHaveLength(before + 1);
 });
 
