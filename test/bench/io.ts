@@ -1,9 +1,9 @@
 /**
- * `io.request` through a whole host – permission, intent and answer durable, address checked – beside undici alone, to
- * the same server in a process of its own. What a turn costs besides is taken out: turns of many requests and of none.
+ * `io.request` through a whole host – permission, intent and answer durable, address checked – beside undici alone, and
+ * beside undici between two synced writes, to the same server in a process of its own. What a turn costs besides is taken out: turns of many requests and of none.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { closeSync, fdatasyncSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Agent, Client, request } from 'undici';
@@ -63,6 +63,8 @@ export async function run(): Promise<Section> {
     settings: 'http: {rate_per_minute: 10000000}\n',
   });
   const agent = new Agent({ pipelining: 1 });
+  const file = openSync(path.join(home, 'kept'), 'a');
+  const page = Buffer.alloc(4096, 1);
   try {
     await register(host, url);
     const turn = async (method: string, count: number) => {
@@ -71,8 +73,13 @@ export async function run(): Promise<Section> {
       const answer = await host.call('POST', '/api/neira/ui/events', body);
       if (answer.status !== 200) throw new Error(JSON.stringify(answer.body));
     };
-    const alone = async (method: 'GET' | 'POST', count: number) => {
+    const keep = () => {
+      writeSync(file, page);
+      fdatasyncSync(file);
+    };
+    const alone = async (method: 'GET' | 'POST', count: number, kept = () => {}) => {
       for (let n = 0; n < count; n++) {
+        kept();
         // What is not safe goes over a connection of its own, here as there.
         const dispatcher = method === 'GET' ? agent : new Client(url);
         const answer = await request(`${url}/${n}`, {
@@ -81,14 +88,17 @@ export async function run(): Promise<Section> {
           ...(method === 'POST' && { body: 'x' }),
         });
         await answer.body.text();
+        kept();
         if (method === 'POST') await dispatcher.destroy();
       }
     };
     const contenders: Contender[] = [
       { name: 'undici GET', count: REQUESTS, run: (count) => alone('GET', count) },
       { name: 'host GET', count: REQUESTS, run: (count) => turn('GET', count) },
+      { name: 'durable GET', count: REQUESTS, run: (count) => alone('GET', count, keep) },
       { name: 'undici POST', count: REQUESTS, run: (count) => alone('POST', count) },
       { name: 'host POST', count: REQUESTS, run: (count) => turn('POST', count) },
+      { name: 'durable POST', count: REQUESTS, run: (count) => alone('POST', count, keep) },
       { name: 'empty turn', count: 1, run: () => turn('GET', 0) },
     ];
     const fsync = fsyncMs(home);
@@ -98,7 +108,12 @@ export async function run(): Promise<Section> {
     const withoutTurn = (name: string) => of(name).map((each, round) => each - empty[round]! / REQUESTS);
     const rowsOf = (method: 'GET' | 'POST') => [
       { what: `undici alone, ${method}`, figure: us(median(of(`undici ${method}`))) },
+      { what: `undici between two synced writes, ${method}`, figure: us(median(of(`durable ${method}`))) },
       { what: `io.request, ${method}`, figure: us(median(withoutTurn(`host ${method}`))) },
+      {
+        what: 'io.request : undici between two synced writes',
+        figure: times(ratio(withoutTurn(`host ${method}`), of(`durable ${method}`))),
+      },
       {
         what: 'io.request : undici',
         figure: times(ratio(withoutTurn(`host ${method}`), of(`undici ${method}`))),
@@ -122,6 +137,7 @@ export async function run(): Promise<Section> {
     child.removeAllListeners('exit');
     child.kill();
     await agent.destroy();
+    closeSync(file);
     await host.close();
     rmSync(home, { recursive: true, force: true });
   }
