@@ -34,10 +34,19 @@ interface View {
   readonly json: string;
   /** Whether records that carry JSON, and functions that answer it, take a type parameter. */
   readonly generic: boolean;
+  /** Aliases of `json` that WIT can say no more about. */
+  readonly shapes: Readonly<Record<string, string>>;
 }
 
-const GUEST: View = { json: 'Json', generic: true };
-const HOST: View = { json: 'JsonText', generic: false };
+const GUEST: View = {
+  json: 'Json',
+  generic: true,
+  shapes: {
+    texts: 'Readonly<Record<string, string>>',
+    'http-values': 'Readonly<Record<string, HttpValue | readonly HttpValue[]>>',
+  },
+};
+const HOST: View = { json: 'JsonText', generic: false, shapes: {} };
 
 /** Modules `neira:host/*` for authors of script plugins. `codes` are those of the error catalogue. */
 export function renderGuestTypes(wit: WitPackage, codes: readonly string[]): string {
@@ -111,6 +120,9 @@ export interface Action {
   readonly type: string;
   readonly [name: string]: Json | undefined;
 }
+
+/** A part of an HTTP request; \`{ secret }\` is filled in by the host. */
+export type HttpValue = string | number | boolean | { readonly secret: string };
 
 /** What \`handle\` answers; nothing is an answer too. */
 export interface Reply {
@@ -228,7 +240,8 @@ class Types {
     const docs = jsDoc(each.docs);
     if (each.kind === 'enum')
       return `${docs}export type ${name} = ${each.cases.map((one) => `'${one}'`).join(' | ')};`;
-    if (each.kind === 'alias') return `${docs}export type ${name} = ${this.#text(each.type)};`;
+    if (each.kind === 'alias')
+      return `${docs}export type ${name} = ${this.#view.shapes[each.name] ?? this.#text(each.type)};`;
     const generic = this.#generic.has(each.name);
     const fields = each.fields.map((field) => {
       const optional = field.type.kind === 'option';

@@ -79,7 +79,7 @@ export type Question =
       readonly plugin: string;
       /** On whose behalf the plugin acts, where that is not its own: then `asked` and `granted` are of that one. */
       readonly principal?: string;
-      /** `storage.read`, `storage.write`, `bus.publish:<event>`, `io.send:<port>`. */
+      /** `storage.read`, `storage.write`, `bus.publish:<event>`, `io.send:<port>`, `io.request:…` (http-rules.ts). */
       readonly permission: string;
       readonly asked: boolean;
       readonly granted: boolean;
@@ -210,7 +210,9 @@ function decideCall(question: About<'call'>): Decision {
       'refuse',
       'asked',
       'the manifest does not ask for it',
-      `Name \`${permission}\` under \`permissions\` in the manifest, then grant it.`,
+      permission.startsWith('io.request:')
+        ? 'Name host, method and path under `permissions.io.http` in the manifest, then grant them.'
+        : `Name \`${permission}\` under \`permissions\` in the manifest, then grant it.`,
     );
   }
   if (!question.granted) {

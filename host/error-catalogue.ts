@@ -5,6 +5,7 @@
  */
 
 import { BUS_ERRORS } from './error-catalogue-bus.ts';
+import { IO_ERRORS } from './error-catalogue-io.ts';
 
 export type Blame = 'caller' | 'plugin' | 'host';
 
@@ -395,4 +396,4 @@ const OWN = {
   },
 } as const satisfies Record<string, Entry>;
 
-export const ERRORS = { ...OWN, ...BUS_ERRORS };
+export const ERRORS = { ...OWN, ...BUS_ERRORS, ...IO_ERRORS };

@@ -23,11 +23,13 @@ import type { Transport } from './bus/transport/transport.ts';
 import type { Config, TransportName } from './config.ts';
 import { NeiraError } from './errors.ts';
 import { createServer } from './http/server.ts';
+import { HttpRequests } from './http-requests.ts';
 import type { Logger } from './log.ts';
 import { Mailboxes } from './mailboxes.ts';
 import { Metrics } from './metrics.ts';
 import { Outbox } from './outbox.ts';
 import { consolePort } from './ports/console.ts';
+import { HttpClient } from './ports/http/client.ts';
 import { Ports } from './ports/ports.ts';
 import { loadGates } from './registry/gate-catalogue.ts';
 import { GateService, requireAck } from './registry/gate-service.ts';
@@ -36,12 +38,14 @@ import { PrincipalAdmin } from './registry/principal-admin.ts';
 import { Registry } from './registry/registry.ts';
 import { Requests } from './requests.ts';
 import { CellPool } from './sandbox/pool.ts';
+import type { SecretSource } from './secret-source.ts';
 import { createKvReader } from './store/reader.ts';
 import { openStore, type Store } from './store/store.ts';
 import { sleep } from './timers.ts';
 import { openTracing } from './tracing.ts';
 import { Turns } from './turn.ts';
 import type { CellRoot } from './turn-context.ts';
+import type { WaitCall } from './turn-waits.ts';
 
 export interface Host {
   /** Address to call. */
@@ -117,6 +121,19 @@ export async function openHost(
     serving: (plugin) => registry.servingOf(plugin),
     turns: () => turns,
   });
+  const httpClient = new HttpClient();
+  const httpRequests = new HttpRequests({
+    submit: (record) => store.submit(record),
+    exchange: (exchange) => httpClient.exchange(exchange),
+    secrets: NO_SECRETS,
+    secret: root.secret,
+    observe: (plugin, outcome) => metrics.requestMade(plugin, outcome),
+  });
+  const performers = {
+    'bus.request': (call: WaitCall) => requests.perform(call),
+    'io.request': (call: WaitCall) => httpRequests.perform(call),
+    'timer.sleep': sleep,
+  };
   turns = new Turns({
     cells: pool.size,
     send: (cell, deliveries) => pool.send(cell, deliveries),
@@ -124,7 +141,7 @@ export async function openHost(
     submit: (record) => store.submit(record),
     fence: (cell) => store.retireCell(cell),
     waits: {
-      request: (call) => (call.op === 'timer.sleep' ? sleep(call) : requests.perform(call)),
+      request: (call) => performers[call.op as keyof typeof performers](call),
       answer: (...answer) => pool.answer(...answer),
       abort: (...abort) => pool.abort(...abort),
     },
@@ -263,6 +280,8 @@ export async function openHost(
     mailboxes.stop();
     requests.close();
     await turns.drain();
+    await httpRequests.close();
+    await httpClient.close();
     ports.close();
     await pool.close();
     reader[Symbol.dispose]();
@@ -279,6 +298,14 @@ export async function openHost(
     },
   };
 }
+
+/** Of a host that keeps none. */
+const NO_SECRETS: SecretSource = {
+  fill(_policy, name) {
+    throw new NeiraError('NEIRA_SECRET_MISSING', { secret: name });
+  },
+  mask: (text) => text,
+};
 
 /** Seeds the randomness of turns; made once for a home. */
 async function homeSecret(store: Store): Promise<Uint8Array> {

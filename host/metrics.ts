@@ -100,6 +100,10 @@ function instruments(registry: Registry) {
     cellKills: counter('neira_cell_kills_total', 'Serving cells that were ended, and why.', ['reason']),
     commitRecords: histogram('neira_commit_batch_records', 'Records committed together.', COMMIT_RECORDS),
     commit: histogram('neira_commit_seconds', 'One group commit, fsync and lines of files.', COMMIT_SECONDS),
+    ioRequests: counter('neira_io_requests_total', 'HTTP requests of plugins by what came of them.', [
+      'plugin',
+      'outcome',
+    ]),
     requests: counter('neira_http_requests_total', 'HTTP calls answered.', ['method', 'route', 'status']),
     request: histogram(
       'neira_http_request_seconds',
@@ -195,6 +199,11 @@ export class Metrics {
   }
 
   // --- HTTP
+
+  /** `outcome` is one of the words of http-sending.ts. */
+  requestMade(plugin: string, outcome: string): void {
+    this.#all.ioRequests.inc({ plugin: this.#bounded('plugin', plugin), outcome });
+  }
 
   /** `route` is the pattern of the call, as `/api/neira/plugins/:id`, never its address. */
   requestEnded(method: string, route: string, status: number, tookMs: number): void {

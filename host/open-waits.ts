@@ -16,6 +16,17 @@ export interface WaitArguments {
 /** Tells main at once. `args` is JSON of {@link WaitArguments} and what the operation has beside them. */
 export type Ask = (wait: number, op: string, args: string) => void;
 
+/**
+ * In whose name answers are kept: an event may lie in a mailbox twice, put back by hand or sent again by another hub,
+ * and each of the two asks for itself.
+ */
+export function askerOf(delivery: {
+  readonly deliveryId: string;
+  readonly mailbox?: { readonly id: number };
+}): string {
+  return delivery.mailbox ? `${delivery.deliveryId}:${delivery.mailbox.id}` : delivery.deliveryId;
+}
+
 export const MAX_OPEN_WAITS = 16;
 /** Told to main in place of an operation: the answer of that wait is not wanted any more. */
 export const DROP_WAIT = 'wait.drop';

@@ -1,15 +1,12 @@
 /** What a manifest asks, and what an administrator grants, in the one form that is compared (design §5). */
 
-export interface HttpPermission {
-  readonly host: string;
-  readonly methods: readonly string[];
-  readonly idempotent?: boolean;
-}
+import { type HttpRule, httpPermissionNames, problemOfRule } from '../gates/http-rules.ts';
+import type { Problem } from './schema.ts';
 
 export interface Permissions {
   readonly storage: readonly ('read' | 'write')[];
   readonly bus: { readonly publish: readonly string[]; readonly subscribe: readonly string[] };
-  readonly io: { readonly ports: readonly string[]; readonly http: readonly HttpPermission[] };
+  readonly io: { readonly ports: readonly string[]; readonly http: readonly HttpRule[] };
   readonly secrets: readonly string[];
   /** To register principals and act as one of them; absent where it is not asked for. */
   readonly principals?: readonly 'delegate'[];
@@ -27,7 +24,7 @@ export interface PermissionsInput {
   readonly storage?: readonly ('read' | 'write')[];
   readonly scopes?: readonly ('read' | 'write')[];
   readonly bus?: { readonly publish?: readonly string[]; readonly subscribe?: readonly string[] };
-  readonly io?: { readonly ports?: readonly string[]; readonly http?: readonly HttpPermission[] };
+  readonly io?: { readonly ports?: readonly string[]; readonly http?: readonly HttpRule[] };
   readonly secrets?: readonly string[];
   readonly principals?: readonly 'delegate'[];
 }
@@ -58,13 +55,25 @@ export function permissionNames(permissions: Permissions): string[] {
     ...permissions.bus.publish.map((each) => `bus.publish:${each}`),
     ...permissions.bus.subscribe.map((each) => `bus.subscribe:${each}`),
     ...permissions.io.ports.map((each) => `io.send:${each}`),
-    ...permissions.io.http.flatMap(({ host, methods, idempotent }) => [
-      ...methods.map((method) => `io.request:${method} ${host}`),
-      ...(idempotent === true ? [`io.request:idempotent ${host}`] : []),
-    ]),
+    ...new Set(permissions.io.http.flatMap(httpPermissionNames)),
     ...permissions.secrets.map((each) => `secrets:${each}`),
     ...(permissions.principals ?? []).map((each) => `principals.${each}`),
   ];
+}
+
+/** Each of them is looked through at every request. */
+const MAX_HTTP_PERMISSIONS = 1000;
+
+/** What the schema of a manifest cannot say of its rules. */
+export function httpProblems({ io }: Permissions): Problem[] {
+  const problems = io.http.flatMap((rule, index) => {
+    const message = problemOfRule(rule);
+    return message === undefined ? [] : [{ path: `permissions.io.http[${index}].host`, message }];
+  });
+  if (problems.length > 0 || io.http.flatMap(httpPermissionNames).length <= MAX_HTTP_PERMISSIONS)
+    return problems;
+  const message = `asks for more than ${MAX_HTTP_PERMISSIONS} pairs of method and path`;
+  return [{ path: 'permissions.io.http', message }];
 }
 
 /** What is asked and not granted: an update that asks more needs consent again. */

@@ -8,6 +8,8 @@ import { createHash, randomUUIDv7 } from 'node:crypto';
 import { parseEnvelope, sealEnvelope } from './bus/envelope.ts';
 import { describe, type ErrorCode, fromShape, NeiraError } from './errors.ts';
 import type { BusRequest } from './functions/bus.ts';
+import { Occurrences } from './occurrences.ts';
+import { askerOf } from './open-waits.ts';
 import type {
   ChainLink,
   EventDraft,
@@ -35,8 +37,7 @@ export class Requests {
   readonly #waiting = new Map<number, Set<(answer: string) => void>>();
   readonly #early = new Map<number, string>();
   readonly #timers = new Map<number, NodeJS.Timeout>();
-  /** How often an attempt asked the same. */
-  readonly #asked = new Map<number, Map<string, number>>();
+  readonly #occurrences = new Occurrences();
 
   constructor(parts: RequestParts) {
     this.#parts = parts;
@@ -116,27 +117,15 @@ export class Requests {
     return {
       kind: 'request',
       identity: {
-        caller: turn.deliveryId,
+        caller: askerOf(turn),
         digest,
-        occurrence: this.#occurrence(call.attempt, digest, signal),
+        occurrence: this.#occurrences.next(call.attempt, digest, signal),
       },
       deadlineMs: Math.min(untilMs, event.deadlineAtMs ?? untilMs),
       chain: [...chain, link],
       event: sealCommand(call, { command, version, payload, nowMs, as }),
       ...(turn.dryRun && { dry: true }),
     };
-  }
-
-  #occurrence(attempt: number, digest: string, signal: AbortSignal): number {
-    let counts = this.#asked.get(attempt);
-    if (!counts) {
-      counts = new Map();
-      this.#asked.set(attempt, counts);
-      signal.addEventListener('abort', () => this.#asked.delete(attempt));
-    }
-    const occurrence = (counts.get(digest) ?? 0) + 1;
-    counts.set(digest, occurrence);
-    return occurrence;
   }
 
   /** A dry run asks dry: the other turn runs, shows what it would answer, and nothing of it stays. */

@@ -14,6 +14,9 @@ const LIMITS = {
   outputBytes: 1000,
   logBytes: 30,
   storageMb: 10,
+  requests: 20,
+  requestsPerMinute: 120,
+  responseBytes: 100_000,
 };
 const MAX_BYTES = 1024 * 1024;
 const page = (limit: number, maxBytes = MAX_BYTES) => ({ limit, maxBytes });

@@ -34,6 +34,11 @@ export interface TurnLimits {
   readonly outputBytes: number;
   readonly logBytes: number;
   readonly storageMb: number;
+  /** HTTP requests of one turn, and of all turns of the plugin within a minute. */
+  readonly requests: number;
+  readonly requestsPerMinute: number;
+  /** Body of an answer over HTTP, decoded. */
+  readonly responseBytes: number;
 }
 
 /** What an installed plugin may do, as flat permission names (`storage.read`, `io.send:console`, …). */
@@ -155,6 +160,7 @@ export class TurnContext {
   readonly logs: LogLine[] = [];
   #hostCalls = 0;
   #publishes = 0;
+  #requests = 0;
   #logBytes = 0;
   #droppedLogs = 0;
   #stagedBytes = 0;
@@ -256,6 +262,12 @@ export class TurnContext {
     this.#hostCalls++;
     const max = this.policy.limits.hostCalls;
     if (this.#hostCalls > max) throw this.refusal('NEIRA_HOST_CALLS_EXCEEDED', { max });
+  }
+
+  /** @throws NEIRA_REQUESTS_EXCEEDED */
+  countRequest(): void {
+    const max = this.policy.limits.requests;
+    if (++this.#requests > max) throw this.refusal('NEIRA_REQUESTS_EXCEEDED', { max });
   }
 
   /**

@@ -1,4 +1,5 @@
 import type { NeiraError } from './errors.ts';
+import { askerOf } from './open-waits.ts';
 import type { AfterFailure } from './store/bus-records.ts';
 import type { TurnRecord } from './store/records.ts';
 import type { TurnDelivery } from './turn-context.ts';
@@ -32,6 +33,7 @@ export function failureRecord(
         ...(code === 'NEIRA_CELL_LOST' && { killed: true }),
       },
     }),
+    asked: askerOf(delivery),
     startedAtMs: atMs,
     reads: { keys: [], ranges: [] },
     effects: [],

@@ -2,19 +2,24 @@
  * On whose behalf a turn acts: the plugin itself, or one of the principals that it registered (design §4,
  * "Delegation"). Who that is rests on what the host knows; a plugin only says which of its own it means.
  */
-import { decide } from '../gates/decide.ts';
-import { describe, type ErrorCode, NeiraError, toShape } from './errors.ts';
+import { describe, NeiraError, toShape } from './errors.ts';
 import { grantsWithin, type Permissions, permissionNames } from './permissions.ts';
 import { type PrincipalEntry, principalPrefix } from './store/principals.ts';
 import type { KeyRange } from './store/ranges.ts';
 import type { PrincipalDraft } from './store/records.ts';
 import type { PluginPolicy, StateEntry, TurnOrigin } from './turn-context.ts';
+import { requirePermission } from './turn-permission.ts';
 import type { TurnState } from './turn-state.ts';
 
 /** What is asked and granted, as flat permission names. */
 export interface Rights {
   readonly asked: readonly string[];
   readonly granted: readonly string[];
+}
+
+/** On whose behalf main acts, and by which rights. */
+export interface Delegated extends Rights {
+  readonly principal: string;
 }
 
 export interface Principal extends Rights {
@@ -65,6 +70,14 @@ export class TurnPrincipals {
     return this.#acting ?? this.#policy;
   }
 
+  /** The part of them that counts beyond the turn, for what main does on behalf of a principal. */
+  get delegated(): { readonly rights?: Delegated } {
+    if (!this.#acting) return {};
+    const { id: principal, asked, granted } = this.#acting;
+    const counts = (name: string) => /^(io\.request|secrets)[:.]/.test(name);
+    return { rights: { principal, asked: asked.filter(counts), granted: granted.filter(counts) } };
+  }
+
   /** Who publishes, for envelopes and what is scoped by them. */
   get source(): string {
     const { plugin } = this.#policy;
@@ -84,26 +97,8 @@ export class TurnPrincipals {
   #decide(permission: string, principal: Principal | undefined): void {
     const { plugin, gate } = this.#policy;
     const { asked, granted } = principal ?? this.#policy;
-    const { mode, caller, dryRun } = this.#origin;
-    const decision = decide({
-      about: 'call',
-      plugin,
-      ...(principal && { principal: principal.id }),
-      permission,
-      asked: asked.includes(permission),
-      granted: granted.includes(permission),
-      gate,
-      mode,
-      caller,
-    });
-    if (decision.verdict === 'run' || (decision.verdict === 'dry-run' && dryRun)) return;
-    throw new NeiraError((decision.code ?? 'NEIRA_PERMISSION_DENIED') as ErrorCode, {
-      plugin,
-      permission,
-      reason: decision.reason,
-      remedy: decision.remedy,
-      ...decision.details,
-    });
+    const who = { plugin, ...(principal && { principal: principal.id }), asked, granted, gate };
+    requirePermission(who, this.#origin, permission);
   }
 
   // --- its part of the plugin's keys: a prefix that it can neither see nor leave

@@ -245,7 +245,7 @@ export class TurnQueue {
         if (place === 0 && this.#held.delete(line)) line.heldUntilMs = 0;
       }
     }
-    this.#tasks.delete(task);
+    if (this.#tasks.delete(task)) task.over?.abort();
     if (line.waiting.length > 0) this.#offer(line);
     else if (line.running === 0 && line.key !== undefined) lane.lines.delete(line.key);
     this.#waiters.tell();

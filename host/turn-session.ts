@@ -3,7 +3,7 @@ import { parseEnvelope } from './bus/envelope.ts';
 import { describe, NeiraError, toShape } from './errors.ts';
 import { prepareRegistrations } from './functions/principals.ts';
 import { callHostFunction } from './functions/table.ts';
-import { DROP_WAIT } from './open-waits.ts';
+import { askerOf, DROP_WAIT } from './open-waits.ts';
 import type { Program } from './sandbox/messages.ts';
 import type { Finished, ReplaySession, TurnSession } from './sandbox/sessions.ts';
 import type { Settled } from './sandbox/settled.ts';
@@ -254,11 +254,10 @@ function recordOf(
   { fuel, runMs, batched }: { readonly fuel: number; readonly runMs: number; readonly batched: boolean },
 ): TurnRecord {
   const { policy } = turn;
-  const { turnId, deliveryId, eventId, envelope, subject, caller, mailbox, deadlineAtMs, idempotency } =
-    delivery;
+  const { turnId, eventId, envelope, subject, caller, mailbox, deadlineAtMs, idempotency } = delivery;
   const version = () => parseEnvelope(envelope).version;
   // A dry run of a command shows its reply as well.
-  const outcome: TurnOutcome = mailbox || delivery.prior ? withReply(turn, subject, version, ended) : ended;
+  const outcome = outcomeOf(mailbox || delivery.prior ? withReply(turn, subject, version, ended) : ended);
   turn.end();
   return {
     kind: 'turn',
@@ -272,7 +271,8 @@ function recordOf(
     subject,
     caller,
     ...(mailbox && { delivery: refOf(policy, mailbox) }),
-    ...(asked && { asked: deliveryId }),
+    ...(asked && { asked: askerOf(delivery) }),
+    ...(ended.status === 'failed' && ended.threw && { threw: true }),
     startedAtMs: turn.origin.startedAtMs,
     ...(deadlineAtMs !== undefined && { deadlineAtMs }),
     reads: batched ? NO_READS : turn.reads,
@@ -284,6 +284,11 @@ function recordOf(
     ...(idempotency && { idempotency }),
     logs: turn.logs,
   };
+}
+
+/** How it failed stays; why the cell thinks so does not. */
+function outcomeOf(settled: Settled): TurnOutcome {
+  return settled.status === 'ok' ? settled : { status: 'failed', error: settled.error };
 }
 
 /** A command is answered by an event as well, which commits with its effects. */

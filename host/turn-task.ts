@@ -100,6 +100,8 @@ export interface Task {
   blockedSinceMs?: number;
   /** Runs only while nothing else of its plugin is in flight. */
   alone: boolean;
+  /** Aborted when it settles or goes back to its mailbox; made when it first waits for something. */
+  over?: AbortController;
   resolve(result: TurnResult): void;
   reject(error: unknown): void;
 }

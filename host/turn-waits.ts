@@ -19,12 +19,14 @@ export interface WaitCall {
   readonly turn: TurnDelivery;
   readonly serving: Serving;
   readonly event: IncomingEvent;
-  /** `bus.request` */
+  /** `bus.request`, `io.request` */
   readonly op: string;
   /** JSON of what the host function handed to `turn.wait()`. */
   readonly args: string;
   /** Aborted when nobody waits any more. */
   readonly signal: AbortSignal;
+  /** Aborted when the delivery is settled or goes back to its mailbox: no further attempt of it will ask here. */
+  readonly over: AbortSignal;
 }
 
 export interface WaitParts {
@@ -74,7 +76,9 @@ export class TurnWaits {
     waiting.open.set(wait, { what: `${op} ${what}`, dueMs });
     const { serving, delivery: turn, event } = task;
     const { signal } = waiting.aborter;
-    void this.#perform({ attempt, wait, turn, serving, event, op, args, signal }).then(
+    task.over ??= new AbortController();
+    const over = task.over.signal;
+    void this.#perform({ attempt, wait, turn, serving, event, op, args, signal, over }).then(
       (answer) => this.#answer(waiting, wait, answer),
       (error: unknown) => this.#stop(waiting, error),
     );

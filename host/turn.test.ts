@@ -23,6 +23,9 @@ const LIMITS = {
   outputBytes: 1000,
   logBytes: 1000,
   storageMb: 10,
+  requests: 20,
+  requestsPerMinute: 120,
+  responseBytes: 100_000,
 };
 const ALL_READ = { keys: [], ranges: [] };
 

@@ -109,6 +109,58 @@ export interface Principal {
   readonly digest?: string;
 }
 
+/** An object whose values are texts. */
+export type Texts = JsonText;
+
+/**
+ * An object of values, each a text, a number, true or false, a secret `{secret: name}`, or a list of these, which
+ * are joined without anything between them: `['Bearer ', {secret: 'weather.api_key'}]`.
+ */
+export type HttpValues = JsonText;
+
+/**
+ * What to do with an answer that redirects. `follow`: at most five times, each as if it had been asked for: its
+ * host, path and address have to be allowed too. `manual`: it is the answer. `error`: it is refused.
+ */
+export type RedirectMode = 'follow' | 'manual' | 'error';
+
+/**
+ * An HTTP request. Secrets are named, in `query`, `headers` and anywhere inside `json`; the host fills them in on the
+ * way out, and masks them in what comes back.
+ */
+export interface HttpRequest {
+  /** `GET`, `HEAD`, `OPTIONS`, `POST`, `PUT`, `PATCH` or `DELETE`; `GET` without it. */
+  readonly method?: string;
+  /** `https://api.example.org/v1/now?city=Riga`, without user name, password and fragment. */
+  readonly url: string;
+  /** Put behind the query of `url`. */
+  readonly query?: HttpValues;
+  /** At most 64. Those that say how a message is carried (Host, Content-Length, Connection, …) are the host's. */
+  readonly headers?: HttpValues;
+  /**
+   * The body as a text, as bytes in Base64, or as a JSON value; one of the three, at most 1 MB. Safe methods have none.
+   * In the JSON an object of nothing but `secret` is taken for the name of one.
+   */
+  readonly body?: string;
+  readonly bodyBase64?: string;
+  readonly json?: JsonText;
+  /** Longest time for all of it, redirects included; `limits.wait_ms` without it, and never more. */
+  readonly timeoutMs?: number;
+  readonly redirect?: RedirectMode;
+}
+
+/** The answer to an HTTP request, whatever its status. */
+export interface HttpResponse {
+  readonly status: number;
+  /** Where it came from, after redirects, without its query. */
+  readonly url: string;
+  /** By names in lower case. What came more than once is joined with `, `, cookies with a new line. */
+  readonly headers: Texts;
+  /** The body, decompressed: a text where it is UTF-8, else bytes in Base64. An empty one is the empty text. */
+  readonly body?: string;
+  readonly bodyBase64?: string;
+}
+
 export type Level = 'debug' | 'info' | 'warn' | 'error';
 
 /**
@@ -193,6 +245,22 @@ export interface IoFunctions {
    * another plugin staged, is left as it is.
    */
   cancel(id: string): void;
+
+  /**
+   * Makes an HTTP request and waits for its answer. It leaves at once, whatever becomes of this turn; once that is
+   * settled, what is still under way is given up. Needs a rule of `io: {http: [{host, methods, …}]}` that it falls under.
+   * The request is kept before it leaves, and its answer before the plugin sees it: a turn that runs again gets the
+   * answer that it got before to the same request (method, address, headers and body; so put nothing in that depends on
+   * the time of the turn). Methods that are not safe carry an `Idempotency-Key`, unless one is given in `headers`.
+   * When `handle` threw, answers that were network errors or had status 408, 429 or 5xx are forgotten, and asked for anew.
+   * NEIRA_OUTCOME_UNKNOWN: it may have been carried out, and nobody knows; it is not sent again by the host unless the
+   * host was granted as `idempotent`.
+   * Else refuses with NEIRA_PERMISSION_DENIED, NEIRA_ADDRESS_REFUSED, NEIRA_HTTP_FAILED, NEIRA_HTTP_TIMEOUT,
+   * NEIRA_REDIRECT_REFUSED, NEIRA_RESPONSE_TOO_LARGE (`limits.response_kb`), NEIRA_RESPONSE_INVALID,
+   * NEIRA_REQUESTS_EXCEEDED and NEIRA_REQUEST_RATE (`limits.requests`, `limits.requests_per_minute`),
+   * NEIRA_SECRET_DENIED, NEIRA_SECRET_MISSING, and in a dry run NEIRA_DRY_RUN_REQUEST.
+   */
+  request(request: HttpRequest): Promise<HttpResponse>;
 }
 
 /** The message bus. */
@@ -312,6 +380,7 @@ export interface HostOps {
   'io.log': IoFunctions['log'];
   'io.send': IoFunctions['send'];
   'io.cancel': IoFunctions['cancel'];
+  'io.request': IoFunctions['request'];
   'bus.publish': BusFunctions['publish'];
   'bus.request': BusFunctions['request'];
   'bus.cancel': BusFunctions['cancel'];

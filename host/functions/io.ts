@@ -2,10 +2,12 @@
  * `neira:host/io`: the outside world, only through ports granted to the plugin.
  * Twin of abi/wit/v1/io.wit and sandbox/quickjs/guest/io.ts.
  */
+import { httpPermission } from '../../gates/http-rules.ts';
 import { NeiraError } from '../errors.ts';
 import type { LogLine } from '../store/records.ts';
 import { type HostFunction, isPresent, jsonText } from './arguments.ts';
 import { invalid, sendOptions } from './bus-options.ts';
+import { httpRequest } from './http-request.ts';
 
 export const MAX_PAYLOAD_BYTES = 64 * 1024;
 const MAX_NAME_LENGTH = 200;
@@ -46,5 +48,17 @@ export const ioFunctions: Readonly<Record<string, HostFunction>> = {
     if (!isPresent(id)) throw invalid('id', 'it is empty');
     turn.arrange({ op: 'cancel-send', id });
     return undefined;
+  },
+
+  /**
+   * Makes an HTTP request and waits for its answer.
+   * @throws NEIRA_PERMISSION_DENIED unless a rule of `io: {http}` allows method, scheme, host and path.
+   * @throws NEIRA_REQUESTS_EXCEEDED above `limits.requests`, NEIRA_WAITS_EXCEEDED with too many open ones.
+   */
+  request(turn, [given]) {
+    const { request, target } = httpRequest(given);
+    turn.require(httpPermission(turn.principals.rights, target));
+    turn.countRequest();
+    return turn.wait('io.request', { ...request, ...turn.principals.delegated });
   },
 };

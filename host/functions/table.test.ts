@@ -19,6 +19,9 @@ const LIMITS = {
   outputBytes: 1000,
   logBytes: 1000,
   storageMb: 10,
+  requests: 20,
+  requestsPerMinute: 120,
+  responseBytes: 100_000,
 };
 const ALL = ['storage.read', 'storage.write', 'io.send:console', 'bus.publish:a.b.done'];
 const DONE = readPluginEvents('demo', new Map(Object.entries(eventFiles('a.b.done@1'))))[0]!;

@@ -9,7 +9,14 @@ import { callHostFunction } from './table.ts';
 
 export const NOW_MS = Date.UTC(2026, 10, 25, 1, 2, 3, 4);
 
-const EMPTY: StateReader = { begin() {}, end() {}, get: () => undefined, scan: () => [], lastOf: () => 0, principal: () => undefined };
+const EMPTY: StateReader = {
+  begin() {},
+  end() {},
+  get: () => undefined,
+  scan: () => [],
+  lastOf: () => 0,
+  principal: () => undefined,
+};
 const POLICY: PluginPolicy = {
   plugin: PLUGIN,
   version: 'v1',
@@ -28,6 +35,9 @@ const POLICY: PluginPolicy = {
     publishes: 1,
     outputBytes: 1000,
     logBytes: 1000,
+    requests: 20,
+    requestsPerMinute: 120,
+    responseBytes: 1024 * 1024,
     storageMb: 1,
   },
   settings: '{}',

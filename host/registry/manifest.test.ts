@@ -58,6 +58,9 @@ describe('manifests of the source (X-30)', () => {
         logKb: 64,
         storageMb: 50,
         principals: 100,
+        requests: 20,
+        requestsPerMinute: 120,
+        responseKb: 1024,
       },
       retry: { max: 3, backoff: 'exponential' },
       buttons: [
@@ -122,7 +125,6 @@ describe('what nothing offers yet is refused at load', () => {
     ['routes', { routes: [{ method: 'GET', path: '/x', command: 'a.b' }] }],
     ['commands', { commands: [{}] }],
     ['web', { web: true }],
-    ['permissions.io.http', { permissions: { io: { http: [{ host: 'a.b', methods: ['GET'] }] } } }],
     ['permissions.secrets', { permissions: { secrets: ['a.b'] } }],
   ])('%s', (path, more) => {
     expect(problems({ ...minimal, ...more })).toMatchObject([
@@ -135,7 +137,7 @@ describe('what nothing offers yet is refused at load', () => {
   });
 
   test('every line of the list is tried above, and asking for nothing is accepted', () => {
-    expect(NOT_YET).toHaveLength(5);
+    expect(NOT_YET).toHaveLength(4);
     expect(with_({ routes: [], web: false, permissions: { secrets: [] } }).id).toBe('demo');
   });
 });
@@ -188,6 +190,81 @@ describe('keys', () => {
       ]);
     },
   );
+});
+
+describe('HTTP', () => {
+  const http = (...rules: object[]) => with_({ permissions: { io: { http: rules } } }).permissions;
+  const base = { host: 'api.example.org', methods: ['GET'], paths: ['/v1'] };
+
+  test('an update that widens a rule in any way needs consent again, one that narrows it needs none', () => {
+    const before = http(base);
+    for (const wider of [
+      { host: '*.example.org' },
+      { host: 'api.example.org:8443' },
+      { methods: ['GET', 'POST'] },
+      { paths: ['/v1', '/v2'] },
+      { paths: ['/'] },
+      { schemes: ['https', 'http'] },
+      { private: true },
+      { idempotent: true },
+    ])
+      expect(pendingConsent(http({ ...base, ...wider }), before), JSON.stringify(wider)).not.toEqual([]);
+    const wide = http({ ...base, methods: ['GET', 'POST'], private: true, idempotent: true });
+    expect(pendingConsent(before, wide)).toEqual([]);
+    const { paths: _every, ...anywhere } = base;
+    expect(pendingConsent(http(anywhere), before)).toEqual(['io.request:GET https://api.example.org/']);
+  });
+
+  test('a rule is spelled in one way, whichever way it was written', () => {
+    expect(permissionNames(http({ ...base, host: 'api.example.org:443', paths: ['/v1/'] }))).toEqual(
+      permissionNames(http(base)),
+    );
+  });
+
+  test('too many pairs of method and path are refused', () => {
+    const paths = Array.from({ length: 16 }, (_, index) => `/p${index}`);
+    const rules = Array.from({ length: 64 }, (_, index) => ({
+      host: `h${index}.org`,
+      methods: ['GET', 'POST'],
+      paths,
+    }));
+    expect(problems({ ...minimal, permissions: { io: { http: rules } } })).toMatchObject([
+      { path: 'permissions.io.http' },
+    ]);
+  });
+
+  test.each([
+    'API.example.org',
+    'https://a.org',
+    'a.org/x',
+    'user@a.org',
+    '*',
+    '*.org',
+    'a.*.org',
+    '',
+    'a..b',
+    'a.org:0',
+    'a.org:99999',
+    '::1',
+    '[::1',
+  ])('the host %j is refused', (host) => {
+    expect(problems({ ...minimal, permissions: { io: { http: [{ ...base, host }] } } })).toMatchObject([
+      { path: 'permissions.io.http[0].host' },
+    ]);
+  });
+
+  test.each(['v1', '/v1/../x', '/./x', '/a%2fb', '/a b', '/a?x', '/a#x', '/a\\b', '//a', ''])(
+    'the path %j is refused',
+    (path) => {
+      expect(
+        problems({ ...minimal, permissions: { io: { http: [{ ...base, paths: [path] }] } } }),
+      ).toMatchObject([{ path: 'permissions.io.http[0].paths[0]' }]);
+    },
+  );
+
+  test.each(['/', '/v1', '/v1/', '/.well-known/x', '/a.b/c-d_e~'])('the path %j is taken', (path) => {
+    expect(http({ ...base, paths: [path] }).io.http).toHaveLength(1);
+  });
 });
 
 test('an update that asks more needs consent again; what only reads does not write', () => {

@@ -7,7 +7,7 @@ import { parseSingularPath } from '../bus/key.ts';
 import type { RetryPolicy } from '../bus/retry.ts';
 import { parseSubscriptionEvent } from '../bus/subject.ts';
 import { isNeiraError, NeiraError } from '../errors.ts';
-import { normalisePermissions, type Permissions } from '../permissions.ts';
+import { httpProblems, normalisePermissions, type Permissions } from '../permissions.ts';
 import { PORT_NAMES } from '../ports/ports.ts';
 import { compilePluginSchema, compileSchema, isRecord, type Problem, parseYaml, summary } from '../schema.ts';
 import { normaliseEntry } from './entry.ts';
@@ -32,6 +32,9 @@ export interface Limits {
   readonly storageMb: number;
   /** Principals that it may have registered; a manifest stored before there were any says nothing of them. */
   readonly principals?: number;
+  readonly requests: number;
+  readonly requestsPerMinute: number;
+  readonly responseKb: number;
 }
 
 export interface Subscription {
@@ -129,7 +132,6 @@ export const NOT_YET: readonly { readonly path: readonly string[]; readonly reas
   { path: ['routes'], reason: 'this version serves no HTTP routes of plugins' },
   { path: ['commands'], reason: 'this version runs no commands of plugins' },
   { path: ['web'], reason: 'this version serves no web files of plugins' },
-  { path: ['permissions', 'io', 'http'], reason: 'this version makes no HTTP requests for plugins' },
   { path: ['permissions', 'secrets'], reason: 'this version keeps no secrets for plugins' },
 ];
 
@@ -154,7 +156,7 @@ export function parseManifest(source: string | object, options: ManifestOptions 
   if (problems.length > 0) throw invalid(problems);
   // The schema was checked, so the shape is the input's.
   const manifest = normalise(raw as ManifestInput, problems, options);
-  problems.push(...unknownPorts(manifest));
+  problems.push(...unknownPorts(manifest), ...httpProblems(manifest.permissions));
   if (problems.length > 0) throw invalid(problems);
   return manifest;
 }

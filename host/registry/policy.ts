@@ -46,6 +46,9 @@ export function limitsOf({ limits }: Manifest): TurnLimits {
     outputBytes: limits.outputKb * KB,
     logBytes: limits.logKb * KB,
     storageMb: limits.storageMb,
+    requests: limits.requests,
+    requestsPerMinute: limits.requestsPerMinute,
+    responseBytes: limits.responseKb * KB,
   };
 }
 

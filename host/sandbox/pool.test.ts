@@ -22,6 +22,9 @@ const LIMITS = {
   outputBytes: 100_000,
   logBytes: 1000,
   storageMb: 10,
+  requests: 20,
+  requestsPerMinute: 120,
+  responseBytes: 100_000,
 };
 
 let store: Store;

@@ -10,11 +10,19 @@ export type Settled =
       readonly actions: string /** JSON of the reply's result. */;
       readonly result?: string;
     }
-  | { readonly status: 'failed'; readonly error: GuestFailure };
+  | {
+      readonly status: 'failed';
+      readonly error: GuestFailure;
+      /** `handle` threw; else it was ended, or answered what is no reply. */
+      readonly threw?: true;
+    };
 
 /** What `handle` answered, as the actions of a reply; anything else is the plugin's failure. */
 export function settle(result: RunResult, program: Program): Settled {
-  if (result.kind !== 'value') return { status: 'failed', error: failureOf(result, program) };
+  if (result.kind !== 'value') {
+    const threw = result.kind === 'thrown' && ({ threw: true } as const);
+    return { status: 'failed', error: failureOf(result, program), ...threw };
+  }
   const reply = result.json === undefined ? {} : (JSON.parse(result.json) as unknown);
   const reason = whyNotReply(reply);
   if (reason === undefined) {

@@ -17,6 +17,7 @@ const WITH_DATA = [
   'delayed_send',
   'subscription',
   'principal',
+  'http_request',
 ];
 
 /** What administrators change: plugins and their versions, gates, tokens, settings (HOST-15, HOST-27). */

@@ -3,6 +3,7 @@ import { AdminWriter } from './admin.ts';
 import type { BusNews, DeadLetterRecord, EventRouter, PublishRecord } from './bus-records.ts';
 import { BusWriter, FROM_HOST, FROM_OUTSIDE } from './bus-writer.ts';
 import { RecordWriter } from './chat-records.ts';
+import { HttpBook } from './http-requests.ts';
 import { IdempotencyKeys } from './idempotency.ts';
 import { JournalWriter } from './journal.ts';
 import type { LineWriter } from './projection.ts';
@@ -20,6 +21,7 @@ export class Applier {
   readonly #statistics: StatisticsWriter;
   readonly #keys: IdempotencyKeys;
   readonly #bus: BusWriter;
+  readonly #http: HttpBook;
   readonly #turns: TurnWriter;
   readonly #recipes: RecipeWriter;
   readonly #deleteSend: StatementSync;
@@ -33,8 +35,10 @@ export class Applier {
     this.#statistics = new StatisticsWriter(db);
     this.#keys = new IdempotencyKeys(db);
     this.#bus = new BusWriter(db, router);
+    this.#http = new HttpBook(db);
     this.#turns = new TurnWriter(db, {
       bus: this.#bus,
+      http: this.#http,
       records: this.#records,
       statistics: this.#statistics,
       keys: this.#keys,
@@ -67,8 +71,14 @@ export class Applier {
       case 'request-end':
         this.#bus.endRequest(record.id, record.answer);
         return { ok: true };
+      case 'http-intent':
+        return { ok: true, ...this.#http.begin(record, nowMs) };
+      case 'http-answer':
+        this.#http.end(record);
+        return { ok: true };
       case 'tick':
         this.#bus.tick(nowMs);
+        this.#http.purge(nowMs);
         return { ok: true };
       case 'outbox':
         this.#bus.outbox.left(record.upToSeq);

@@ -15,6 +15,7 @@ import { DelayedEvents } from './delayed.ts';
 import { DelayedSends } from './delayed-sends.ts';
 import { EventLog } from './event-log.ts';
 import { fault } from './fault.ts';
+import type { AttemptEnd } from './http-requests.ts';
 import { MailboxPolicies } from './mailbox-policies.ts';
 import { type DeliveryRow, MailboxWriter, type PublishOrigin } from './mailboxes.ts';
 import { OutboxWriter } from './outbox.ts';
@@ -212,12 +213,10 @@ export class BusWriter {
     this.#book.answer(id, answer);
   }
 
-  /** Whoever asked is settled, or will ask anew: then what failed before may succeed. */
-  closeRequests(caller: string, triesAgain: boolean): void {
-    if (triesAgain) {
-      this.#book.forgetFailures(caller);
-      return;
-    }
+  /** Whoever asked is settled, or will ask anew: once it threw, what failed before may succeed. */
+  closeRequests(caller: string, end: AttemptEnd): void {
+    if (end === 'threw') this.#book.forgetFailures(caller);
+    if (end !== 'settled') return;
     for (const id of this.#book.pendingOf(caller)) this.endRequest(id, 'U');
     this.#book.close(caller);
   }

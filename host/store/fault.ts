@@ -20,6 +20,11 @@ export const FAULT_POINTS = [
   'journal.mid-write',
   /** A file that differs from its rows was renamed away and is not yet written again. */
   'repair.after-set-aside',
+  /** Kept, nothing has left; about to be written to the connection; answered, not kept; kept, the turn not told. */
+  'http.after-intent',
+  'http.sent',
+  'http.before-answer',
+  'http.after-answer',
   /** The backup before a migration exists, the migration has not begun. */
   'migrate.after-backup',
 ] as const;

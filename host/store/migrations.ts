@@ -183,6 +183,17 @@ export const MIGRATIONS: readonly string[] = [
   create index delayed_send_due on delayed_send(due_ms, seq);
   create index delayed_send_plugin on delayed_send(plugin);
   `,
+  `
+  -- What a turn asked over HTTP, until its delivery is settled; answer: V<json> or E<refusal>, null while nobody knows.
+  -- delivery: of a mailbox, null for a UI event. passing: forgotten when the turn throws. bytes: of the answer.
+  create table http_request(
+    id integer primary key autoincrement, caller text not null, digest text not null, occurrence integer not null,
+    plugin text not null, delivery integer, at_ms integer not null, answer text,
+    passing integer not null default 0, bytes integer not null default 0, unique(caller, digest, occurrence)
+  );
+  create index http_request_plugin on http_request(plugin, bytes);
+  create index http_request_at on http_request(at_ms);
+  `,
 ];
 
 /**

@@ -14,6 +14,7 @@ import type {
   SubscriptionDraft,
   TickRecord,
 } from './bus-records.ts';
+import type { HttpAnswerRecord, HttpIntentRecord } from './http-records.ts';
 
 /**
  * What the writer thread is asked to do, and what it answers. Every change of the store is one of
@@ -138,8 +139,10 @@ export interface TurnRecord {
   readonly envelope?: string;
   readonly subject: string;
   readonly caller: EventCaller;
-  /** Set when the turn asked other plugins: its delivery, under which their answers are kept. */
+  /** Set when the turn asked other plugins or over HTTP: its delivery, under which the answers are kept. */
   readonly asked?: string;
+  /** It failed because `handle` threw, and not at a limit or with its cell. */
+  readonly threw?: true;
   /** It ran on what the turn before it staged: when that did not commit, neither does this. */
   readonly follows?: true;
   /** The delivery that this turn settles: its end and the effects of the turn are one commit. */
@@ -330,6 +333,8 @@ export type WriteRecord =
   | PublishRecord
   | RequestRecord
   | RequestEndRecord
+  | HttpIntentRecord
+  | HttpAnswerRecord
   | TickRecord
   | OutboxRecord
   | DeadLetterRecord;
@@ -362,6 +367,8 @@ export type Ack =
       /** Of each event that was to be routed. */
       readonly targets?: readonly (readonly RouteTarget[])[];
       readonly answer?: string;
+      /** The request was not known before. */
+      readonly fresh?: true;
       /** The event that the idempotency key of a publish had brought before; nothing was done. */
       readonly duplicateOf?: string;
       /** The turn was recorded before: `outcome` is the first one, and nothing is left to send. */

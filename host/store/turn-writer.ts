@@ -1,9 +1,10 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { describe, isNeiraError, type NeiraError } from '../errors.ts';
 import { BoundedTable } from './bounded.ts';
-import type { EventDraft } from './bus-records.ts';
+import type { EventDraft, Settlement } from './bus-records.ts';
 import type { BusWriter } from './bus-writer.ts';
 import type { RecordWriter } from './chat-records.ts';
+import type { AttemptEnd, HttpBook } from './http-requests.ts';
 import type { IdempotencyKeys } from './idempotency.ts';
 import type { JournalWriter } from './journal.ts';
 import { type KvChange, KvWriter } from './kv.ts';
@@ -38,6 +39,7 @@ export interface GroupMark {
 
 export interface TurnWriterParts {
   readonly bus: BusWriter;
+  readonly http: HttpBook;
   readonly records: RecordWriter;
   readonly statistics: StatisticsWriter;
   readonly keys: IdempotencyKeys;
@@ -49,6 +51,7 @@ export interface TurnWriterParts {
 /** What a turn leaves: its effects, the end of its delivery, and what is known of it; all of it or none. */
 export class TurnWriter {
   readonly #bus: BusWriter;
+  readonly #http: HttpBook;
   readonly #records: RecordWriter;
   readonly #statistics: StatisticsWriter;
   readonly #keys: IdempotencyKeys;
@@ -71,6 +74,7 @@ export class TurnWriter {
 
   constructor(db: DatabaseSync, parts: TurnWriterParts) {
     this.#bus = parts.bus;
+    this.#http = parts.http;
     this.#records = parts.records;
     this.#statistics = parts.statistics;
     this.#keys = parts.keys;
@@ -166,9 +170,14 @@ export class TurnWriter {
       this.#keepFailure(turn, outcome.error, nowMs);
       settlement = this.#bus.failed(delivery, turn.delivery!, outcome.error, nowMs);
     }
-    if (turn.asked !== undefined) this.#bus.closeRequests(turn.asked, settlement?.state === 'retry');
+    if (turn.asked !== undefined) this.#endAttempt(turn.asked, attemptEnd(turn, settlement));
     this.#recordTurn(turn, outcome, nowMs);
     return { outcome, settlement };
+  }
+
+  #endAttempt(caller: string, end: AttemptEnd): void {
+    this.#bus.closeRequests(caller, end);
+    this.#http.attemptEnded(caller, end);
   }
 
   /** All effects of the turn, or none and the failure that the turn ends with. */
@@ -318,6 +327,11 @@ export class TurnWriter {
     );
     this.#failures.added(plugin);
   }
+}
+
+function attemptEnd({ threw }: TurnRecord, settlement: Settlement | undefined): AttemptEnd {
+  if (settlement?.state !== 'retry') return 'settled';
+  return threw ? 'threw' : 'lost';
 }
 
 function uiReply(eventId: string, actions: string): string {

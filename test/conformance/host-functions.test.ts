@@ -5,10 +5,11 @@ import { ADD } from './add-cases.ts';
 import { APPEND } from './append-cases.ts';
 import { BUS } from './bus-cases.ts';
 import type { Case, Own } from './cases.ts';
+import { HTTP } from './http-cases.ts';
 import { INTL, TIMER } from './intl-cases.ts';
 import { IO, RECORDS } from './other-cases.ts';
 import { PRINCIPALS } from './principal-cases.ts';
-import { ENGINES, Probe, type Step } from './probe.ts';
+import { ENGINES, PEER, Probe, type Step } from './probe.ts';
 import { DELETE, GET, LIST, SET } from './storage-cases.ts';
 
 const CASES: readonly Case[] = [
@@ -20,6 +21,7 @@ const CASES: readonly Case[] = [
   ...APPEND,
   ...RECORDS,
   ...IO,
+  ...HTTP,
   ...BUS,
   ...PRINCIPALS,
   ...TIMER,
@@ -43,6 +45,7 @@ const GOOD_CALLS: Readonly<Record<string, Step>> = {
   'io.cancel': ['io.cancel', 'some-id'],
   'timer.sleep': ['timer.sleep', 1],
   'intl.call': ['intl.call', 'NumberFormat', 'format', ['ru'], {}, [1]],
+  'io.request': ['io.request', { url: `${PEER.url}/v1` }],
   'bus.publish': ['bus.publish', 'probe.thing.done', 1],
   'bus.request': ['bus.request', 'probe.thing.ask', 1],
   'bus.cancel': ['bus.cancel', 'some-id'],

@@ -5,6 +5,7 @@
  */
 import { expect } from 'vitest';
 import type { Answer, CallOptions, TestHost } from '../kit/boot-host.ts';
+import { openPeer } from '../kit/http-peer.ts';
 
 /** A host function by its WIT name, and its arguments. */
 export type Step = readonly [fn: string, ...args: unknown[]];
@@ -99,9 +100,17 @@ export const ENGINES: readonly Engine[] = [scriptEngine];
 
 export const PUBLISHED = 'probe.thing.done';
 export const COMMAND = 'probe.thing.ask';
+/** Whom probes may ask over HTTP. */
+export const PEER = await openPeer();
 const ALL_PERMISSIONS = {
   storage: ['read', 'write'],
-  io: { ports: ['console'] },
+  io: {
+    ports: ['console'],
+    http: [
+      { host: PEER.host, methods: ['GET', 'POST'], schemes: ['http'], private: true, paths: ['/v1'] },
+      { host: '127.0.0.1', methods: ['GET'] },
+    ],
+  },
   bus: { subscribe: ['probe.>'] },
   principals: ['delegate'],
 };

@@ -32,7 +32,7 @@ const RESERVED: Readonly<Record<string, string>> = {};
 
 const NAME = /^NEIRA_[A-Z_]+$/;
 const codes = Object.keys(ERRORS);
-const catalogue = ['host/error-catalogue.ts', 'host/error-catalogue-bus.ts'];
+const catalogue = ['host/error-catalogue.ts', 'host/error-catalogue-bus.ts', 'host/error-catalogue-io.ts'];
 
 test('every code that the code names is in the catalogue', () => {
   const unknown: string[] = [];

@@ -19,6 +19,8 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
   '@kayahr/text-encoding': ['host/sandbox/'],
   '@jridgewell/trace-mapping': ['host/sandbox/'],
   binaryen: ['host/sandbox/quickjs/build-engine.ts'],
+  undici: ['host/ports/http/'],
+  'ipaddr.js': ['host/ports/http/'],
   pino: ['host/log.ts'],
   'prom-client': ['host/metrics.ts'],
   '@opentelemetry/api': ['host/span-export.ts'],

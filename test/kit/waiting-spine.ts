@@ -34,6 +34,9 @@ const LIMITS: TurnLimits = {
   outputBytes: 100_000,
   logBytes: 10_000,
   storageMb: 10,
+  requests: 20,
+  requestsPerMinute: 120,
+  responseBytes: 100_000,
 };
 
 /** A request of a turn, to be answered by the test. */
@@ -50,6 +53,13 @@ export let turns: Turns;
 /** In the order in which they came. */
 export let asked: Asked[];
 let generations = 0;
+let outside: ((call: WaitCall) => Promise<string> | undefined) | undefined;
+
+/** Has calls performed by something real, where that answers at all; for the test that says so. */
+export function performBy(perform: NonNullable<typeof outside>): void {
+  outside = perform;
+}
+
 /** How often a turn stood still. */
 export let suspended = 0;
 /** Waits for timers: all of them so far, and those that are open. */
@@ -64,6 +74,7 @@ beforeEach(async () => {
   });
   reader = createKvReader(store.databasePath);
   asked = [];
+  outside = undefined;
   suspended = 0;
   sleeps = 0;
   sleeping = 0;
@@ -88,7 +99,7 @@ beforeEach(async () => {
     submit: (record) => store.submit(record),
     fence: (lost) => store.retireCell(lost),
     waits: {
-      request: (call) => (call.op === 'timer.sleep' ? asleep(call) : ask(call)),
+      request: (call) => outside?.(call) ?? (call.op === 'timer.sleep' ? asleep(call) : ask(call)),
       answer: (...answer) => pool.answer(...answer),
       abort: (...abort) => pool.abort(...abort),
     },
@@ -161,8 +172,13 @@ export async function plugin(id: string, body: string, limits: Partial<TurnLimit
   return serve(id, `${HEAD}\nexport async function handle(event) { ${body} }`, limits);
 }
 
-export async function serve(id: string, source: string, limits: Partial<TurnLimits> = {}): Promise<Serving> {
-  const all = ['storage.read', 'storage.write', 'bus.publish:math.ask'];
+export async function serve(
+  id: string,
+  source: string,
+  limits: Partial<TurnLimits> = {},
+  permissions: readonly string[] = [],
+): Promise<Serving> {
+  const all = ['storage.read', 'storage.write', 'bus.publish:math.ask', ...permissions];
   const policy: PluginPolicy = {
     plugin: id,
     version: id,

@@ -114,6 +114,9 @@ export function servingOf(id: string, generation: number): Serving {
       outputBytes: 1000,
       logBytes: 1000,
       storageMb: 10,
+      requests: 20,
+      requestsPerMinute: 120,
+      responseBytes: 100_000,
     },
     settings: '{}',
   };

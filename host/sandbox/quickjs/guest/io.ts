@@ -1,7 +1,7 @@
 /** `neira:host/io` for scripts; twin of abi/wit/v1/io.wit. */
 import { sdk } from './sdk.ts';
 
-const { call, text, json, logLine } = sdk;
+const { call, callLater, text, json, logLine } = sdk;
 
 const NativeTypeError = TypeError;
 
@@ -22,3 +22,5 @@ export const send = (port: unknown, target: unknown, payload: unknown, options?:
 export const cancel = (id: unknown) => {
   call('io.cancel', text(id, 'id'));
 };
+
+export const request = (options: unknown) => callLater(() => ['io.request', json(options, 'request')]);
