@@ -55,6 +55,9 @@ export type Operation =
   | 'token.create'
   | 'token.revoke'
   | 'backup'
+  | 'secret.set'
+  | 'secret.remove'
+  | 'secret.rotate-key'
   | 'dead-letter.retry'
   | 'dead-letter.drop'
   | 'event.replay';
@@ -79,7 +82,10 @@ export type Question =
       readonly plugin: string;
       /** On whose behalf the plugin acts, where that is not its own: then `asked` and `granted` are of that one. */
       readonly principal?: string;
-      /** `storage.read`, `storage.write`, `bus.publish:<event>`, `io.send:<port>`, `io.request:…` (http-rules.ts). */
+      /**
+       * `storage.read`, `bus.publish:<event>`, `io.send:<port>`, `io.request:…` (http-rules.ts),
+       * `secrets:<name>@<host>`, `secrets.reveal:<name>`.
+       */
       readonly permission: string;
       readonly asked: boolean;
       readonly granted: boolean;
@@ -212,7 +218,7 @@ function decideCall(question: About<'call'>): Decision {
       'the manifest does not ask for it',
       permission.startsWith('io.request:')
         ? 'Name host, method and path under `permissions.io.http` in the manifest, then grant them.'
-        : `Name \`${permission}\` under \`permissions\` in the manifest, then grant it.`,
+        : `Name \`${permission}\` under \`permissions\` in the manifest${wayToName(permission)}, then grant it.`,
     );
   }
   if (!question.granted) {
@@ -236,6 +242,15 @@ function decideCall(question: About<'call'>): Decision {
     );
   }
   return RUN;
+}
+
+/** A secret is asked for in another shape than its permission is called by. */
+function wayToName(permission: string): string {
+  const [, reveal, name, host] = /^secrets(\.reveal)?:([^@]*)@?(.*)$/.exec(permission) ?? [];
+  if (name === undefined) return '';
+  return reveal
+    ? ` as \`secrets: [{name: ${name}, reveal: true}]\``
+    : ` as \`secrets: [{name: ${name}, hosts: [${host}]}]\``;
 }
 
 function decideChange(question: About<'change'>): Decision {

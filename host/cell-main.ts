@@ -79,8 +79,13 @@ function openBoot(spec: BootSpec): BootSession {
   const turn = new TurnContext(policy, origin, recording, random, undefined, new TurnState(), observe);
   return {
     call(op, args, charge) {
-      if (BOOT_CALLS.has(op)) return callHostFunction(turn, op, args, charge);
-      const reason = 'top-level code and prepare() may read storage and settings, nothing else';
+      const allowed = BOOT_CALLS.has(op);
+      const answer = allowed && callHostFunction(turn, op, args, charge);
+      // An image is there before the turns, and what it holds would bind none of them.
+      if (answer && !turn.confidential.hasPersonal) return answer;
+      const reason = allowed
+        ? 'what it reads is marked as personal'
+        : 'top-level code and prepare() may read storage and settings, nothing else';
       const refusal = turn.refusal('NEIRA_PERMISSION_DENIED', {
         permission: op,
         reason,

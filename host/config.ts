@@ -3,12 +3,19 @@ import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { isNeiraError, NeiraError } from './errors.ts';
 import { compileSchema, parseYaml } from './schema.ts';
+import { readKey } from './secret-box.ts';
 
 export type Durability = 'power' | 'process';
 export type TransportName = (typeof TRANSPORTS)[number];
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
 
 const TRANSPORTS = ['local'] as const;
+
+/** Master keys of the secrets that the environment gives; `previous` opens what `current` did not seal. */
+export interface SecretKeys {
+  readonly current?: Buffer;
+  readonly previous?: Buffer;
+}
 
 /** Every setting of a host, with its value. */
 export interface Config {
@@ -38,6 +45,7 @@ export interface Config {
   readonly events: { readonly transport: TransportName };
   /** Whether turns are recorded, so that they can be run again. */
   readonly transcripts: boolean;
+  readonly secretKeys: SecretKeys;
   /** `otlpUrl`: of the collector that spans are sent to; absent: none are. */
   readonly tracing: { readonly otlpUrl?: string };
 }
@@ -205,7 +213,22 @@ export function loadConfig(
     events: { transport: chosen.events?.transport ?? 'local' },
     transcripts: chosen.transcripts ?? true,
     tracing: otlpUrl === undefined ? {} : { otlpUrl },
+    secretKeys: secretKeysOf(env),
   };
+}
+
+/** From the environment alone: a key in a file beside the database is what `secrets.key` is for. */
+function secretKeysOf(env: Readonly<Record<string, string | undefined>>): SecretKeys {
+  const keyIn = (variable: string): Buffer | undefined => {
+    const text = env[variable];
+    if (text === undefined || text === '') return undefined;
+    const key = readKey(text);
+    if (key === undefined) throw refuse(variable, 'it is not 32 bytes in base64 or hex');
+    return key;
+  };
+  const current = keyIn('NEIRA_SECRETS_KEY');
+  const previous = keyIn('NEIRA_SECRETS_KEY_PREVIOUS');
+  return { ...(current && { current }), ...(previous && { previous }) };
 }
 
 export function isLoopback(host: string): boolean {

@@ -58,10 +58,4 @@ export const IO_ERRORS = {
     remedy:
       'Let the turn fail and be tried again later, or raise `limits.requests_per_minute` in the manifest.',
   },
-  NEIRA_SECRET_MISSING: {
-    status: 409,
-    blame: 'caller',
-    message: 'There is no secret `{secret}`.',
-    remedy: 'Have an administrator set it.',
-  },
 } as const satisfies Record<string, Entry>;

@@ -6,6 +6,7 @@
 
 import { BUS_ERRORS } from './error-catalogue-bus.ts';
 import { IO_ERRORS } from './error-catalogue-io.ts';
+import { SECRET_ERRORS } from './error-catalogue-secrets.ts';
 
 export type Blame = 'caller' | 'plugin' | 'host';
 
@@ -396,4 +397,4 @@ const OWN = {
   },
 } as const satisfies Record<string, Entry>;
 
-export const ERRORS = { ...OWN, ...BUS_ERRORS, ...IO_ERRORS };
+export const ERRORS = { ...OWN, ...BUS_ERRORS, ...IO_ERRORS, ...SECRET_ERRORS };

@@ -24,7 +24,7 @@ import type { Config, TransportName } from './config.ts';
 import { NeiraError } from './errors.ts';
 import { createServer } from './http/server.ts';
 import { HttpRequests } from './http-requests.ts';
-import type { Logger } from './log.ts';
+import { type Logger, maskLog } from './log.ts';
 import { Mailboxes } from './mailboxes.ts';
 import { Metrics } from './metrics.ts';
 import { Outbox } from './outbox.ts';
@@ -38,7 +38,9 @@ import { PrincipalAdmin } from './registry/principal-admin.ts';
 import { Registry } from './registry/registry.ts';
 import { Requests } from './requests.ts';
 import { CellPool } from './sandbox/pool.ts';
-import type { SecretSource } from './secret-source.ts';
+import { MasterKeys } from './secret-keys.ts';
+import { REVEAL } from './secret-reveal.ts';
+import { Secrets } from './secrets.ts';
 import { createKvReader } from './store/reader.ts';
 import { openStore, type Store } from './store/store.ts';
 import { sleep } from './timers.ts';
@@ -89,6 +91,14 @@ export async function openHost(
   const tracing = await openTracing(config.tracing.otlpUrl, version(), log);
   const observers = new Observers(metrics, tracing);
   store.onCommit((records, micros) => observers.committed(records, micros));
+  const secrets = await Secrets.open({
+    keys: new MasterKeys(store.home, config.secretKeys),
+    rows: () => store.secrets(),
+    submit: (record) => store.submit(record),
+    learn: (known) => store.learn(known),
+    warn: (details, message) => log.warn(details, message),
+  });
+  maskLog(log, secrets);
   const mode = new HostMode(store);
   if (config.safeMode) await mode.set('boot', 'safe', 'booted with --safe');
   const tokens = new Tokens(store, adminToken(store.home, config.adminToken));
@@ -125,7 +135,7 @@ export async function openHost(
   const httpRequests = new HttpRequests({
     submit: (record) => store.submit(record),
     exchange: (exchange) => httpClient.exchange(exchange),
-    secrets: NO_SECRETS,
+    secrets,
     secret: root.secret,
     observe: (plugin, outcome) => metrics.requestMade(plugin, outcome),
   });
@@ -133,6 +143,7 @@ export async function openHost(
     'bus.request': (call: WaitCall) => requests.perform(call),
     'io.request': (call: WaitCall) => httpRequests.perform(call),
     'timer.sleep': sleep,
+    [REVEAL]: (call: WaitCall) => secrets.reveal(call),
   };
   turns = new Turns({
     cells: pool.size,
@@ -166,6 +177,8 @@ export async function openHost(
     gates,
     events,
     transcripts: config.transcripts,
+    mask: (value) => secrets.maskValue(value),
+    reveal: (policy, name) => secrets.shownTo(policy, name),
     changed: (plugin) => {
       mailboxes.wake(plugin);
       for (const event of registry.find(plugin)?.manifest.publishes ?? []) gateway.noteUse(event, plugin);
@@ -225,6 +238,7 @@ export async function openHost(
     plugins,
     principals: new PrincipalAdmin(registry, () => mode.current),
     tokens,
+    secrets,
     ui,
     gateway,
     eventRecords,
@@ -239,6 +253,7 @@ export async function openHost(
     api,
     log,
     observer: observers,
+    mask: (details) => secrets.maskValue(details),
     settings: { ...config.http, host: config.host, port: config.port, origins: config.origins },
   });
 
@@ -298,14 +313,6 @@ export async function openHost(
     },
   };
 }
-
-/** Of a host that keeps none. */
-const NO_SECRETS: SecretSource = {
-  fill(_policy, name) {
-    throw new NeiraError('NEIRA_SECRET_MISSING', { secret: name });
-  },
-  mask: (text) => text,
-};
 
 /** Seeds the randomness of turns; made once for a home. */
 async function homeSecret(store: Store): Promise<Uint8Array> {

@@ -22,7 +22,7 @@ const BEARER = /\b(Bearer\s+)[^\s"'\\,]+/gi;
 export function createLogger(options: LogOptions = {}): Logger {
   const to = options.to ?? 'stderr';
   const stream = typeof to === 'string' ? destination({ dest: to === 'stdout' ? 1 : 2, sync: true }) : to;
-  const logger = pino(
+  const logger: Logger = pino(
     {
       level: options.level ?? 'info',
       base: null,
@@ -32,16 +32,32 @@ export function createLogger(options: LogOptions = {}): Logger {
         level: (label) => ({ level: label }),
         log: (fields) => hide(fields, 0) as Record<string, unknown>,
       },
-      hooks: { streamWrite: (line) => line.replace(BEARER, `$1${HIDDEN}`) },
+      hooks: { streamWrite: (line) => masks.get(logger)!(line.replace(BEARER, `$1${HIDDEN}`)) },
     },
     stream,
   );
+  masks.set(logger, (line) => line);
   // pino's formatters do not see what a child is bound to; children inherit this method.
   const child = logger.child as unknown as (this: Logger, fields: object, options?: object) => Logger;
   logger.child = function (this: Logger, fields: object, childOptions?: object) {
     return child.call(this, hide(fields, 0) as object, childOptions);
   } as unknown as typeof logger.child;
   return logger;
+}
+
+/** What is done to the lines of a logger and of its children, by logger. */
+const masks = new WeakMap<Logger, (line: string) => string>();
+
+/** From now on nothing that `known` finds is in a line of this logger. */
+export function maskLog(
+  logger: Logger,
+  known: { mask(text: string): string; maskValue<V>(value: V): V },
+): void {
+  masks.set(logger, (line) => {
+    if (known.mask(line) === line) return line;
+    // Part by part, so that what is left is JSON.
+    return `${JSON.stringify(known.maskValue(JSON.parse(line)))}\n`;
+  });
 }
 
 function hideError(error: unknown): unknown {

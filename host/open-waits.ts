@@ -13,6 +13,12 @@ export interface WaitArguments {
   readonly dueMs?: number;
 }
 
+/** A call whose answer has not come. */
+export interface OpenWait {
+  readonly op: string;
+  readonly args: WaitArguments;
+}
+
 /** Tells main at once. `args` is JSON of {@link WaitArguments} and what the operation has beside them. */
 export type Ask = (wait: number, op: string, args: string) => void;
 
@@ -33,7 +39,7 @@ export const DROP_WAIT = 'wait.drop';
 
 export class OpenWaits {
   readonly #ask: Ask;
-  readonly #open = new Set<number>();
+  readonly #open = new Map<number, OpenWait>();
   #last = 0;
 
   constructor(ask: Ask) {
@@ -47,13 +53,16 @@ export class OpenWaits {
 
   begin(op: string, args: WaitArguments): Wait {
     const wait = ++this.#last;
-    this.#open.add(wait);
+    this.#open.set(wait, { op, args });
     this.#ask(wait, op, JSON.stringify(args));
     return { wait };
   }
 
-  answered(wait: number): void {
+  /** What was asked; undefined when nothing waits under this number. */
+  answered(wait: number): OpenWait | undefined {
+    const asked = this.#open.get(wait);
     this.#open.delete(wait);
+    return asked;
   }
 
   drop(wait: number): void {

@@ -3,11 +3,19 @@
 import { type HttpRule, httpPermissionNames, problemOfRule } from '../gates/http-rules.ts';
 import type { Problem } from './schema.ts';
 
+/** A secret, and where it may go: granted for each host by itself. */
+export interface SecretPermission {
+  readonly name: string;
+  readonly hosts: readonly string[];
+  /** Shown to the plugin in the clear. */
+  readonly reveal: boolean;
+}
+
 export interface Permissions {
   readonly storage: readonly ('read' | 'write')[];
   readonly bus: { readonly publish: readonly string[]; readonly subscribe: readonly string[] };
   readonly io: { readonly ports: readonly string[]; readonly http: readonly HttpRule[] };
-  readonly secrets: readonly string[];
+  readonly secrets: readonly SecretPermission[];
   /** To register principals and act as one of them; absent where it is not asked for. */
   readonly principals?: readonly 'delegate'[];
 }
@@ -25,7 +33,8 @@ export interface PermissionsInput {
   readonly scopes?: readonly ('read' | 'write')[];
   readonly bus?: { readonly publish?: readonly string[]; readonly subscribe?: readonly string[] };
   readonly io?: { readonly ports?: readonly string[]; readonly http?: readonly HttpRule[] };
-  readonly secrets?: readonly string[];
+  /** A name is short for every host of `io.http`. */
+  readonly secrets?: readonly (string | (Partial<SecretPermission> & { readonly name: string }))[];
   readonly principals?: readonly 'delegate'[];
 }
 
@@ -43,9 +52,26 @@ export function normalisePermissions(
       subscribe: unique([...(input.bus?.subscribe ?? []), ...subscribes]),
     },
     io: { ports: unique(input.io?.ports ?? []), http: input.io?.http ?? [] },
-    secrets: unique(input.secrets ?? []),
+    secrets: secretsOf(input),
     ...(input.principals?.length && { principals: unique(input.principals) }),
   };
+}
+
+/** One entry for each name, whatever it was asked in. */
+function secretsOf({ secrets = [], io }: PermissionsInput): SecretPermission[] {
+  const everyHost = (io?.http ?? []).map(({ host }) => host);
+  const found = new Map<string, SecretPermission>();
+  for (const given of secrets) {
+    const {
+      name,
+      hosts = [],
+      reveal = false,
+    } = typeof given === 'string' ? { name: given, hosts: everyHost } : given;
+    const before = found.get(name);
+    const all = [...(before?.hosts ?? []), ...hosts].map((host) => host.toLowerCase());
+    found.set(name, { name, hosts: [...new Set(all)].sort(), reveal: reveal || (before?.reveal ?? false) });
+  }
+  return [...found.values()];
 }
 
 /** Each permission by the name that `decide()` asks about: `storage.write`, `bus.publish:a.b`, `io.send:console`. */
@@ -56,7 +82,10 @@ export function permissionNames(permissions: Permissions): string[] {
     ...permissions.bus.subscribe.map((each) => `bus.subscribe:${each}`),
     ...permissions.io.ports.map((each) => `io.send:${each}`),
     ...new Set(permissions.io.http.flatMap(httpPermissionNames)),
-    ...permissions.secrets.map((each) => `secrets:${each}`),
+    ...permissions.secrets.flatMap(({ name, hosts, reveal }) => [
+      ...hosts.map((host) => `secrets:${name}@${host}`),
+      ...(reveal ? [`secrets.reveal:${name}`] : []),
+    ]),
     ...(permissions.principals ?? []).map((each) => `principals.${each}`),
   ];
 }
@@ -109,6 +138,13 @@ export function grantsWithin(granted: Permissions, asked: Permissions): Permissi
         ),
       ),
     },
-    secrets: granted.secrets.filter(keep('secrets:')),
+    secrets: granted.secrets.flatMap(({ name, hosts, reveal }) => {
+      const kept = {
+        name,
+        hosts: hosts.filter((host) => names.has(`secrets:${name}@${host}`)),
+        reveal: reveal && names.has(`secrets.reveal:${name}`),
+      };
+      return kept.hosts.length > 0 || kept.reveal ? [kept] : [];
+    }),
   };
 }

@@ -17,7 +17,7 @@ import type {
   RequestEndRecord,
   RequestRecord,
 } from './store/bus-records.ts';
-import type { Ack } from './store/records.ts';
+import { type Ack, answerText } from './store/records.ts';
 import { childOf } from './trace-context.ts';
 import type { Serving, TurnResult, Turns } from './turn.ts';
 import type { WaitCall } from './turn-waits.ts';
@@ -103,7 +103,7 @@ export class Requests {
     if (this.#early.size > MAX_EARLY) this.#early.delete(this.#early.keys().next().value!);
   }
 
-  #recordOf(call: WaitCall, { command, version, payload, timeoutMs, as }: BusRequest): RequestRecord {
+  #recordOf(call: WaitCall, { command, version, payload, pii, timeoutMs, as }: BusRequest): RequestRecord {
     const { turn, serving, event, signal } = call;
     const { waitMs } = serving.policy.limits;
     const nowMs = Date.now();
@@ -123,7 +123,7 @@ export class Requests {
       },
       deadlineMs: Math.min(untilMs, event.deadlineAtMs ?? untilMs),
       chain: [...chain, link],
-      event: sealCommand(call, { command, version, payload, nowMs, as }),
+      event: sealCommand(call, { command, version, payload, pii, nowMs, as }),
       ...(turn.dryRun && { dry: true }),
     };
   }
@@ -154,7 +154,7 @@ function answerOf(result: TurnResult): string {
     throw new NeiraError('NEIRA_INTERNAL', { reason: `a dry run came back ${result.kind}` });
   const { outcome } = result.record;
   if (outcome.status === 'failed') throw fromShape(outcome.error);
-  return outcome.result === undefined ? 'U' : `V${outcome.result}`;
+  return answerText(outcome);
 }
 
 function sealCommand(
@@ -163,6 +163,7 @@ function sealCommand(
     readonly command: string;
     readonly version: number;
     readonly payload: string;
+    readonly pii: string | undefined;
     readonly nowMs: number;
     readonly as: string | undefined;
   },
@@ -179,7 +180,10 @@ function sealCommand(
     correlationId: cause.correlation_id,
     causationId: event.eventId,
     tenant: cause.tenant,
-    headers: traceparent === undefined ? {} : { traceparent: childOf(traceparent, turn.turnId) },
+    headers: {
+      ...(traceparent !== undefined && { traceparent: childOf(traceparent, turn.turnId) }),
+      ...(what.pii !== undefined && { pii: what.pii }),
+    },
     payloadJson: what.payload,
   });
   return {

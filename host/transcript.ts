@@ -9,15 +9,21 @@ import type { KeyRange } from './store/ranges.ts';
 import type { Effect, TurnRecord } from './store/records.ts';
 
 /** `answers` in these: how many answers the turn had been given by then, since each opens another snapshot. */
-export type KeySeen = readonly [answers: number, key: string, value: string | null, version: number];
-export type EntrySeen = readonly [key: string, value: string, version: number];
+export type KeySeen = readonly [
+  answers: number,
+  key: string,
+  value: string | null,
+  version: number,
+  pii?: string,
+];
+export type EntrySeen = readonly [key: string, value: string, version: number, pii?: string];
 /** The entries that were looked at; `whole` when there were no more. */
 export type ScanSeen = [answers: number, range: KeyRange, entries: EntrySeen[], whole: boolean];
 export type LastSeen = readonly [answers: number, log: string, last: number];
 /** What {@link TurnContext.observe} was told. */
 export type Observed = readonly [what: string, answer: string];
 export type Asked = readonly [wait: number, op: string, args: string];
-/** In order of arrival. */
+/** In order of arrival. A secret is never in it: `R{"secret": <name>}` stands for it (secret-reveal.ts). */
 export type Answered = readonly [wait: number, answer: string, atMs: number];
 
 export interface Seen {

@@ -9,6 +9,7 @@ import type { GateView } from '../gates/decide.ts';
 import type { Mode } from '../gates/gates.ts';
 import type { EventDefinition } from './bus/event-registry.ts';
 import type { RetryPolicy } from './bus/retry.ts';
+import { Confidential } from './confidential.ts';
 import { type ErrorCode, NeiraError } from './errors.ts';
 import { type Ask, MAX_OPEN_WAITS, OpenWaits, type Wait, type WaitArguments } from './open-waits.ts';
 import type { Delivery } from './sandbox/messages.ts';
@@ -17,29 +18,14 @@ import { addTo } from './store/kv.ts';
 import type { PrincipalEntry } from './store/principals.ts';
 import type { KeyRange } from './store/ranges.ts';
 import type { Effect, LogLine, RangeRead, Reads } from './store/records.ts';
+import type { TurnLimits } from './turn-limits.ts';
 import { LogNumbers } from './turn-log-numbers.ts';
-import { type PageSize, readPage, STAGED_VERSION, settle, stageAddition } from './turn-page.ts';
+import { type PageSize, readPage, STAGED_VERSION, settle, stageAddition, stagedMarks } from './turn-page.ts';
 import { TurnPrincipals } from './turn-principals.ts';
 import type { TurnRandom } from './turn-random.ts';
 import { TurnState } from './turn-state.ts';
 
-export interface TurnLimits {
-  readonly turnMs: number;
-  /** Waiting time of one turn, over all its waits. */
-  readonly waitMs: number;
-  readonly cpuMs: number;
-  readonly memoryMb: number;
-  readonly hostCalls: number;
-  readonly publishes: number;
-  readonly outputBytes: number;
-  readonly logBytes: number;
-  readonly storageMb: number;
-  /** HTTP requests of one turn, and of all turns of the plugin within a minute. */
-  readonly requests: number;
-  readonly requestsPerMinute: number;
-  /** Body of an answer over HTTP, decoded. */
-  readonly responseBytes: number;
-}
+export type { TurnLimits } from './turn-limits.ts';
 
 /** What an installed plugin may do, as flat permission names (`storage.read`, `io.send:console`, …). */
 export interface PluginPolicy {
@@ -74,7 +60,7 @@ export interface PrincipalPolicy {
 export interface StateReader {
   begin(): void;
   end(): void;
-  get(plugin: string, key: string): { readonly value: string; readonly version: number } | undefined;
+  get(plugin: string, key: string): Omit<StateEntry, 'key'> | undefined;
   /** Reads entry by entry: what is not asked for is not loaded. One walk at a time. */
   scan(plugin: string, range: KeyRange): Iterable<StateEntry>;
   /** The number of the newest entry of the log `key`; 0 when it has none. */
@@ -89,6 +75,8 @@ export interface StateEntry {
   readonly key: string;
   readonly value: string;
   readonly version: number;
+  /** Marks of what is personal in it, see confidential.ts; null or absent without any. */
+  readonly pii?: string | null;
 }
 
 export interface TurnOrigin {
@@ -158,6 +146,7 @@ export class TurnContext {
   readonly random: TurnRandom;
   readonly effects: Effect[] = [];
   readonly logs: LogLine[] = [];
+  readonly confidential = new Confidential();
   #hostCalls = 0;
   #publishes = 0;
   #requests = 0;
@@ -229,6 +218,7 @@ export class TurnContext {
    */
   wait(op: string, args: WaitArguments): Wait {
     if (!this.#waits?.hasRoom(op)) throw this.refusal('NEIRA_WAITS_EXCEEDED', { max: MAX_OPEN_WAITS });
+    this.confidential.requireNone(this.policy.plugin, args.what, args);
     return this.#waits.begin(op, args);
   }
 
@@ -238,9 +228,11 @@ export class TurnContext {
     this.#reading = false;
   }
 
-  answered(wait: number, atMs: number): void {
-    this.#waits?.answered(wait);
+  /** Takes the answer of a wait, and answers it as the guest is given it: `V<json>`, `U` or `E<refusal>`. */
+  answered(wait: number, atMs: number, answer: string): string {
+    const asked = this.#waits?.answered(wait);
     this.#nowMs = Math.max(this.#nowMs, atMs);
+    return asked ? this.confidential.answered(asked, answer) : answer;
   }
 
   /** The plugin does not want that answer any more; it stays an open wait of nobody. */
@@ -296,9 +288,11 @@ export class TurnContext {
     const key = this.principals.keyOf(name);
     this.#logs.number(key);
     const committed = this.#readKey(key);
-    if (!this.#state.staged.has(key)) return committed && { ...committed, key: name };
-    const value = settle(this.#state.staged, key, committed?.value);
-    return value === undefined ? undefined : { key: name, value, version: STAGED_VERSION };
+    const { staged } = this.#state;
+    if (!staged.has(key)) return committed && this.confidential.given({ ...committed, key: name });
+    const value = settle(staged, key, committed?.value);
+    const found = { key: name, version: STAGED_VERSION, ...stagedMarks(staged, key) };
+    return value === undefined ? undefined : this.confidential.given({ ...found, value });
   }
 
   list(wanted: KeyRange, size: PageSize): readonly StateEntry[] {
@@ -306,15 +300,17 @@ export class TurnContext {
     this.#logs.number(range.prefix);
     const committed = this.#read().scan(this.policy.plugin, range);
     const see = (read: RangeRead) => this.#state.rangesRead.push(read);
-    return this.principals.show(readPage(committed, this.#state.staged, range, size, see));
+    const page = readPage(committed, this.#state.staged, range, size, see);
+    return this.principals.show(page).map((entry) => this.confidential.given(entry));
   }
 
   // --- effects
 
   set(name: string, value: string): void {
     const key = this.principals.keyOf(name);
-    this.#stage({ op: 'set', key, value }, key.length + value.length);
-    this.#state.staged.set(key, { value });
+    const marks = this.confidential.marks(value, name);
+    this.#stage({ op: 'set', key, value, ...marks }, key.length + value.length);
+    this.#state.staged.set(key, { value, ...marks });
   }
 
   delete(name: string): void {
@@ -334,12 +330,16 @@ export class TurnContext {
 
   append(name: string, value: string): void {
     const key = this.principals.keyOf(name);
-    this.#stage({ op: 'append', key, value }, key.length + value.length);
+    const marks = this.confidential.marks(value, name);
+    this.#stage({ op: 'append', key, value, ...marks }, key.length + value.length);
     if (!this.#state.appended.has(key)) this.#state.appended.set(key, 0);
   }
 
   record(effect: Extract<Effect, { op: 'record' }>): void {
-    this.#stage(effect, effect.line.length + effect.text.length);
+    this.#stage(
+      { ...effect, ...this.confidential.marks(effect.line) },
+      effect.line.length + effect.text.length,
+    );
   }
 
   publish(effect: Extract<Effect, { op: 'publish' }>): void {
@@ -372,8 +372,10 @@ export class TurnContext {
     this.logs.push({ level, message, atMs: this.#nowMs, ...this.principals.mark });
   }
 
+  /** @throws NEIRA_SECRET_LEAK: what a turn was shown of secrets is not to be kept by it. */
   #stage(unmarked: Effect, bytes: number): void {
     const effect = { ...unmarked, ...this.principals.mark };
+    this.confidential.requireNone(this.policy.plugin, `the effect \`${effect.op}\``, effect);
     this.#stagedBytes += bytes;
     if (this.#stagedBytes > MAX_STAGED_BYTES) {
       throw this.refusal('NEIRA_VALUE_TOO_LARGE', {

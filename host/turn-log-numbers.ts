@@ -37,10 +37,11 @@ export class LogNumbers {
       for (const effect of this.#turn.state.effects) {
         if (effect.op === 'append' && effect.key === log) {
           last = (last ?? this.#lastWith(log, committed, staged)) + 1;
-          staged.set(logKey(log, last), { value: effect.value });
+          staged.set(logKey(log, last), { value: effect.value, ...marksOf(effect) });
         } else if ('key' in effect && effect.op !== 'append' && isEntryOf(log, effect.key)) {
           if (effect.op === 'add') stageAddition(staged, effect.key, effect.amount);
-          else staged.set(effect.key, { value: effect.op === 'set' ? effect.value : undefined });
+          else if (effect.op === 'set') staged.set(effect.key, { value: effect.value, ...marksOf(effect) });
+          else staged.set(effect.key, { value: undefined });
           last = undefined;
         }
       }
@@ -93,6 +94,10 @@ export class LogNumbers {
     this.#turn.state.rangesRead.push({ ...range, ...(until !== undefined && { until }), count, highest });
     return last;
   }
+}
+
+function marksOf({ pii }: { readonly pii?: string }): { readonly pii?: string } {
+  return pii === undefined ? {} : { pii };
 }
 
 function isEntryOf(log: string, key: string): boolean {

@@ -7,7 +7,9 @@ import type { RangeRead } from './store/records.ts';
 export const STAGED_VERSION = 0;
 
 /** What a turn staged for a key: a value, a removal, or numbers to add to whatever is committed. */
-export type Change = { readonly value: string | undefined } | { readonly amounts: number[] };
+export type Change =
+  | { readonly value: string | undefined /** Marks of what is personal in it. */; readonly pii?: string }
+  | { readonly amounts: number[] };
 
 /** Staged changes by key. */
 export type Changes = Map<string, Change>;
@@ -31,6 +33,12 @@ export function settle(changes: Changes, key: string, committed: string | undefi
   const value = change.amounts.reduce((sum: string | undefined, n) => addTo(key, sum, n), committed);
   changes.set(key, { value });
   return value;
+}
+
+/** Marks of the value that is staged for a key. */
+export function stagedMarks(changes: Changes, key: string): { readonly pii?: string } {
+  const change = changes.get(key);
+  return change && 'value' in change && change.pii !== undefined ? { pii: change.pii } : {};
 }
 
 /**
@@ -71,7 +79,7 @@ export function readPage(
 
   function showStaged(key: string, below: string | undefined): boolean {
     const value = settle(changes, key, below);
-    return value === undefined || show({ key, value, version: STAGED_VERSION });
+    return value === undefined || show({ key, value, version: STAGED_VERSION, ...stagedMarks(changes, key) });
   }
 
   /** Everything in the order of the range, until the page ends; {@link until} is where. */

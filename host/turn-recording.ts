@@ -1,4 +1,6 @@
 /** Listens to what a turn is told, for its transcript. */
+import type { WaitArguments } from './open-waits.ts';
+import { answerForRecord } from './secret-reveal.ts';
 import type { PrincipalEntry } from './store/principals.ts';
 import type { KeyRange } from './store/ranges.ts';
 import {
@@ -40,13 +42,13 @@ export class TurnRecording implements StateReader {
     this.#reader.end();
   }
 
-  get(plugin: string, key: string): { readonly value: string; readonly version: number } | undefined {
+  get(plugin: string, key: string): Omit<StateEntry, 'key'> | undefined {
     const found = this.#reader.get(plugin, key);
     const answers = this.#answers.length;
     // Within one snapshot a key says the same each time.
     const name = answers === 0 ? key : `${answers}\n${key}`;
     if (this.#has(key.length + (found?.value.length ?? 0)) && !this.#keys.has(name))
-      this.#keys.set(name, [answers, key, found?.value ?? null, found?.version ?? 0]);
+      this.#keys.set(name, [answers, key, found?.value ?? null, found?.version ?? 0, ...marksOf(found)]);
     return found;
   }
 
@@ -55,7 +57,7 @@ export class TurnRecording implements StateReader {
     if (this.#has(range.prefix.length)) this.#scans.push(scan);
     for (const entry of this.#reader.scan(plugin, range)) {
       const { key, value, version } = entry;
-      if (this.#has(key.length + value.length)) scan[2].push([key, value, version]);
+      if (this.#has(key.length + value.length)) scan[2].push([key, value, version, ...marksOf(entry)]);
       yield entry;
     }
     scan[3] = true;
@@ -81,7 +83,9 @@ export class TurnRecording implements StateReader {
   }
 
   answered(wait: number, answer: string, atMs: number): void {
-    if (this.#has(answer.length)) this.#answers.push([wait, answer, atMs]);
+    if (!this.#has(answer.length)) return;
+    const [, op, args] = this.#asked.find(([asked]) => asked === wait)!;
+    this.#answers.push([wait, answerForRecord(op, JSON.parse(args) as WaitArguments, answer), atMs]);
   }
 
   get seen(): Seen | SeenTooMuch {
@@ -101,4 +105,9 @@ export class TurnRecording implements StateReader {
     this.#bytes += length + ENTRY_BYTES;
     return this.#bytes <= MAX_SEEN_BYTES;
   }
+}
+
+/** Marks of what is personal come along only where there are any. */
+function marksOf(entry: { readonly pii?: string | null } | undefined): readonly [] | readonly [pii: string] {
+  return entry?.pii ? [entry.pii] : [];
 }

@@ -1,6 +1,6 @@
 /** The world of a turn that is run again: it is told what it was told before, and nothing else. */
 import { compareKeys, type KeyRange } from './store/ranges.ts';
-import type { Answered, KeySeen, ScanSeen, Seen } from './transcript.ts';
+import type { Answered, EntrySeen, KeySeen, ScanSeen, Seen } from './transcript.ts';
 import type { StateEntry, StateReader } from './turn-context.ts';
 
 /** Another version asks for what was never said; the replay ends there and says so. */
@@ -34,7 +34,7 @@ export class TurnReplay implements StateReader {
   begin(): void {}
   end(): void {}
 
-  get(_plugin: string, key: string): { readonly value: string; readonly version: number } | undefined {
+  get(_plugin: string, key: string): Omit<StateEntry, 'key'> | undefined {
     const found = nearest(
       this.#seen.keys.filter((each) => each[1] === key),
       this.#answers,
@@ -43,14 +43,14 @@ export class TurnReplay implements StateReader {
     const scanned = this.#scanned({ prefix: key }, true);
     if (!scanned) throw new NeverSeen(`storage key \`${key}\``);
     const entry = scanned.find(([name]) => name === key);
-    return entry && { value: entry[1], version: entry[2] };
+    return entry && seenValue(entry[1], entry[2], entry[3]);
   }
 
   *scan(_plugin: string, range: KeyRange): Iterable<StateEntry> {
     const scan = this.#sameScan(range);
     const entries = scan?.[2] ?? this.#scanned(range, false);
     if (!entries) throw new NeverSeen(`storage entries under \`${range.prefix}\``);
-    for (const [key, value, version] of entries) yield { key, value, version };
+    for (const [key, value, version, pii] of entries) yield { key, ...seenValue(value, version, pii) };
     if (scan && !scan[3]) throw new NeverSeen(`more storage entries under \`${range.prefix}\``);
   }
 
@@ -109,7 +109,7 @@ export class TurnReplay implements StateReader {
   }
 
   /** Entries of a range that lies inside one that was looked at to its end. */
-  #scanned(range: KeyRange, exact: boolean): readonly (readonly [string, string, number])[] | undefined {
+  #scanned(range: KeyRange, exact: boolean): readonly EntrySeen[] | undefined {
     const covering = this.#seen.scans.filter(
       ([, { prefix, after }, , whole]) => whole && after === undefined && range.prefix.startsWith(prefix),
     );
@@ -136,8 +136,12 @@ function nearest<Item extends KeySeen | ScanSeen | readonly [number, ...unknown[
   return items.findLast(([at]) => at <= answers) ?? items[0];
 }
 
-function entryOf([, , value, version]: KeySeen) {
-  return value === null ? undefined : { value, version };
+function entryOf([, , value, version, pii]: KeySeen) {
+  return value === null ? undefined : seenValue(value, version, pii);
+}
+
+function seenValue(value: string, version: number, pii: string | undefined) {
+  return { value, version, ...(pii !== undefined && { pii }) };
 }
 
 function isSame(a: KeyRange, b: KeyRange): boolean {

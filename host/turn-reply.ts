@@ -29,6 +29,8 @@ export function replyEffect(
   requireValid(policy, () => validatePublish(definition, JSON.parse(result ?? 'null'), {}));
   const id = turn.random.id();
   const { traceparent } = origin;
+  const headers = traceparent === undefined ? {} : { traceparent: childOf(traceparent, origin.turnId) };
+  const payloadJson = result ?? 'null';
   const envelope = sealEnvelope({
     id,
     eventName: name,
@@ -38,8 +40,8 @@ export function replyEffect(
     correlationId: origin.correlationId,
     causationId: origin.eventId,
     tenant: origin.tenant,
-    headers: traceparent === undefined ? {} : { traceparent: childOf(traceparent, origin.turnId) },
-    payloadJson: result ?? 'null',
+    headers: turn.confidential.marked(headers, payloadJson),
+    payloadJson,
   });
   const { caller } = origin;
   const schema = schemaMark(definition);

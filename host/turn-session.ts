@@ -7,8 +7,9 @@ import { askerOf, DROP_WAIT } from './open-waits.ts';
 import type { Program } from './sandbox/messages.ts';
 import type { Finished, ReplaySession, TurnSession } from './sandbox/sessions.ts';
 import type { Settled } from './sandbox/settled.ts';
+import { referredSecret } from './secret-reveal.ts';
 import type { DeliveryRef } from './store/bus-records.ts';
-import type { TurnOutcome, TurnRecord } from './store/records.ts';
+import type { Effect, TurnOutcome, TurnRecord } from './store/records.ts';
 import { type Asked, type Transcript, type TurnInput, wasSeen } from './transcript.ts';
 import {
   type MailboxDelivery,
@@ -98,9 +99,11 @@ export function openTurn(
       ...(behind !== undefined && !prior && { follows: behind }),
       ...(prior && { prior }),
     };
-    return `${JSON.stringify(head).slice(0, -1)},"turn":${record}}`;
+    const text = `${JSON.stringify(head).slice(0, -1)},"turn":${record}}`;
+    return turn.confidential.withoutSecrets(text);
   }
 
+  bindByEnvelope(turn, delivery.envelope);
   return {
     call: (op, args, charge) => callHostFunction(turn, op, args, charge),
     dropWait: (wait) => turn.dropWait(wait),
@@ -109,7 +112,7 @@ export function openTurn(
     suspend: () => turn.suspend(),
     answered(wait, answer, atMs) {
       recording?.answered(wait, answer, atMs);
-      turn.answered(wait, atMs);
+      return turn.answered(wait, atMs, answer);
     },
     get cut() {
       return cut;
@@ -163,11 +166,12 @@ export function openReplay(secret: Uint8Array, program: Program, recording: stri
     try {
       return ask();
     } catch (error) {
-      if (error instanceof NeverSeen) missing ??= error.message;
+      if (error instanceof NeverSeen) missing ??= turn.confidential.mask(error.message);
       throw error;
     }
   };
   const asked = before.asked !== undefined;
+  bindByEnvelope(turn, delivery.envelope);
   return {
     envelope: delivery.envelope,
     call: (op, args, charge) => told(() => callHostFunction(turn, op, args, charge)),
@@ -175,7 +179,12 @@ export function openReplay(secret: Uint8Array, program: Program, recording: stri
     randomBytes: (count) => random.bytes(count),
     nowMs: () => turn.nowMs,
     suspend: () => turn.suspend(),
-    answered: (wait, _answer, atMs) => turn.answered(wait, atMs),
+    answered: (wait, answer, atMs) =>
+      told(() => {
+        const secret = referredSecret(answer);
+        if (secret !== undefined) throw new NeverSeen(`the secret ${secret}`);
+        return turn.answered(wait, atMs, answer);
+      }),
     cut: false,
     nextAnswer: () => world.nextAnswer(),
     ending(): Settled {
@@ -257,8 +266,11 @@ function recordOf(
   const { turnId, eventId, envelope, subject, caller, mailbox, deadlineAtMs, idempotency } = delivery;
   const version = () => parseEnvelope(envelope).version;
   // A dry run of a command shows its reply as well.
-  const outcome = outcomeOf(mailbox || delivery.prior ? withReply(turn, subject, version, ended) : ended);
+  const replied = outcomeOf(mailbox || delivery.prior ? withReply(turn, subject, version, ended) : ended);
+  const outcome = asMayBeTold(turn, replied);
   turn.end();
+  const { confidential } = turn;
+  const { personal } = confidential;
   return {
     kind: 'turn',
     turnId,
@@ -276,19 +288,46 @@ function recordOf(
     startedAtMs: turn.origin.startedAtMs,
     ...(deadlineAtMs !== undefined && { deadlineAtMs }),
     reads: batched ? NO_READS : turn.reads,
-    effects: outcome.status === 'ok' ? turn.effects : [],
+    effects: outcome.status === 'ok' ? turn.effects.map((effect) => asMayBeSent(turn, effect)) : [],
     outcome,
     fuel,
     runMs,
     storageMb: policy.limits.storageMb,
     ...(idempotency && { idempotency }),
-    logs: turn.logs,
+    logs: turn.logs.map((line) => ({ ...line, message: confidential.mask(line.message) })),
+    ...(personal && { personal }),
   };
 }
 
 /** How it failed stays; why the cell thinks so does not. */
 function outcomeOf(settled: Settled): TurnOutcome {
   return settled.status === 'ok' ? settled : { status: 'failed', error: settled.error };
+}
+
+/** Marks that the event carries bind whoever gets it. Most carry none, and need not be read for it. */
+function bindByEnvelope({ confidential }: TurnContext, envelope: string): void {
+  const marks = envelope.includes('"pii"') ? parseEnvelope(envelope).headers['pii'] : undefined;
+  if (marks !== undefined) confidential.markAt(envelope, marks);
+}
+
+/** A reply must not carry a secret that the turn was shown; an error is told without it. */
+function asMayBeTold({ confidential, policy }: TurnContext, settled: TurnOutcome): TurnOutcome {
+  if (settled.status === 'failed')
+    return { status: 'failed', error: confidential.maskError(settled.error, policy.plugin) };
+  try {
+    confidential.requireNone(policy.plugin, 'the reply', [settled.actions, settled.result]);
+    const pii = settled.result === undefined ? undefined : confidential.marksOf(settled.result);
+    return pii === undefined ? settled : { ...settled, pii };
+  } catch (error) {
+    return { status: 'failed', error: failureOf(error) };
+  }
+}
+
+/** The console is the log of the host: what is personal is data anywhere else, and not there. */
+function asMayBeSent({ confidential }: TurnContext, effect: Effect): Effect {
+  if (effect.op !== 'send' || effect.port !== 'console' || !confidential.hasPersonal) return effect;
+  const payload = JSON.stringify(confidential.mask(JSON.parse(effect.payload)));
+  return { ...effect, target: confidential.mask(effect.target), payload };
 }
 
 /** A command is answered by an event as well, which commits with its effects. */

@@ -45,8 +45,10 @@ export class TurnState {
   /** Puts the state where it was behind turns that staged these. */
   restage(effects: readonly Effect[]): void {
     for (const effect of effects) {
-      if (effect.op === 'set') this.staged.set(effect.key, { value: effect.value });
-      else if (effect.op === 'delete') this.staged.set(effect.key, { value: undefined });
+      if (effect.op === 'set') {
+        const { key, value, pii } = effect;
+        this.staged.set(key, pii === undefined ? { value } : { value, pii });
+      } else if (effect.op === 'delete') this.staged.set(effect.key, { value: undefined });
       else if (effect.op === 'add') stageAddition(this.staged, effect.key, effect.amount);
       else if (effect.op === 'principal.register') this.registerPrincipal(effect.principal);
       else if (effect.op === 'principal.remove') this.removePrincipal(effect.id);

@@ -234,6 +234,23 @@ export interface IoFunctions {
   log(level: Level, message: string): void;
 
   /**
+   * The clear text of the secret `name`, for what has to be computed with it: a signature, a login. Where a
+   * secret is only to be sent, name it as `{secret: "<name>"}` instead, and never hold it. The turn may use the
+   * text and not keep it: staging it, sending it, asking with it or answering with it, also encoded, is refused
+   * with NEIRA_SECRET_LEAK, and it is masked in what the turn logs and throws.
+   * Needs `secrets: [{name: <name>, reveal: true}]`. Refuses with NEIRA_SECRET_MISSING.
+   */
+  secret(name: string): Promise<string>;
+
+  /**
+   * Says that every text inside `value` (from 3 characters on) is personal: a name, a number, an address. It is
+   * masked in all that this turn logs or throws and in what is kept of its failure. Where the turn stores or
+   * publishes it, the value or the envelope is marked, and whoever reads it there is bound in the same way.
+   * Needs no permission.
+   */
+  markPersonal(value: JsonText): void;
+
+  /**
    * Stages `payload` for `target` on the port `port` (`console`: the host's own terminal and log).
    * It leaves after the turn committed, or at `options.at`, at least once, in order per target.
    * Answers the id that it will have. Needs `io: {ports: [<port>]}`, when it is staged.
@@ -378,6 +395,8 @@ export interface HostOps {
   'storage.save-message': StorageFunctions['saveMessage'];
   'storage.settings': StorageFunctions['settings'];
   'io.log': IoFunctions['log'];
+  'io.secret': IoFunctions['secret'];
+  'io.mark-personal': IoFunctions['markPersonal'];
   'io.send': IoFunctions['send'];
   'io.cancel': IoFunctions['cancel'];
   'io.request': IoFunctions['request'];

@@ -22,6 +22,7 @@ import {
   sourceFromInline,
   sourceFromZip,
 } from '../registry/source.ts';
+import type { Secrets } from '../secrets.ts';
 import type { Store } from '../store/store.ts';
 import { DeadLetters } from './dead-letters.ts';
 import { DryRuns } from './dry-runs.ts';
@@ -29,6 +30,7 @@ import type { EventGateway } from './event-gateway.ts';
 import type { EventRecords } from './event-records.ts';
 import { EventReplay } from './event-replay.ts';
 import type { HostMode } from './mode.ts';
+import { secretAdmin } from './secret-admin.ts';
 import { statusView } from './status.ts';
 import type { Tokens } from './tokens.ts';
 import { topicsView } from './topics.ts';
@@ -46,6 +48,7 @@ export interface HostApiParts {
   readonly plugins: PluginAdmin;
   readonly principals: PrincipalAdmin;
   readonly tokens: Tokens;
+  readonly secrets: Secrets;
   readonly ui: UiEvents;
   readonly gateway: EventGateway;
   readonly eventRecords: EventRecords;
@@ -249,11 +252,15 @@ export function createHostApi(parts: HostApiParts): HostApi {
       const found = store.search(query);
       const full = found.length > 0 && found.length === (query.limit ?? 100);
       return {
-        results: found.map(({ line }) => JSON.parse(line) as unknown),
+        results: found.map(({ line }) => parts.secrets.maskValue(JSON.parse(line) as unknown)),
         next: full ? found.at(-1)!.seq : null,
       };
     },
-    exportLines: (_caller, query) => store.exportLines(query),
+    *exportLines(_caller, query) {
+      for (const line of store.exportLines(query)) yield parts.secrets.maskJson(line);
+    },
+
+    ...secretAdmin({ secrets: parts.secrets, registry, requireChange }),
 
     listTokens: () => tokens.list(),
     async createToken(caller, draft) {

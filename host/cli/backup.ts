@@ -28,7 +28,10 @@ export function addBackup(program: Command): void {
 
 async function backup({ out, host }: Session): Promise<void> {
   const made = await (await host()).send<{ path: string; bytes: number }>('POST', '/api/neira/backup');
-  out.result(made, () => out.line(`${made.path} (${made.bytes} bytes)`));
+  out.result(made, () => {
+    out.line(`${made.path} (${made.bytes} bytes)`);
+    out.remark('Secrets are in it as ciphertext; keep `secrets.key` (or NEIRA_SECRETS_KEY) apart from it.');
+  });
 }
 
 /**

@@ -230,6 +230,28 @@ describe('tokens, journal, backup, status', () => {
     expect((await host.run(['token', 'revoke', 't1'])).stdout).toBe('t1 is revoked.\n');
   });
 
+  test('a secret is read from stdin without its line break, and never shown', async () => {
+    const set = await host.run(['secret', 'set', 'weather.api_key'], {}, 'swordfish\n');
+    expect([set.code, set.stdout]).toEqual([0, 'weather.api_key is set, version 1.\n']);
+    expect(asked()).toEqual([['setSecret', 'weather.api_key', 'swordfish']]);
+    const listed = await host.run(['secret', 'list']);
+    expect(listed.stdout).toContain('weather.api_key\t1\t');
+    expect(listed.stdout).toContain('\tshop for api.example.org\n');
+    expect((await host.run(['secret', 'rotate-key'])).stdout).toBe('1 secrets are sealed with a new key.\n');
+    expect((await host.run(['secret', 'rm', 'weather.api_key'])).stdout).toBe(
+      'weather.api_key is removed.\n',
+    );
+    expect((await host.run(['secret', 'rm', 'weather.api_key'])).stderr).toContain('NEIRA_SECRET_MISSING');
+  });
+
+  test('a secret given as an argument is refused before anything is sent, and is not repeated', async () => {
+    const { code, stdout, stderr } = await host.run(['secret', 'set', 'weather.api_key', 'swordfish']);
+    expect([code, stdout]).toEqual([2, '']);
+    expect(stderr).toContain('other users see arguments');
+    expect(stderr).not.toContain('swordfish');
+    expect(asked()).toEqual([]);
+  });
+
   test('journal, backup and status', async () => {
     expect((await host.run(['journal', '--after', '0', '--limit', '5'])).stdout).toContain(
       '1\t2026-01-02T03:04:05.678Z\tadmin\tgate.set',

@@ -13,6 +13,7 @@ import { addNew } from './new.ts';
 import { createOutput } from './output.ts';
 import { addPlugin } from './plugin.ts';
 import { addRecords } from './records.ts';
+import { addSecret } from './secret.ts';
 import { addToken } from './token.ts';
 import { addTurns } from './turns.ts';
 
@@ -52,6 +53,7 @@ function createProgram(argv: readonly string[]): Command {
   addNew(program);
   addJournal(program);
   addToken(program);
+  addSecret(program);
   addBackup(program);
   return program;
 }

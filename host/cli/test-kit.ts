@@ -19,6 +19,7 @@ export function neira(
   args: readonly string[],
   env: Record<string, string> = {},
   cwd = tmpdir(),
+  input?: string,
 ): Promise<Ran> {
   // Compiling the same files for every run is half of its time.
   const NODE_COMPILE_CACHE = fileURLToPath(new URL('../../node_modules/.cache/neira-cli', import.meta.url));
@@ -29,7 +30,7 @@ export function neira(
     LANG: 'C',
   };
   return new Promise((resolve) => {
-    execFile(
+    const child = execFile(
       process.execPath,
       [NEIRA, ...args],
       { cwd, env: { ...inherited, ...env } },
@@ -38,6 +39,7 @@ export function neira(
         resolve({ code, stdout, stderr });
       },
     );
+    if (input !== undefined) child.stdin!.end(input);
   });
 }
 
@@ -45,7 +47,7 @@ export interface CliHost extends AsyncDisposable {
   readonly server: TestServer;
   readonly home: string;
   /** Against that host, as its administrator unless `env` says otherwise. */
-  run(args: readonly string[], env?: Record<string, string>): Promise<Ran>;
+  run(args: readonly string[], env?: Record<string, string>, input?: string): Promise<Ran>;
   /** The one document that `--json` prints. */
   json(args: readonly string[]): Promise<Record<string, unknown>>;
 }
@@ -55,8 +57,8 @@ export async function startCliHost(): Promise<CliHost> {
   const home = await mkdtemp(join(tmpdir(), 'neira-cli-'));
   await writeFile(join(home, 'admin.token'), `${TOKENS.admin}\n`, { mode: 0o600 });
   const server = await startTestServer();
-  const run = (args: readonly string[], env: Record<string, string> = {}) =>
-    neira(args, { NEIRA_HOME: home, NEIRA_PORT: new URL(server.url).port, ...env }, home);
+  const run = (args: readonly string[], env: Record<string, string> = {}, input?: string) =>
+    neira(args, { NEIRA_HOME: home, NEIRA_PORT: new URL(server.url).port, ...env }, home, input);
   return {
     server,
     home,

@@ -7,7 +7,7 @@ const MAX_HEADERS = 16;
 const HEADER_NAME = /^[a-z][a-z0-9_-]{0,63}$/;
 const MAX_HEADER_CHARS = 512;
 /** Set by the host, not by a plugin. */
-export const OWN_HEADERS = new Set(['idempotency_key', 'traceparent', 'tracestate', 'replay_of']);
+export const OWN_HEADERS = new Set(['idempotency_key', 'traceparent', 'tracestate', 'replay_of', 'pii']);
 const MAX_AHEAD_MS = 10 * 366 * 24 * 60 * 60 * 1000;
 const NAME = /^[\p{L}\p{N}_.:/-]{1,128}$/u;
 

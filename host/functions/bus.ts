@@ -30,6 +30,8 @@ export interface BusRequest extends WaitArguments {
   readonly version: number;
   /** JSON. */
   readonly payload: string;
+  /** Header that marks what is personal in it. */
+  readonly pii?: string;
   readonly timeoutMs?: number;
   /** The principal that asks. */
   readonly as?: string;
@@ -59,7 +61,7 @@ export const busFunctions: Readonly<Record<string, HostFunction>> = {
       correlationId: origin.correlationId,
       causationId: origin.eventId,
       tenant: origin.tenant,
-      headers: traced(origin, headers),
+      headers: turn.confidential.marked(traced(origin, headers), text),
       payloadJson: text,
     });
     const draft: EventDraft = {
@@ -112,6 +114,7 @@ export const busFunctions: Readonly<Record<string, HostFunction>> = {
       command: name,
       version,
       payload: text,
+      ...turn.confidential.markOf(text),
       ...(timeoutMs !== undefined && { timeoutMs }),
       ...turn.principals.mark,
     };

@@ -4,13 +4,15 @@
  */
 import { httpPermission } from '../../gates/http-rules.ts';
 import { NeiraError } from '../errors.ts';
+import { REVEAL, type RevealCall } from '../secret-reveal.ts';
 import type { LogLine } from '../store/records.ts';
-import { type HostFunction, isPresent, jsonText } from './arguments.ts';
+import { type HostFunction, isPresent, jsonText, parsedJson } from './arguments.ts';
 import { invalid, sendOptions } from './bus-options.ts';
 import { httpRequest } from './http-request.ts';
 
 export const MAX_PAYLOAD_BYTES = 64 * 1024;
 const MAX_NAME_LENGTH = 200;
+export const MAX_PERSONAL_BYTES = 256 * 1024;
 const LEVELS = new Set<string>(['debug', 'info', 'warn', 'error']);
 
 export const ioFunctions: Readonly<Record<string, HostFunction>> = {
@@ -18,6 +20,23 @@ export const ioFunctions: Readonly<Record<string, HostFunction>> = {
   log(turn, [level, message]) {
     const known = LEVELS.has(level ?? '') ? (level as LogLine['level']) : 'info';
     turn.log(known, message ?? '');
+    return undefined;
+  },
+
+  /**
+   * The clear text of a secret; main answers, since no cell has it.
+   * @throws NEIRA_PERMISSION_DENIED unless `{name, reveal: true}` is granted; NEIRA_SECRET_MISSING.
+   */
+  secret(turn, [name]) {
+    const asked = (name ?? '').slice(0, MAX_NAME_LENGTH);
+    turn.require(`secrets.reveal:${asked}`);
+    const call: RevealCall = { what: asked, name: asked, ...turn.principals.mark };
+    return turn.wait(REVEAL, call);
+  },
+
+  /** Every text inside `value` is personal: see confidential.ts. */
+  'mark-personal'(turn, [value]) {
+    turn.confidential.mark(parsedJson(value, 'value', MAX_PERSONAL_BYTES).value);
     return undefined;
   },
 

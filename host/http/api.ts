@@ -3,6 +3,7 @@ import type { ErrorShape } from '../errors.ts';
 import type { DeliveryOutcome } from '../metrics.ts';
 import type { BusApi } from './bus-api.ts';
 import type { DryRunApi } from './dry-run-api.ts';
+import type { SecretApi } from './secret-api.ts';
 import type { TurnsApi } from './turns-api.ts';
 
 /**
@@ -212,7 +213,7 @@ export interface StatusView extends HealthView {
   readonly memory: { readonly resident_bytes: number; readonly heap_bytes: number };
 }
 
-export interface HostApi extends BusApi, TurnsApi, DryRunApi {
+export interface HostApi extends BusApi, TurnsApi, DryRunApi, SecretApi {
   health(): HealthView;
   status(caller: Caller): Promise<StatusView>;
   /** Prometheus text. */

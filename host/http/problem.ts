@@ -1,5 +1,12 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
-import { isNeiraError, NeiraError, type Problem, toProblem } from '../errors.ts';
+import {
+  type ErrorDetails,
+  type ErrorShape,
+  isNeiraError,
+  NeiraError,
+  type Problem,
+  toProblem,
+} from '../errors.ts';
 import { compileSchema, summary } from '../schema.ts';
 import { traceIdOf } from '../trace-context.ts';
 import type { JsonSchema } from './openapi.ts';
@@ -18,15 +25,18 @@ const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
  *
  * What a caller may know is in the catalogue. A mistake of the host is logged under the id of the request and
  * answered with that id alone: no message, stack or path of the host leaves it.
+ *
+ * @param mask takes secrets out of what the error says.
  */
 export function sendProblem(
   log: HttpLog,
   thrown: unknown,
   request: FastifyRequest,
   reply: FastifyReply,
+  mask: (details: ErrorDetails) => ErrorDetails,
 ): void {
   const error = asNeiraError(thrown, reply);
-  const problem = publicProblem(error, request.id);
+  const problem = publicProblem({ code: error.code, details: mask(error.details) }, request.id);
   const trace = request.traceparent ? { trace_id: traceIdOf(request.traceparent) } : {};
   if (problem['request_id'] !== undefined) {
     log.error(
@@ -49,7 +59,7 @@ export function sendProblem(
 }
 
 /** The document of an error as it may leave the host. */
-export function publicProblem(error: NeiraError, requestId: string): Problem {
+export function publicProblem(error: ErrorShape, requestId: string): Problem {
   const { stack: _, ...details } = error.details;
   if (error.code === 'NEIRA_INTERNAL' || error.code === 'NEIRA_STORE_FAILED') {
     const reason = `see its log, request ${requestId}`;

@@ -127,6 +127,10 @@ const CALLS: readonly (readonly [route: string, path: string, body: unknown, sta
     201,
   ],
   ['DELETE /api/neira/tokens/:id', '/api/neira/tokens/t1', undefined, 204],
+  ['GET /api/neira/secrets', '/api/neira/secrets', undefined, 200],
+  ['PUT /api/neira/secrets/:name', '/api/neira/secrets/a.b', { value: 'x' }, 201],
+  ['DELETE /api/neira/secrets/:name', '/api/neira/secrets/a.b', undefined, 204],
+  ['POST /api/neira/secrets/rotate-key', '/api/neira/secrets/rotate-key', undefined, 200],
   ['POST /api/neira/backup', '/api/neira/backup', undefined, 201],
 ];
 

@@ -1,7 +1,7 @@
 import type { Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import fastify, { type FastifyInstance } from 'fastify';
-import { NeiraError, toProblem } from '../errors.ts';
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { type ErrorDetails, NeiraError, toProblem } from '../errors.ts';
 import type { HostApi } from './api.ts';
 import { type Access, createDoor } from './auth.ts';
 import { acceptJson } from './json.ts';
@@ -16,6 +16,7 @@ import { pluginRoutes } from './routes/plugins.ts';
 import { principalRoutes } from './routes/principals.ts';
 import { recordRoutes } from './routes/records.ts';
 import type { RouteContext } from './routes/route.ts';
+import { secretRoutes } from './routes/secrets.ts';
 import { tokenRoutes } from './routes/tokens.ts';
 import { turnRoutes } from './routes/turns.ts';
 import { uiRoutes } from './routes/ui.ts';
@@ -45,6 +46,8 @@ export interface ServerOptions {
   readonly log: HttpLog;
   readonly settings: HttpSettings;
   readonly observer?: HttpObserver;
+  /** Takes secrets out of what errors say. */
+  readonly mask?: (details: ErrorDetails) => ErrorDetails;
 }
 
 export interface HttpServer {
@@ -69,10 +72,18 @@ const MAX_PARAMETER_CHARS = 1_000;
  * It decides nothing about plugins, gates or modes; it keeps out who has no business here, refuses what is
  * malformed, and says every refusal as a problem document.
  */
-export async function createServer({ api, log, settings, observer }: ServerOptions): Promise<HttpServer> {
+export async function createServer({
+  api,
+  log,
+  settings,
+  observer,
+  mask = (details) => details,
+}: ServerOptions): Promise<HttpServer> {
   const timeouts = { ...DEFAULTS, ...settings };
   const guard = createOriginGuard(settings);
   let stopping = false;
+  const refuse = (error: unknown, request: FastifyRequest, reply: FastifyReply) =>
+    sendProblem(log, error, request, reply, mask);
 
   const app = fastify({
     logger: false,
@@ -87,7 +98,7 @@ export async function createServer({ api, log, settings, observer }: ServerOptio
       headersTimeout: timeouts.headersTimeoutMs,
       connectionsCheckingInterval: Math.min(CONNECTIONS_CHECK_MS, timeouts.headersTimeoutMs),
     },
-    frameworkErrors: (error, request, reply) => sendProblem(log, error, request, reply),
+    frameworkErrors: refuse,
     clientErrorHandler: answerClientError,
   });
   app.server.maxConnections = settings.maxConnections;
@@ -103,10 +114,10 @@ export async function createServer({ api, log, settings, observer }: ServerOptio
   traceRequests(app, observer);
   const rate = createRateLimit(settings.ratePerMinute);
   app.addHook('onRequest', createDoor({ api, guard, rate, isStopping: () => stopping }));
-  app.setErrorHandler((error, request, reply) => sendProblem(log, error, request, reply));
+  app.setErrorHandler(refuse);
   app.setNotFoundHandler((request, reply) => {
     const id = `${request.method} ${request.url.split('?', 1)[0]!.slice(0, 200)}`;
-    sendProblem(log, new NeiraError('NEIRA_NOT_FOUND', { what: 'call', id }), request, reply);
+    refuse(new NeiraError('NEIRA_NOT_FOUND', { what: 'call', id }), request, reply);
   });
 
   const { uploadLimitBytes } = settings;
@@ -128,6 +139,7 @@ export async function createServer({ api, log, settings, observer }: ServerOptio
   turnRoutes(context);
   recordRoutes(context);
   tokenRoutes(context);
+  secretRoutes(context);
   await app.ready();
 
   return {

@@ -1,18 +1,14 @@
 import type { Mode, Scope, Stage } from '../../gates/gates.ts';
 import { NeiraError } from '../errors.ts';
-import type {
-  GateDetail,
-  HostApi,
-  JournalEntryView,
-  PluginDetail,
-  StatusView,
-  TokenView,
-  UiEventReply,
-} from './api.ts';
+import type { GateDetail, HostApi, JournalEntryView, PluginDetail, TokenView, UiEventReply } from './api.ts';
 import type { BusApi, DeadLetterView } from './bus-api.ts';
 import type { HttpLog } from './problem.ts';
 import { createServer, type HttpServer, type HttpSettings } from './server.ts';
+import { testSecrets } from './test-secrets.ts';
+import { testStatus } from './test-status.ts';
 import { testTurns } from './test-turns-api.ts';
+
+export { testStatus } from './test-status.ts';
 
 /** A host without a host: what the tests of HTTP and of the command line talk to. For tests only. */
 
@@ -74,26 +70,6 @@ export function testGate(changes: Partial<GateDetail> = {}): GateDetail {
     signals: [{ stage: 'stable', name: 'turns', value: 3, target: '≥ 1000', met: false }],
     phrases: { en: ['open the pencil'], ru: ['открой карандаш'] },
     declared_by: null,
-    ...changes,
-  };
-}
-
-export function testStatus(changes: Partial<StatusView> = {}): StatusView {
-  return {
-    status: 'ok',
-    mode: 'normal',
-    version: '0.1.0',
-    started_at: AT,
-    uptime_seconds: 93_784,
-    plugins: { registered: 2, active: 1, enabled: 1, disabled: 0, quarantined: ['bad.one'] },
-    gates: 3,
-    open_gates: ['runtime_scripting'],
-    events: { published: 7 },
-    deliveries: { done: 5, retried: 2, dead: 1, failed: 0, refused: 0, expired: 0, shed: 0, waiting: 4 },
-    turns: { count: 8, p50_ms: 1.25, p95_ms: 9 },
-    commits: { count: 6, median_records: 1.5 },
-    cell_kills: 1,
-    memory: { resident_bytes: 150_000_000, heap_bytes: 30_000_000 },
     ...changes,
   };
 }
@@ -282,6 +258,7 @@ export function createTestApi(): TestApi {
       tokens.set(token.id, token);
       return { ...token, token: 'the-secret-of-the-new-token' };
     },
+    ...testSecrets(),
     async revokeToken(_caller, id) {
       const token = tokens.get(id);
       if (token === undefined) throw new NeiraError('NEIRA_NOT_FOUND', { what: 'token', id });

@@ -16,7 +16,7 @@ const { permissions } = manifestSchema.properties;
 export function checkedGrants(input: unknown, asked: Permissions, who = 'the manifest'): Permissions {
   const schema = { ...permissions, $defs: manifestSchema.$defs } as Record<string, unknown>;
   validate(compileSchema(schema), input, 'The grants');
-  const grants = normalisePermissions(input as PermissionsInput);
+  const grants = normalisePermissions(writtenOut(input as PermissionsInput, asked));
   const beyond = pendingConsent(grants, asked);
   if (beyond.length === 0) return grants;
   throw new NeiraError('NEIRA_INVALID', {
@@ -24,4 +24,14 @@ export function checkedGrants(input: unknown, asked: Permissions, who = 'the man
     reason: `${who} does not ask for ${beyond.join(', ')}`,
     errors: beyond.map((name) => ({ path: 'permissions', message: `\`${name}\` is not asked for` })),
   });
+}
+
+/** The name of a secret alone grants every host that the manifest asks it for, and not that it is shown. */
+function writtenOut(input: PermissionsInput, asked: Permissions): PermissionsInput {
+  if (input.secrets === undefined) return input;
+  const secrets = input.secrets.map((given) => {
+    const hosts = asked.secrets.find(({ name }) => name === given)?.hosts;
+    return typeof given === 'string' && hosts ? { name: given, hosts } : given;
+  });
+  return { ...input, secrets };
 }

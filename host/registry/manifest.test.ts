@@ -1,7 +1,15 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { NO_PERMISSIONS, pendingConsent, permissionNames, writesAnything } from '../permissions.ts';
+import {
+  grantsWithin,
+  NO_PERMISSIONS,
+  normalisePermissions,
+  pendingConsent,
+  permissionNames,
+  writesAnything,
+} from '../permissions.ts';
+import { checkedGrants } from './grants.ts';
 import { type ManifestProblem, NOT_YET, parseManifest } from './manifest.ts';
 
 const examples = join(import.meta.dirname, '../../abi/manifest/v1/examples');
@@ -125,7 +133,6 @@ describe('what nothing offers yet is refused at load', () => {
     ['routes', { routes: [{ method: 'GET', path: '/x', command: 'a.b' }] }],
     ['commands', { commands: [{}] }],
     ['web', { web: true }],
-    ['permissions.secrets', { permissions: { secrets: ['a.b'] } }],
   ])('%s', (path, more) => {
     expect(problems({ ...minimal, ...more })).toMatchObject([
       {
@@ -137,8 +144,60 @@ describe('what nothing offers yet is refused at load', () => {
   });
 
   test('every line of the list is tried above, and asking for nothing is accepted', () => {
-    expect(NOT_YET).toHaveLength(4);
+    expect(NOT_YET).toHaveLength(3);
     expect(with_({ routes: [], web: false, permissions: { secrets: [] } }).id).toBe('demo');
+  });
+});
+
+// MEM-02, SCN-28
+describe('secrets', () => {
+  const secretsOf = (secrets: unknown) => permissionNames(with_({ permissions: { secrets } }).permissions);
+
+  test('are asked for each host by itself, and to be shown by itself', () => {
+    const weather = { name: 'weather.api_key', hosts: ['API.example.org', 'b.example.org:8443'] };
+    expect(secretsOf([weather, { name: 'pin', reveal: true }])).toEqual([
+      'secrets:weather.api_key@api.example.org',
+      'secrets:weather.api_key@b.example.org:8443',
+      'secrets.reveal:pin',
+    ]);
+  });
+
+  test('one that is named twice is asked for everywhere that it is named for', () => {
+    expect(
+      secretsOf([
+        { name: 'a', hosts: ['x.org'] },
+        { name: 'a', hosts: ['y.org'], reveal: true },
+      ]),
+    ).toEqual(['secrets:a@x.org', 'secrets:a@y.org', 'secrets.reveal:a']);
+  });
+
+  test('a name alone is short for every host of io.http', () => {
+    const http = [{ host: 'api.example.org', methods: ['GET'] }];
+    expect(normalisePermissions({ secrets: ['a.b'], io: { http } }).secrets).toEqual([
+      { name: 'a.b', hosts: ['api.example.org'], reveal: false },
+    ]);
+  });
+
+  test.each([
+    ['one that could be sent nowhere', ['a.b'], /names no host/],
+    ['a name in capitals', ['A.b'], /name of a secret/],
+    ['a field that is not known', [{ name: 'a', values: ['x'] }], /name of a secret/],
+    ['a host that is no text', [{ name: 'a', hosts: [1] }], /name of a secret/],
+  ])('%s is refused', (_what, secrets, message) => {
+    expect(problems({ ...minimal, permissions: { secrets } })).toMatchObject([
+      { path: 'permissions.secrets[0]', message: expect.stringMatching(message) },
+    ]);
+  });
+
+  test('a name alone grants the hosts that were asked for, and not that it is shown', () => {
+    const asked = normalisePermissions({ secrets: [{ name: 'a', hosts: ['x.org'], reveal: true }] });
+    expect(permissionNames(checkedGrants({ secrets: ['a'] }, asked))).toEqual(['secrets:a@x.org']);
+    expect(pendingConsent(asked, checkedGrants({ secrets: ['a'] }, asked))).toEqual(['secrets.reveal:a']);
+    const less = normalisePermissions({ secrets: [{ name: 'a', hosts: ['x.org', 'z.org'] }] });
+    expect(permissionNames(grantsWithin(less, asked))).toEqual(['secrets:a@x.org']);
+    expect(() => checkedGrants({ secrets: [{ name: 'a', hosts: ['y.org'] }] }, asked)).toThrow(
+      /secrets:a@y.org/,
+    );
   });
 });
 

@@ -8,11 +8,11 @@ import type { RetryPolicy } from '../bus/retry.ts';
 import { parseSubscriptionEvent } from '../bus/subject.ts';
 import { isNeiraError, NeiraError } from '../errors.ts';
 import { httpProblems, normalisePermissions, type Permissions } from '../permissions.ts';
-import { PORT_NAMES } from '../ports/ports.ts';
 import { compilePluginSchema, compileSchema, isRecord, type Problem, parseYaml, summary } from '../schema.ts';
 import { normaliseEntry } from './entry.ts';
 import { hints, type ManifestInput, type TextInput } from './manifest-input.ts';
 import { describesObject, expandParamsSchema } from './params-schema.ts';
+import { unknownPorts, uselessSecrets } from './permission-problems.ts';
 
 export { keyOf } from '../bus/key.ts';
 export type { Permissions } from '../permissions.ts';
@@ -132,7 +132,6 @@ export const NOT_YET: readonly { readonly path: readonly string[]; readonly reas
   { path: ['routes'], reason: 'this version serves no HTTP routes of plugins' },
   { path: ['commands'], reason: 'this version runs no commands of plugins' },
   { path: ['web'], reason: 'this version serves no web files of plugins' },
-  { path: ['permissions', 'secrets'], reason: 'this version keeps no secrets for plugins' },
 ];
 
 export interface ManifestOptions {
@@ -156,7 +155,11 @@ export function parseManifest(source: string | object, options: ManifestOptions 
   if (problems.length > 0) throw invalid(problems);
   // The schema was checked, so the shape is the input's.
   const manifest = normalise(raw as ManifestInput, problems, options);
-  problems.push(...unknownPorts(manifest), ...httpProblems(manifest.permissions));
+  problems.push(
+    ...unknownPorts(manifest),
+    ...httpProblems(manifest.permissions),
+    ...uselessSecrets(manifest),
+  );
   if (problems.length > 0) throw invalid(problems);
   return manifest;
 }
@@ -337,20 +340,6 @@ function textOf(text: TextInput): LocalText {
 
 function withVersion(event: string): string {
   return event.includes('@') ? event : `${event}@1`;
-}
-
-/** A port that is not there would take messages and send them nowhere. */
-function unknownPorts({ permissions }: Manifest): Problem[] {
-  return permissions.io.ports.flatMap((port, index) =>
-    PORT_NAMES.includes(port)
-      ? []
-      : [
-          {
-            path: `permissions.io.ports[${index}]`,
-            message: `is no port of this host; there is ${PORT_NAMES.join(', ')}`,
-          },
-        ],
-  );
 }
 
 /** What of a manifest this version of the host does not offer. */

@@ -6,6 +6,7 @@ import type { PrincipalRow } from '../store/principals.ts';
 import type { KvReader } from '../store/reader.ts';
 import type { Ack, AdminRecord, PluginRow, RecipeRecord, VersionRow } from '../store/records.ts';
 import type { Turns } from '../turn.ts';
+import type { PluginPolicy } from '../turn-context.ts';
 import type { GateService } from './gate-service.ts';
 import type { KeptTurnStore } from './kept-turns.ts';
 
@@ -32,6 +33,10 @@ export interface RegistryParts {
   readonly events: EventRegistry;
   /** Whether turns are recorded. */
   readonly transcripts: boolean;
+  /** Takes secrets out of what is told. */
+  mask<Value>(value: Value): Value;
+  /** The clear text of a secret, for the plugin of a turn that is run again; undefined when it may not see it now. */
+  reveal(policy: PluginPolicy, name: string): string | undefined;
   /** What a plugin may do or what serves it changed. */
   changed(plugin: string): void;
   readonly log: Logger;

@@ -273,7 +273,8 @@ export class Registry {
 
   /** Keeps what went wrong where everybody sees it: API and log. */
   noteError(id: string, error: unknown, folder?: string): PluginError {
-    const { code, details } = toShape(error);
+    const { code, details: given } = toShape(error);
+    const details = this.parts.mask(given);
     const message = describe(code, details);
     const noted = { code, details, message, atMs: Date.now(), ...(folder !== undefined && { folder }) };
     const plugin = this.#live.get(id);

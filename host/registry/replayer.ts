@@ -3,11 +3,14 @@
  * version, to see what it would do otherwise. It happens in the spare cell, and nothing of it is kept.
  */
 import { NeiraError } from '../errors.ts';
+import { permissionNames } from '../permissions.ts';
 import type { ErrandCell } from '../sandbox/errand-cell.ts';
 import type { Program } from '../sandbox/messages.ts';
 import type { CellPool } from '../sandbox/pool.ts';
-import { type ReplayReport, type Transcript, wasSeen } from '../transcript.ts';
+import { referredSecret } from '../secret-reveal.ts';
+import { type Answered, type ReplayReport, type Transcript, wasSeen } from '../transcript.ts';
 import { compareTurns, type Difference } from '../turn-comparison.ts';
+import type { PluginPolicy } from '../turn-context.ts';
 import { type Booted, bootVersion } from './candidate.ts';
 import type { Recording } from './kept-turns.ts';
 import type { LivePlugin } from './live-plugin.ts';
@@ -70,11 +73,27 @@ export class Replayer {
   ): Promise<readonly Verdict[]> {
     const reports = await cell.replay(
       program,
-      chunk.map(({ text }) => text),
+      chunk.map((each) => this.#withSecrets(program, each)),
     );
     return chunk.map(({ transcript }, index) =>
       verdictOf(transcript, JSON.parse(reports[index]!) as ReplayReport, exact),
     );
+  }
+
+  /** What a turn was shown of secrets is not in its transcript: it is asked for again, by the grants of now. */
+  #withSecrets({ plugin, policy }: Program, { transcript, text }: Recording): string {
+    const { seen } = transcript;
+    const live = this.#registry.find(plugin);
+    // Most were shown none, and go as they are kept.
+    if (!wasSeen(seen) || !live || !seen.answers.some(([, answer]) => referredSecret(answer) !== undefined))
+      return text;
+    const now: PluginPolicy = { ...(policy as PluginPolicy), granted: permissionNames(live.grants) };
+    const answers = seen.answers.map(([wait, answer, atMs]): Answered => {
+      const name = referredSecret(answer);
+      const shown = name === undefined ? undefined : this.#registry.parts.reveal(now, name);
+      return [wait, shown === undefined ? answer : `V${JSON.stringify(shown)}`, atMs];
+    });
+    return JSON.stringify({ ...transcript, seen: { ...seen, answers } });
   }
 
   /** What the turn itself ran on: its own code, image and policy. @throws NEIRA_NOT_REPLAYABLE */

@@ -190,9 +190,9 @@ export class Cell {
     const turn = this.#unsuspend(attempt);
     if (!turn) return;
     turn.answered++;
-    turn.session.answered(wait, answer, atMs);
+    const given = turn.session.answered(wait, answer, atMs);
     const settled = this.#slice(turn, (instance, budget) =>
-      instance.resume(wait, answer, turn.session, budget),
+      instance.resume(wait, given, turn.session, budget),
     );
     if (settled) this.#conclude(turn, settled);
   }

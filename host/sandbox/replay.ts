@@ -36,8 +36,7 @@ function runToEnd(instance: Instance, program: Program, session: ReplaySession, 
     const next = session.nextAnswer();
     if (!next) return session.ending();
     const [wait, answer, atMs] = next;
-    session.answered(wait, answer, atMs);
-    result = instance.resume(wait, answer, session, budget);
+    result = instance.resume(wait, session.answered(wait, answer, atMs), session, budget);
   }
   return settle(result, program);
 }

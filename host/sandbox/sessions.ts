@@ -7,8 +7,8 @@ import type { Settled } from './settled.ts';
 export interface TurnSession extends HostCalls {
   /** The turn stands still: nothing it holds may keep others waiting. */
   suspend(): void;
-  /** The answer of `wait` came; the clock of the turn goes on to `atMs`. */
-  answered(wait: number, answer: string, atMs: number): void;
+  /** The answer of `wait` came; the clock of the turn goes on to `atMs`. Answers what the guest is given. */
+  answered(wait: number, answer: string, atMs: number): string;
   /** It would have stood still where it may not: nothing of it counts, and it is to begin anew. */
   readonly cut: boolean;
   /** Ends the turn; in a batch, what it read is the batch's. */

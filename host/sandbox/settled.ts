@@ -9,6 +9,8 @@ export type Settled =
       readonly status: 'ok';
       readonly actions: string /** JSON of the reply's result. */;
       readonly result?: string;
+      /** Set by the composition root: marks of what is personal in the result. */
+      readonly pii?: string;
     }
   | {
       readonly status: 'failed';

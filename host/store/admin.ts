@@ -115,6 +115,15 @@ export class AdminWriter {
       case 'principal.remove':
         this.#removePrincipal(op.plugin, op.id);
         return;
+      case 'secret.put': {
+        const { name, version, sealed, createdAtMs, setAtMs } = op.row;
+        const sql = `insert or replace into secret(name, version, sealed, created_at_ms, set_at_ms) values(?, ?, ?, ?, ?)`;
+        this.#run(sql, name, version, sealed, createdAtMs, setAtMs);
+        return;
+      }
+      case 'secret.delete':
+        this.#run('delete from secret where name = ?', op.name);
+        return;
       default:
         throw new TypeError(`no such administrative change: ${(op as { op: string }).op}`);
     }

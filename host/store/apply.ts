@@ -2,6 +2,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { AdminWriter } from './admin.ts';
 import type { BusNews, DeadLetterRecord, EventRouter, PublishRecord } from './bus-records.ts';
 import { BusWriter, FROM_HOST, FROM_OUTSIDE } from './bus-writer.ts';
+import { Censor } from './censor.ts';
 import { RecordWriter } from './chat-records.ts';
 import { HttpBook } from './http-requests.ts';
 import { IdempotencyKeys } from './idempotency.ts';
@@ -15,6 +16,8 @@ import { type GroupMark, TurnWriter } from './turn-writer.ts';
 /** What one record does, inside the transaction and the savepoint `record` that group.ts holds. */
 export class Applier {
   readonly #lines: LineWriter;
+  /** Told by main what must not be told by anybody. */
+  readonly censor = new Censor();
   readonly #records: RecordWriter;
   readonly #journal: JournalWriter;
   readonly #admin: AdminWriter;
@@ -44,11 +47,13 @@ export class Applier {
       keys: this.#keys,
       journal: this.#journal,
       group: this,
+      censor: this.censor,
     });
     this.#deleteSend = db.prepare('delete from send where id = ?');
   }
 
-  apply(record: WriteRecord, nowMs: number): Ack {
+  apply(given: WriteRecord, nowMs: number): Ack {
+    const record = this.censor.record(given);
     switch (record.kind) {
       case 'turn':
         return this.#turns.apply(record, nowMs);

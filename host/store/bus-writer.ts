@@ -19,7 +19,7 @@ import type { AttemptEnd } from './http-requests.ts';
 import { MailboxPolicies } from './mailbox-policies.ts';
 import { type DeliveryRow, MailboxWriter, type PublishOrigin } from './mailboxes.ts';
 import { OutboxWriter } from './outbox.ts';
-import type { TurnFailure } from './records.ts';
+import { answerText, type TurnFailure, type TurnOutcome } from './records.ts';
 import { RequestBook } from './requests.ts';
 import { SubscriptionWriter } from './subscriptions.ts';
 
@@ -40,6 +40,8 @@ interface Mark {
   readonly news: ReturnType<NewsDesk['mark']>;
   readonly depths: number;
 }
+
+type Reply = Pick<Extract<TurnOutcome, { status: 'ok' }>, 'result' | 'pii'>;
 
 export const FROM_HOST: PublishOrigin = {
   turnId: null,
@@ -153,10 +155,10 @@ export class BusWriter {
     return row?.attempts === attempts ? row : undefined;
   }
 
-  /** @param result of its turn, JSON, for whoever asked */
-  done(row: DeliveryRow, result: string | undefined): Settlement {
+  /** @param reply of its turn, for whoever asked */
+  done(row: DeliveryRow, reply: Reply): Settlement {
     this.mailboxes.remove(row);
-    if (row.request !== null) this.#book.answer(row.request, result === undefined ? 'U' : `V${result}`);
+    if (row.request !== null) this.#book.answer(row.request, answerText(reply));
     return { state: 'done' };
   }
 

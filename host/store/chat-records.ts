@@ -26,8 +26,8 @@ export class RecordWriter {
     );
     this.#name = db.prepare('insert into record_file_name(type, chat, session, file) values(?, ?, ?, ?)');
     this.#insert = db.prepare(
-      `insert into record(type, plugin, chat, session, id, line, file, offset, bytes, at_ms)
-       values(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `insert into record(type, plugin, chat, session, id, line, file, offset, bytes, at_ms, pii)
+       values(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     );
     this.#index = db.prepare('insert into record_text(rowid, text) values(?, ?)');
   }
@@ -57,6 +57,7 @@ export class RecordWriter {
       offset,
       bytes,
       nowMs,
+      record.pii ?? null,
     );
     this.#words.push({ seq: lastInsertRowid, text: record.text });
     return bytes;

@@ -25,6 +25,10 @@ export const FAULT_POINTS = [
   'http.sent',
   'http.before-answer',
   'http.after-answer',
+  /** A new master key lies on disk; all secrets are sealed with it; the old one is moved away, it is not yet in place. */
+  'secrets.next-written',
+  'secrets.resealed',
+  'secrets.mid-swap',
   /** The backup before a migration exists, the migration has not begun. */
   'migrate.after-backup',
 ] as const;

@@ -1,5 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { isNeiraError, toShape } from '../errors.ts';
+import type { KnownText } from '../masker.ts';
 import { Applier } from './apply.ts';
 import type { BusNews, EventRouter } from './bus-records.ts';
 import { isDiskFull } from './database.ts';
@@ -156,6 +157,11 @@ export class GroupCommit {
   /** Plugins that could run now. */
   listen(plugins: readonly string[]): void {
     this.#applier.listen(plugins);
+  }
+
+  /** What must not be told: see censor.ts. */
+  learn(known: readonly KnownText[]): void {
+    this.#applier.censor.learn(known);
   }
 
   /** Subject patterns of what leaves for other hubs. */

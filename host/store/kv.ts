@@ -66,8 +66,8 @@ export class KvWriter {
     this.#value = db.prepare('select value from kv where plugin = ? and k = ?');
     this.#size = db.prepare('select octet_length(value) as bytes from kv where plugin = ? and k = ?');
     this.#set = db.prepare(
-      `insert into kv(plugin, k, version, value) values(?, ?, ?, ?)
-       on conflict do update set version = excluded.version, value = excluded.value`,
+      `insert into kv(plugin, k, version, value, pii) values(?, ?, ?, ?, ?)
+       on conflict do update set version = excluded.version, value = excluded.value, pii = excluded.pii`,
     );
     this.#delete = db.prepare('delete from kv where plugin = ? and k = ?');
     this.#bytesUnder = db.prepare(
@@ -89,9 +89,9 @@ export class KvWriter {
     return new KvChange(this, plugin, usage?.bytes ?? 0, usage?.kv_version ?? 0);
   }
 
-  set(plugin: string, key: string, version: number, value: string): number {
+  set(plugin: string, key: string, version: number, value: string, pii: string | null): number {
     const before = this.#size.get(plugin, key);
-    this.#set.run(plugin, key, version, value);
+    this.#set.run(plugin, key, version, value, pii);
     const bytes = Buffer.byteLength(value);
     return before ? bytes - Number(before['bytes']) : bytes + Buffer.byteLength(key);
   }
@@ -141,9 +141,10 @@ export class KvChange {
     this.#version = lastVersion + 1;
   }
 
-  set(key: string, value: string): void {
+  /** @param pii marks of what is personal in it */
+  set(key: string, value: string, pii: string | null = null): void {
     this.#wroteKeys = true;
-    this.#delta += this.#kv.set(this.#plugin, key, this.#version, value);
+    this.#delta += this.#kv.set(this.#plugin, key, this.#version, value, pii);
     this.#lastNumbers.clear();
   }
 
@@ -161,12 +162,12 @@ export class KvChange {
   }
 
   /** Blind: the number is taken here, in the commit, so appends of two turns never conflict. */
-  append(log: string, value: string): void {
+  append(log: string, value: string, pii: string | null = null): void {
     const last = this.#lastNumbers.get(log) ?? this.#kv.lastOf(this.#plugin, log);
     if (last >= LAST_LOG_NUMBER) {
       throw new NeiraError('NEIRA_VALUE_INVALID', { what: 'log', reason: `\`${log}\` has no numbers left` });
     }
-    this.set(logKey(log, last + 1), value);
+    this.set(logKey(log, last + 1), value, pii);
     this.#lastNumbers.set(log, last + 1);
   }
 

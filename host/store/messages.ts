@@ -1,5 +1,6 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { ErrorShape } from '../errors.ts';
+import type { KnownText } from '../masker.ts';
 import type { BusNews } from './bus-records.ts';
 import type { Durability } from './database.ts';
 import type { Ack, WriteRecord } from './records.ts';
@@ -30,6 +31,8 @@ export type ToWriter =
   | { readonly op: 'listening'; readonly plugins: readonly string[] }
   /** Subject patterns of what leaves for other hubs. */
   | { readonly op: 'carrying'; readonly patterns: readonly string[] }
+  /** All that must not be told, from now on. */
+  | { readonly op: 'learn'; readonly known: readonly KnownText[]; readonly request: number }
   | { readonly op: 'close' };
 
 /** The text that the writer posts after each group. */

@@ -194,6 +194,16 @@ export const MIGRATIONS: readonly string[] = [
   create index http_request_plugin on http_request(plugin, bytes);
   create index http_request_at on http_request(at_ms);
   `,
+  `
+  -- Secrets as ciphertext; their key is a file of the home or a setting of the environment.
+  create table secret(
+    name text primary key, version integer not null, sealed text not null, created_at_ms integer not null,
+    set_at_ms integer not null
+  ) without rowid;
+  -- JSON pointers to what is personal in the value, in the line.
+  alter table kv add column pii text;
+  alter table record add column pii text;
+  `,
 ];
 
 /**

@@ -13,6 +13,7 @@ export interface KvEntry {
   readonly key: string;
   readonly value: string;
   readonly version: number;
+  readonly pii?: string | null;
 }
 
 /** Above every text: SQLite orders blobs after texts. */
@@ -69,7 +70,7 @@ function boundsOf({ prefix, after, reverse }: KeyRange, until?: string): Bounds 
 
 /** Walks the index of the primary key, in its order or against it: nothing is sorted or read ahead. */
 export const scanSql = (above: '>' | '>=', reverse: boolean) =>
-  `select k as key, value, version from kv where plugin = ? and k ${above} ? and k < ?
+  `select k as key, value, version, pii from kv where plugin = ? and k ${above} ? and k < ?
    order by k ${reverse ? 'desc' : 'asc'}`;
 
 /** Ends one row after as many as were seen: that is enough to know that there are more. */

@@ -15,7 +15,7 @@ export interface KvReader extends Disposable {
    */
   begin(): void;
   end(): void;
-  get(plugin: string, key: string): { readonly value: string; readonly version: number } | undefined;
+  get(plugin: string, key: string): Omit<KvEntry, 'key'> | undefined;
   /** Reads entry by entry: what is not asked for is not loaded. One walk at a time, within one moment. */
   scan(plugin: string, range: KeyRange): Iterable<KvEntry>;
   /** Whether everything that was read is still so. */
@@ -33,7 +33,7 @@ export function createKvReader(path: string): KvReader {
   const db = openForReading(path, CELL_CACHE_KB);
   const begin = db.prepare('begin');
   const commit = db.prepare('commit');
-  const get = db.prepare('select value, version from kv where plugin = ? and k = ?');
+  const get = db.prepare('select value, version, pii from kv where plugin = ? and k = ?');
   const lastOf = prepareLastOf(db);
   let reading = false;
   return {
@@ -48,7 +48,7 @@ export function createKvReader(path: string): KvReader {
       reading = false;
     },
     get(plugin, key) {
-      return get.get(plugin, key) as { value: string; version: number } | undefined;
+      return get.get(plugin, key) as Omit<KvEntry, 'key'> | undefined;
     },
     scan: prepareScan(db),
     holds: prepareHolds(db),

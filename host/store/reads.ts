@@ -9,6 +9,7 @@ import type {
   LogLine,
   PluginRow,
   PortSend,
+  SecretRow,
   TokenRow,
   TurnFailure,
   TurnOutcome,
@@ -81,6 +82,9 @@ export function createReads(db: DatabaseSync, home: string) {
   );
   const tokens = db.prepare(`select ${TOKEN} from token order by created_at_ms, id`);
   const tokenByHash = db.prepare(`select ${TOKEN} from token where hash = ?`);
+  const secrets = db.prepare(
+    'select name, version, sealed, created_at_ms as createdAtMs, set_at_ms as setAtMs from secret order by name',
+  );
   const setting = db.prepare('select value from setting where name = ?');
   const journalAfter = db.prepare('select line from journal where seq > ? order by seq limit ?');
   const journalNewest = db.prepare(
@@ -118,6 +122,7 @@ export function createReads(db: DatabaseSync, home: string) {
     gates: () => gates.all() as unknown as readonly GateRow[],
     tokens: () => tokens.all() as unknown as readonly TokenRow[],
     tokenByHash: (hash: string) => tokenByHash.get(hash) as unknown as TokenRow | undefined,
+    secrets: () => secrets.all() as unknown as readonly SecretRow[],
     /** The value of a host setting, as it was put. */
     settings: (name: string) => setting.get(name)?.['value'] as string | undefined,
 

@@ -1,4 +1,5 @@
 import type { ErrorShape } from '../errors.ts';
+import type { AdminOp } from './admin-records.ts';
 import type {
   DeadLetterRecord,
   DeliveryRef,
@@ -15,6 +16,15 @@ import type {
   TickRecord,
 } from './bus-records.ts';
 import type { HttpAnswerRecord, HttpIntentRecord } from './http-records.ts';
+
+export type {
+  AdminOp,
+  GateRow,
+  PluginRow,
+  SecretRow,
+  TokenRow,
+  VersionRow,
+} from './admin-records.ts';
 
 /**
  * What the writer thread is asked to do, and what it answers. Every change of the store is one of
@@ -58,10 +68,11 @@ export type Effect = StagedOp & {
 };
 
 type StagedOp =
-  | { readonly op: 'set'; readonly key: string; readonly value: string }
+  /** `pii`: marks of what is personal in it (confidential.ts). */
+  | { readonly op: 'set'; readonly key: string; readonly value: string; readonly pii?: string }
   | { readonly op: 'delete'; readonly key: string }
   | { readonly op: 'add'; readonly key: string; readonly amount: number }
-  | { readonly op: 'append'; readonly key: string; readonly value: string }
+  | { readonly op: 'append'; readonly key: string; readonly value: string; readonly pii?: string }
   | {
       readonly op: 'record';
       readonly type: 'annotation' | 'message';
@@ -72,6 +83,7 @@ type StagedOp =
       readonly line: string;
       /** What full-text search looks at. */
       readonly text: string;
+      readonly pii?: string;
     }
   | { readonly op: 'publish'; readonly event: EventDraft }
   /** Takes back a delayed event of this plugin. */
@@ -117,8 +129,19 @@ export type TurnOutcome =
       readonly actions: string;
       /** JSON text of its result, the answer to a command. */
       readonly result?: string;
+      /** Marks of what is personal in the result (confidential.ts). */
+      readonly pii?: string;
     }
   | { readonly status: 'failed'; readonly error: TurnFailure };
+
+/**
+ * The answer to whoever asked a turn: `V<json>`, `U` without a result, or `M<marks>` and the JSON on a line of its
+ * own when something in it is personal.
+ */
+export function answerText({ result, pii }: { readonly result?: string; readonly pii?: string }): string {
+  if (result === undefined) return 'U';
+  return pii === undefined ? `V${result}` : `M${pii}\n${result}`;
+}
 
 /** One finished turn. All of it commits, or none. */
 export interface TurnRecord {
@@ -167,6 +190,8 @@ export interface TurnRecord {
   readonly logs: readonly LogLine[];
   /** Set by the writer thread, which gets it beside the record: from it the turn can be run again. */
   transcript?: string;
+  /** Of a turn that failed: texts that are personal, for what is kept of it beside its own words. */
+  readonly personal?: readonly string[] | 'all';
 }
 
 /** Turns of one key that ran one after the other, each on what those before it had staged. */
@@ -220,89 +245,6 @@ export interface JournalDraft {
   readonly after?: unknown;
   readonly note?: string;
 }
-
-export interface PluginRow {
-  readonly id: string;
-  readonly kind: 'script' | 'wasm';
-  readonly state: 'registered' | 'enabled' | 'disabled' | 'quarantined';
-  /** Content digest of the version that serves. */
-  readonly digest: string;
-  /** Folder that is watched; uploaded plugins have their folder inside the home. */
-  readonly path: string;
-  readonly origin: 'upload' | 'path' | 'catalog';
-  /** Content digest of the folder when it was last loaded: differs from `digest` after a rollback. */
-  readonly sourceDigest: string;
-  /** JSON: the permissions an administrator granted. */
-  readonly grants: string;
-  /** JSON: values for the manifest's settings schema. */
-  readonly settings: string;
-  readonly reason: string | null;
-  readonly lastError: string | null;
-  readonly registeredAtMs: number;
-  readonly updatedAtMs: number;
-}
-
-export interface VersionRow {
-  readonly plugin: string;
-  readonly digest: string;
-  readonly version: string;
-  /** JSON manifest, normalised. */
-  readonly manifest: string;
-  /** JSON `{path: blob digest}` of every file. */
-  readonly files: string;
-  /** Blob digests of the bundled code and its source map. */
-  readonly bundle: string;
-  readonly sourceMap: string;
-  readonly createdAtMs: number;
-  readonly signedBy: string | null;
-}
-
-export interface GateRow {
-  readonly id: string;
-  readonly stage: 'locked' | 'experimental' | 'stable';
-  readonly sinceMs: number;
-  /** Plugin that declared it; null for a gate of gates.yaml. */
-  readonly declaredBy: string | null;
-  /** JSON of the declaration, for a gate of a plugin. */
-  readonly declaration: string | null;
-}
-
-export interface TokenRow {
-  readonly id: string;
-  readonly name: string;
-  /** sha-256 of the secret, hex. */
-  readonly hash: string;
-  /** JSON array of `read`, `write`, `admin`. */
-  readonly scopes: string;
-  readonly createdAtMs: number;
-  readonly expiresAtMs: number | null;
-  readonly revokedAtMs: number | null;
-}
-
-export type AdminOp =
-  | { readonly op: 'blob.put'; readonly digest: string /** base64 */; readonly bytes: string }
-  | { readonly op: 'plugin.put'; readonly row: PluginRow }
-  | { readonly op: 'plugin.delete'; readonly id: string; readonly dropData: boolean }
-  | {
-      readonly op: 'version.put';
-      readonly row: VersionRow /** versions kept, the serving one included */;
-      readonly keep: number;
-    }
-  | { readonly op: 'gate.put'; readonly row: GateRow }
-  | { readonly op: 'gate.delete'; readonly id: string }
-  | { readonly op: 'token.put'; readonly row: TokenRow }
-  | { readonly op: 'token.revoke'; readonly id: string; readonly atMs: number }
-  | {
-      readonly op: 'principal.grant';
-      readonly plugin: string;
-      readonly id: string;
-      /** As the administrator saw it; refused when it has become something else. */
-      readonly asked: string;
-      readonly grants: string;
-      readonly atMs: number;
-    }
-  | { readonly op: 'principal.remove'; readonly plugin: string; readonly id: string }
-  | { readonly op: 'setting.put'; readonly name: string; readonly value: string };
 
 /** What turns run on, under the digest that their transcripts name. */
 export interface RecipeRecord {

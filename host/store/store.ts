@@ -1,6 +1,7 @@
 import { mkdirSync, realpathSync } from 'node:fs';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { type ErrorShape, fromShape, NeiraError } from '../errors.ts';
+import type { KnownText } from '../masker.ts';
 import type { BusNews } from './bus-records.ts';
 import { type Durability, databasePath, openForReading } from './database.ts';
 import { lockHome } from './lock.ts';
@@ -51,6 +52,8 @@ export interface Store extends StoreReads, AsyncDisposable {
   listen(plugins: readonly string[]): void;
   /** Says which subjects leave for other hubs; what is submitted after it goes by it. */
   carry(patterns: readonly string[]): void;
+  /** When this resolves, nothing that is committed tells any of these texts (censor.ts). */
+  learn(known: readonly KnownText[]): Promise<void>;
   /** Told of every group that was committed, before its acks. */
   onCommit(listener: (records: number, micros: number) => void): () => void;
   onProblem(listener: (problem: StoreProblem) => void): () => void;
@@ -282,6 +285,7 @@ function connect(
     },
     listen: (plugins) => post({ op: 'listening', plugins }),
     carry: (patterns) => post({ op: 'carrying', patterns }),
+    learn: (known) => request((number) => ({ op: 'learn', known, request: number })),
     onCommit: (listener) => listen(commitListeners, listener),
     onProblem(listener) {
       for (const problem of unreported) listener(problem);

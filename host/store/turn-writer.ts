@@ -3,6 +3,7 @@ import { describe, isNeiraError, type NeiraError } from '../errors.ts';
 import { BoundedTable } from './bounded.ts';
 import type { EventDraft, Settlement } from './bus-records.ts';
 import type { BusWriter } from './bus-writer.ts';
+import type { Censor } from './censor.ts';
 import type { RecordWriter } from './chat-records.ts';
 import type { AttemptEnd, HttpBook } from './http-requests.ts';
 import type { IdempotencyKeys } from './idempotency.ts';
@@ -46,6 +47,7 @@ export interface TurnWriterParts {
   readonly journal: JournalWriter;
   /** What the group holds in memory goes back with the rows. */
   readonly group: { mark(): GroupMark; rewind(mark: GroupMark): void };
+  readonly censor: Censor;
 }
 
 /** What a turn leaves: its effects, the end of its delivery, and what is known of it; all of it or none. */
@@ -56,6 +58,7 @@ export class TurnWriter {
   readonly #statistics: StatisticsWriter;
   readonly #keys: IdempotencyKeys;
   readonly #group: TurnWriterParts['group'];
+  readonly #censor: Censor;
   readonly #kv: KvWriter;
   readonly #principals: PrincipalWriter;
   readonly #journal: JournalWriter;
@@ -79,6 +82,7 @@ export class TurnWriter {
     this.#statistics = parts.statistics;
     this.#keys = parts.keys;
     this.#group = parts.group;
+    this.#censor = parts.censor;
     this.#kv = new KvWriter(db);
     this.#principals = new PrincipalWriter(db);
     this.#journal = parts.journal;
@@ -159,8 +163,7 @@ export class TurnWriter {
     const delivery = turn.delivery && this.#bus.find(turn.delivery);
     const mark = this.#group.mark();
     let { outcome } = turn;
-    let settlement =
-      outcome.status === 'ok' && delivery ? this.#bus.done(delivery, outcome.result) : undefined;
+    let settlement = outcome.status === 'ok' && delivery ? this.#bus.done(delivery, outcome) : undefined;
     if (outcome.status === 'ok') {
       // Whoever hears of the event and of what comes of it hears of them in this order.
       if (turn.delivery === undefined) this.#recordEvent(turn, 'executed', nowMs);
@@ -195,7 +198,8 @@ export class TurnWriter {
       this.#undo.run();
       this.#group.rewind(mark);
       const { code, details } = error as NeiraError;
-      return { status: 'failed', error: { code, details, message: describe(code, details) } };
+      const failure = { code, details, message: describe(code, details) };
+      return { status: 'failed', error: this.#censor.failure(failure, turn) };
     }
   }
 
@@ -203,7 +207,7 @@ export class TurnWriter {
     const { plugin, turnId } = turn;
     switch (effect.op) {
       case 'set':
-        change.set(effect.key, effect.value);
+        change.set(effect.key, effect.value, effect.pii);
         return;
       case 'delete':
         change.delete(effect.key);
@@ -212,7 +216,7 @@ export class TurnWriter {
         change.add(effect.key, effect.amount);
         return;
       case 'append':
-        change.append(effect.key, effect.value);
+        change.append(effect.key, effect.value, effect.pii);
         return;
       case 'record':
         change.hold(this.#records.save(plugin, effect, nowMs));
@@ -308,8 +312,9 @@ export class TurnWriter {
   #keepFailure(turn: TurnRecord, failure: TurnFailure, nowMs: number): void {
     const { turnId, plugin, version, eventId, delivery } = turn;
     const reads = JSON.stringify(turn.reads);
-    const kept = reads.length > MAX_KEPT_READS ? null : reads;
-    const envelope = turn.envelope ?? (this.#eventText.get(delivery!.id)!['envelope'] as string);
+    const kept = reads.length > MAX_KEPT_READS ? null : this.#censor.beside(reads, turn);
+    const event = turn.envelope ?? (this.#eventText.get(delivery!.id)!['envelope'] as string);
+    const envelope = this.#censor.beside(event, turn);
     const error = JSON.stringify(failure);
     const { transcript = null, recipe } = turn;
     const whole = transcript !== null && transcript.length <= MAX_KEPT_TRANSCRIPT ? transcript : null;

@@ -191,6 +191,10 @@ function control(message: ToWriter): void {
     case 'carrying':
       group.carry(message.patterns);
       return;
+    case 'learn':
+      group.learn(message.known);
+      tell({ op: 'done', request: message.request });
+      return;
     case 'max-pages':
       limitPages(db, message.count);
       tell({ op: 'done', request: message.request });

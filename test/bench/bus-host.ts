@@ -151,6 +151,8 @@ export async function openBusHost({ transcripts = true } = {}): Promise<BusHost>
   const reader = createKvReader(store.databasePath);
   const events = EventRegistry.load();
   const registry = new Registry({
+    mask: (value) => value,
+    reveal: () => undefined,
     home,
     store,
     reader,

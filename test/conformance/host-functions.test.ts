@@ -9,7 +9,8 @@ import { HTTP } from './http-cases.ts';
 import { INTL, TIMER } from './intl-cases.ts';
 import { IO, RECORDS } from './other-cases.ts';
 import { PRINCIPALS } from './principal-cases.ts';
-import { ENGINES, PEER, Probe, type Step } from './probe.ts';
+import { ENGINES, PEER, Probe, SECRET, type Step } from './probe.ts';
+import { CONFIDENTIAL } from './secret-cases.ts';
 import { DELETE, GET, LIST, SET } from './storage-cases.ts';
 
 const CASES: readonly Case[] = [
@@ -22,6 +23,7 @@ const CASES: readonly Case[] = [
   ...RECORDS,
   ...IO,
   ...HTTP,
+  ...CONFIDENTIAL,
   ...BUS,
   ...PRINCIPALS,
   ...TIMER,
@@ -41,6 +43,8 @@ const GOOD_CALLS: Readonly<Record<string, Step>> = {
   'storage.save-message': ['storage.save-message', { chatId: 'c', sessionId: 's', role: 'user', text: 't' }],
   'storage.settings': ['storage.settings'],
   'io.log': ['io.log', 'info', 'line'],
+  'io.secret': ['io.secret', SECRET],
+  'io.mark-personal': ['io.mark-personal', { name: 'Ada Lovelace' }],
   'io.send': ['io.send', 'console', 'x', 1],
   'io.cancel': ['io.cancel', 'some-id'],
   'timer.sleep': ['timer.sleep', 1],
@@ -60,6 +64,7 @@ const GOOD_CALLS: Readonly<Record<string, Step>> = {
 const FREE = new Set([
   'storage.settings',
   'io.log',
+  'io.mark-personal',
   'io.cancel',
   'bus.cancel',
   'bus.unsubscribe',
@@ -170,6 +175,42 @@ describe.each(ENGINES)('$name', (engine) => {
       .toEqual([{ value: { greeting: 'hello', count: 3 } }]);
   });
 
+  // MEM-02
+  test('a secret is shown to who was granted to see it, and what would give it away is refused', async () => {
+    const value = 'swordfish-42';
+    expect((await host.call('PUT', `/api/neira/secrets/${SECRET}`, { value })).status).toBeLessThan(300);
+    // The probe answers what it was answered.
+    const refused = await probe.fail([['io.secret', SECRET]]);
+    expect(refused).toMatchObject({
+      code: 'NEIRA_SECRET_LEAK',
+      secret: `[secret:${SECRET}]`,
+      what: 'the reply',
+    });
+    expect(JSON.stringify(refused)).not.toContain(value);
+    expect((await host.call('DELETE', `/api/neira/secrets/${SECRET}`)).status).toBe(204);
+  });
+
+  // MEM-04
+  test('what is marked as personal is stored as it is and in no line of the log', async () => {
+    const person = { name: 'Ada Lovelace', phones: ['+44 20 1234'] };
+    await probe.run([
+      ['io.log', 'info', 'before: Ada Lovelace'],
+      ['io.mark-personal', person],
+      ['storage.set', 'person', { of: person.name }],
+    ]);
+    await probe.run([
+      ['io.log', 'info', 'unread: Ada Lovelace'],
+      ['storage.get', 'person'],
+      ['io.log', 'info', 'read: Ada Lovelace'],
+    ]);
+    expect(await probe.stored('person')).toEqual({ of: 'Ada Lovelace' });
+    const said = (await probe.logs()).map(({ message }) => message).filter((line) => line.includes(': '));
+    expect(said).toEqual(
+      expect.arrayContaining(['before: [personal]', 'unread: [personal]', 'read: [personal]']),
+    );
+    expect(said.join()).not.toContain('Lovelace');
+  });
+
   test('log lines are found under the plugin, with their levels', async () => {
     await probe.run([
       ['io.log', 'warn', 'осторожно 😀'],
@@ -237,7 +278,7 @@ describe.each(ENGINES)('$name', (engine) => {
         code: 'NEIRA_PERMISSION_DENIED',
         details: {
           plugin: 'ungranted',
-          permission: expect.stringContaining(fn.split('.')[0]!),
+          permission: expect.stringContaining(fn === 'io.secret' ? 'secrets.reveal' : fn.split('.')[0]!),
           remedy: expect.stringMatching(/grant/),
         },
       });

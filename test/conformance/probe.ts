@@ -102,6 +102,8 @@ export const PUBLISHED = 'probe.thing.done';
 export const COMMAND = 'probe.thing.ask';
 /** Whom probes may ask over HTTP. */
 export const PEER = await openPeer();
+/** Granted to be shown; the host has it only where a test sets it. */
+export const SECRET = 'probe.key';
 const ALL_PERMISSIONS = {
   storage: ['read', 'write'],
   io: {
@@ -113,6 +115,7 @@ const ALL_PERMISSIONS = {
   },
   bus: { subscribe: ['probe.>'] },
   principals: ['delegate'],
+  secrets: [{ name: SECRET, reveal: true }],
 };
 
 const brought = new WeakMap<TestHost, Promise<void>>();

@@ -23,6 +23,8 @@ const ENVIRONMENT = new Set([
   'NEIRA_LOG',
   'NEIRA_OTLP_URL',
   'NEIRA_TRANSPORT',
+  'NEIRA_SECRETS_KEY',
+  'NEIRA_SECRETS_KEY_PREVIOUS',
   // Fault points of the test kit.
   'NEIRA_FAULT',
 ]);
@@ -32,7 +34,12 @@ const RESERVED: Readonly<Record<string, string>> = {};
 
 const NAME = /^NEIRA_[A-Z_]+$/;
 const codes = Object.keys(ERRORS);
-const catalogue = ['host/error-catalogue.ts', 'host/error-catalogue-bus.ts', 'host/error-catalogue-io.ts'];
+const catalogue = [
+  'host/error-catalogue.ts',
+  'host/error-catalogue-bus.ts',
+  'host/error-catalogue-io.ts',
+  'host/error-catalogue-secrets.ts',
+];
 
 test('every code that the code names is in the catalogue', () => {
   const unknown: string[] = [];

@@ -25,6 +25,10 @@ const ROWS: readonly (readonly string[])[] = [
 /** Files that lie in `host/` itself, by layer. A new one gets its line here. */
 const HOST_FILES: Readonly<Record<string, string>> = {
   'config.ts': 'base',
+  'masker.ts': 'base',
+  'text-encodings.ts': 'base',
+  'secret-box.ts': 'base',
+  'error-catalogue-secrets.ts': 'base',
   'error-catalogue.ts': 'base',
   'error-catalogue-bus.ts': 'base',
   'error-catalogue-io.ts': 'base',
@@ -48,7 +52,12 @@ const HOST_FILES: Readonly<Record<string, string>> = {
   'turn-permission.ts': 'turn-context',
   'turn-comparison.ts': 'turn-context',
   'turn-replay.ts': 'turn-context',
+  'confidential.ts': 'turn-context',
+  'secret-reveal.ts': 'turn-context',
+  'secret-keys.ts': 'turn',
+  'secrets.ts': 'turn',
   'turn-page.ts': 'turn-context',
+  'turn-limits.ts': 'turn-context',
   'turn-random.ts': 'turn-context',
   'turn-retry.ts': 'turn-context',
   'turn-reply.ts': 'turn-context',

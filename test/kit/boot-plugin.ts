@@ -19,6 +19,7 @@ import { buildVersion } from '../../host/registry/candidate.ts';
 import { checkedSettings, policyOf, schemasFor } from '../../host/registry/policy.ts';
 import { type Verdict, verdictOf } from '../../host/registry/replayer.ts';
 import { CellPool } from '../../host/sandbox/pool.ts';
+import { REVEAL, type RevealCall } from '../../host/secret-reveal.ts';
 import type { Effect, LogLine, TurnOutcome, TurnRecord } from '../../host/store/records.ts';
 import { openStore } from '../../host/store/store.ts';
 import type { ReplayReport, Transcript } from '../../host/transcript.ts';
@@ -26,10 +27,14 @@ import { Turns } from '../../host/turn.ts';
 import type { CellRoot } from '../../host/turn-context.ts';
 import { unhandled } from './unhandled.ts';
 
+const nameIn = (args: string) => (JSON.parse(args) as RevealCall).name;
+
 export interface PluginOptions {
   /** `all` grants what the manifest asks, `none` nothing. */
   readonly grant?: 'all' | 'none';
   readonly settings?: unknown;
+  /** What `io.secret` shows, where the manifest asks to see it. */
+  readonly secrets?: Readonly<Record<string, string>>;
 }
 
 export interface BootedPlugin extends AsyncDisposable {
@@ -95,7 +100,10 @@ export async function bootPlugin(folder: URL, options: PluginOptions = {}): Prom
     submit: (record) => store.submit(record),
     fence: (cell) => store.retireCell(cell),
     waits: {
-      request: unhandled,
+      request: async (call) => {
+        const value = call.op === REVEAL ? options.secrets?.[nameIn(call.args)] : undefined;
+        return value === undefined ? unhandled(call) : `V${JSON.stringify(value)}`;
+      },
       answer: (...answer) => pool.answer(...answer),
       abort: (...abort) => pool.abort(...abort),
     },

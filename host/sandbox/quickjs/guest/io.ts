@@ -10,6 +10,12 @@ export const log = (level: unknown, message: unknown) => {
   call('io.log', text(level, 'level'), logLine(message));
 };
 
+export const secret = (name: unknown) => callLater(() => ['io.secret', text(name, 'name')]);
+
+export const markPersonal = (value: unknown) => {
+  call('io.mark-personal', json(value, 'value'));
+};
+
 export const send = (port: unknown, target: unknown, payload: unknown, options?: unknown) =>
   call(
     'io.send',

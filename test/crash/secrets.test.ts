@@ -1,0 +1,63 @@
+/** A change of the master key that breaks off: whatever was on disk, every secret opens afterwards. MEM-02. */
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { expect, test } from 'vitest';
+import { SCRIPT_GATES, spawnHost } from '../kit/boot-host.ts';
+
+const TEST_MS = 60_000;
+const SECRETS = { one: 'value of the first', two: 'another value' };
+const SHOW = `
+  import { secret } from 'neira:host/io';
+  export const handle = async (event) => ({ actions: [{ length: (await secret(event.payload.params.name)).length }] });`;
+const MANIFEST = {
+  id: 'show',
+  permissions: { secrets: Object.keys(SECRETS).map((name) => ({ name, reveal: true })) },
+  ui: { buttons: [{ id: 'show', title: 'Show', event: 'ui.show' }] },
+};
+const POINTS = [
+  'secrets.next-written',
+  'writer.before-commit',
+  'writer.after-commit',
+  'secrets.resealed',
+  'secrets.mid-swap',
+];
+/** Commits of a boot over a home like this one; see crash.test.ts. */
+const BOOT_COMMITS = 1;
+
+test.each(POINTS)(
+  'killed at %s while the master key changes: every secret opens, and the key can be changed',
+  async (point) => {
+    const home = mkdtempSync(path.join(tmpdir(), 'neira-keys-'));
+    const env = { NEIRA_DURABILITY: 'power' };
+    const first = await spawnHost({ home, env, gates: SCRIPT_GATES });
+    await first.script(MANIFEST, SHOW);
+    for (const [name, value] of Object.entries(SECRETS))
+      expect((await first.call('PUT', `/api/neira/secrets/${name}`, { value })).status).toBe(201);
+    await first.close();
+
+    const nth = point.startsWith('writer') ? BOOT_COMMITS + 1 : 1;
+    const doomed = await spawnHost({ home, env: { ...env, NEIRA_FAULT: `${point}:${nth}` } });
+    await doomed.call('POST', '/api/neira/secrets/rotate-key').catch(() => {});
+    expect(await doomed.exited).toBe('SIGKILL');
+
+    await using host = await spawnHost({ home, env });
+    const shown = async (name: string) => {
+      const { body } = await host.event('show', { name });
+      return body.actions?.[0].length ?? body.code;
+    };
+    const opened = async () =>
+      Object.fromEntries(
+        await Promise.all(Object.keys(SECRETS).map(async (name) => [name, await shown(name)])),
+      );
+    const expected = Object.fromEntries(Object.entries(SECRETS).map(([name, value]) => [name, value.length]));
+    expect(await opened()).toEqual(expected);
+    for (const left of ['secrets.key.next', 'secrets.key.previous'])
+      expect([left, existsSync(path.join(home, left))]).toEqual([left, false]);
+    expect((await host.call('POST', '/api/neira/secrets/rotate-key')).status).toBe(200);
+    expect(await opened()).toEqual(expected);
+    await host.close();
+    rmSync(home, { recursive: true });
+  },
+  TEST_MS,
+);
