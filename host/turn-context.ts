@@ -212,10 +212,7 @@ export class TurnContext {
 
   // --- waits
 
-  /**
-   * Begins what main answers later: a host function returns this instead of its answer.
-   * @throws NEIRA_WAITS_EXCEEDED above {@link MAX_OPEN_WAITS}
-   */
+  /** Begins what main answers later, in place of an answer. @throws NEIRA_WAITS_EXCEEDED */
   wait(op: string, args: WaitArguments): Wait {
     if (!this.#waits?.hasRoom(op)) throw this.refusal('NEIRA_WAITS_EXCEEDED', { max: MAX_OPEN_WAITS });
     this.confidential.requireNone(this.policy.plugin, args.what, args);

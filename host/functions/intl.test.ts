@@ -210,12 +210,18 @@ const drawn: Readonly<Record<string, fc.Arbitrary<string>>> = {
     ),
 };
 
-test.each(Object.entries(drawn))('%s drawn at random answer as in Node', async (_name, arbitrary) => {
-  const { all } = await evaluator();
-  fc.assert(
-    fc.property(fc.array(arbitrary, { minLength: 1, maxLength: 10 }), (sources) => {
-      expect(all(sources)).toEqual(sources.map(own));
-    }),
-    { numRuns: 40 },
-  );
-});
+const SEED = Number(process.env['INTL_SEED'] ?? Date.now() % 1_000_000);
+
+test.each(Object.entries(drawn))(
+  `%s drawn at random answer as in Node (INTL_SEED=${SEED})`,
+  async (name, arbitrary) => {
+    console.log(`${name} at random: INTL_SEED=${SEED}`);
+    const { all } = await evaluator();
+    fc.assert(
+      fc.property(fc.array(arbitrary, { minLength: 1, maxLength: 10 }), (sources) => {
+        expect(all(sources)).toEqual(sources.map(own));
+      }),
+      { numRuns: 40, seed: SEED },
+    );
+  },
+);

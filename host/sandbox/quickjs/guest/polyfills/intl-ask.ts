@@ -86,7 +86,7 @@ export function moment(given: unknown): number {
   return Math.trunc(ms);
 }
 
-/** Keeps what was used last, up to so many. */
+/** Keeps up to so many, and begins anew where there are more. */
 export class Kept<Value> {
   readonly #values = new Map<string, Value>();
   readonly #max: number;
