@@ -69,6 +69,19 @@ export interface EventPayloads {
     };
   };
   /**
+   * An administrator took over a version that was held back. (event)
+   */
+  readonly 'plugin.accepted@1': {
+    /** Id of the plugin. */
+    readonly id: string;
+    /** Name of the token, or host, boot, watch. */
+    readonly actor: string;
+    readonly after: {
+      /** Its digest. */
+      readonly version: string;
+    };
+  };
+  /**
    * The settings of a plugin were changed. (event)
    */
   readonly 'plugin.configured@1': {
@@ -157,6 +170,38 @@ export interface EventPayloads {
     };
   };
   /**
+   * A new version of a plugin does otherwise and waits to be accepted; the old one serves on. (event)
+   */
+  readonly 'plugin.held_back@1': {
+    /** Id of the plugin. */
+    readonly id: string;
+    /** Name of the token, or host, boot, watch. */
+    readonly actor: string;
+    readonly after: {
+      /** When it was rehearsed, RFC 3339. */
+      readonly at: string;
+      readonly mode: "report" | "block";
+      /** Digest of the version that had run the turns. */
+      readonly from: string;
+      /** Digest of the version that was tried. */
+      readonly to: string;
+      readonly replayed: number;
+      readonly same: number;
+      readonly different: number;
+      /** Turns in which it wants what they never had. */
+      readonly not_comparable: number;
+      readonly took_ms: number;
+      /** It waits to be accepted. */
+      readonly held: boolean;
+      /** Of those that were not the same the newest. */
+      readonly turns: readonly ({
+        readonly turn: string;
+        readonly reason?: string;
+        readonly differs: readonly (string)[];
+      })[];
+    };
+  };
+  /**
    * The folder of a plugin holds what serves again: a failed reload is settled. (event)
    */
   readonly 'plugin.mended@1': {
@@ -203,6 +248,53 @@ export interface EventPayloads {
       readonly state: "registered" | "enabled" | "disabled" | "quarantined";
       /** Permissions that are asked and not granted. */
       readonly pending_consent: readonly (string)[];
+    };
+  };
+  /**
+   * Whether new versions of a plugin are rehearsed was set. (event)
+   */
+  readonly 'plugin.rehearsal_set@1': {
+    /** Id of the plugin. */
+    readonly id: string;
+    /** Name of the token, or host, boot, watch. */
+    readonly actor: string;
+    readonly before: {
+      readonly mode: "off" | "report" | "block";
+    };
+    readonly after: {
+      readonly mode: "off" | "report" | "block";
+    };
+  };
+  /**
+   * The last turns of a plugin were run again on a new version, which does otherwise and serves. (event)
+   */
+  readonly 'plugin.rehearsed@1': {
+    /** Id of the plugin. */
+    readonly id: string;
+    /** Name of the token, or host, boot, watch. */
+    readonly actor: string;
+    readonly after: {
+      /** When it was rehearsed, RFC 3339. */
+      readonly at: string;
+      readonly mode: "report" | "block";
+      /** Digest of the version that had run the turns. */
+      readonly from: string;
+      /** Digest of the version that was tried. */
+      readonly to: string;
+      readonly replayed: number;
+      readonly same: number;
+      readonly different: number;
+      /** Turns in which it wants what they never had. */
+      readonly not_comparable: number;
+      readonly took_ms: number;
+      /** It waits to be accepted. */
+      readonly held: boolean;
+      /** Of those that were not the same the newest. */
+      readonly turns: readonly ({
+        readonly turn: string;
+        readonly reason?: string;
+        readonly differs: readonly (string)[];
+      })[];
     };
   };
   /**

@@ -132,8 +132,8 @@ export class PluginAdmin {
   /** Whether and how new versions are rehearsed. */
   async setRehearse(by: Actor, id: string, mode: RehearseMode): Promise<void> {
     await this.#change(by, id, 'settings', async () => {
-      const before = rehearseModeOf(this.#registry, id);
-      const entry = { actor: by.actor, action: 'plugin.rehearse-set', target: id, before, after: mode };
+      const before = { mode: rehearseModeOf(this.#registry, id) };
+      const entry = { actor: by.actor, action: 'plugin.rehearsal-set', target: id, before, after: { mode } };
       await this.#registry.commit([modeOp(id, mode)], [entry]);
     });
   }
