@@ -5,10 +5,7 @@
  * version, so that the writer can tell at commit whether it still holds; everything staged commits
  * together or not at all (design §4).
  */
-import type { GateView } from '../gates/decide.ts';
 import type { Mode } from '../gates/gates.ts';
-import type { EventDefinition } from './bus/event-registry.ts';
-import type { RetryPolicy } from './bus/retry.ts';
 import { Confidential } from './confidential.ts';
 import { type ErrorCode, NeiraError } from './errors.ts';
 import { type Ask, MAX_OPEN_WAITS, OpenWaits, type Wait, type WaitArguments } from './open-waits.ts';
@@ -18,43 +15,15 @@ import { addTo } from './store/kv.ts';
 import type { PrincipalEntry } from './store/principals.ts';
 import type { KeyRange } from './store/ranges.ts';
 import type { Effect, LogLine, RangeRead, Reads } from './store/records.ts';
-import type { TurnLimits } from './turn-limits.ts';
 import { LogNumbers } from './turn-log-numbers.ts';
 import { type PageSize, readPage, STAGED_VERSION, settle, stageAddition, stagedMarks } from './turn-page.ts';
+import type { PluginPolicy } from './turn-policy.ts';
 import { TurnPrincipals } from './turn-principals.ts';
 import type { TurnRandom } from './turn-random.ts';
 import { TurnState } from './turn-state.ts';
 
 export type { TurnLimits } from './turn-limits.ts';
-
-/** What an installed plugin may do, as flat permission names (`storage.read`, `io.send:console`, …). */
-export interface PluginPolicy {
-  readonly plugin: string;
-  /** Content digest of the version. */
-  readonly version: string;
-  readonly gate: GateView;
-  readonly asked: readonly string[];
-  readonly granted: readonly string[];
-  /** `name@version` of the events that the manifest names under `publishes`. */
-  readonly publishes: readonly string[];
-  /** Set where the plugin asks to delegate. */
-  readonly principals?: PrincipalPolicy;
-  /** Those of them that the event registry has, by the same names. */
-  readonly events: Readonly<Record<string, EventDefinition>>;
-  readonly limits: TurnLimits;
-  readonly retry: RetryPolicy;
-  /** JSON of the settings, defaults filled in. */
-  readonly settings: string;
-  /** Digest of everything that the turns of this program run on; transcripts name it. */
-  readonly recipe?: string;
-}
-
-export interface PrincipalPolicy {
-  /** Principals that the plugin may have registered. */
-  readonly max: number;
-  /** `name@version` of what any of them was granted to publish and the event registry has. */
-  readonly events: Readonly<Record<string, EventDefinition>>;
-}
+export type { PluginPolicy, PrincipalPolicy } from './turn-policy.ts';
 
 /** The committed state, as the reader of a cell gives it. */
 export interface StateReader {

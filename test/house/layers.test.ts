@@ -50,6 +50,7 @@ const HOST_FILES: Readonly<Record<string, string>> = {
   'secret-source.ts': 'turn-context',
   'turn-recording.ts': 'turn-context',
   'turn-permission.ts': 'turn-context',
+  'turn-policy.ts': 'turn-context',
   'turn-comparison.ts': 'turn-context',
   'turn-replay.ts': 'turn-context',
   'confidential.ts': 'turn-context',
