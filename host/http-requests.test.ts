@@ -58,7 +58,8 @@ function asking(id: string, body: string, limits = {}) {
   return serve(id, source, limits, httpPermissionNames(rule));
 }
 
-const arrived = (count: number) => expect.poll(() => peer.received.length, { interval: 2 }).toBe(count);
+const arrived = (count: number) =>
+  expect.poll(() => peer.received.length, { interval: 2, timeout: 10_000 }).toBe(count);
 
 function kept(): readonly unknown[] {
   const db = new DatabaseSync(store.databasePath, { readOnly: true });

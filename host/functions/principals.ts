@@ -7,7 +7,12 @@
  */
 import manifestSchema from '../../abi/manifest/v1/schema.json' with { type: 'json' };
 import { HOST_NAMESPACES, isHostEvent } from '../bus/envelope.ts';
-import { normalisePermissions, type Permissions, type PermissionsInput } from '../permissions.ts';
+import {
+  httpProblems,
+  normalisePermissions,
+  type Permissions,
+  type PermissionsInput,
+} from '../permissions.ts';
 import { PORT_NAMES } from '../ports/ports.ts';
 import { compileSchema, summary, type Validator } from '../schema.ts';
 import type { PrincipalDraft } from '../store/records.ts';
@@ -79,6 +84,8 @@ function askedBy(permissions: unknown): Permissions {
   const problems = prepareRegistrations().problems(permissions);
   if (problems.length > 0) throw invalid('principal.permissions', summary(problems));
   const asked = normalisePermissions(permissions as PermissionsInput);
+  const [odd] = httpProblems(asked);
+  if (odd) throw invalid(`principal.${odd.path}`, odd.message);
   const hostEvent = asked.bus.publish.find(isHostEvent);
   if (hostEvent !== undefined) {
     const reason = `only the host publishes \`${hostEvent}\` (${HOST_NAMESPACES.join(', ')})`;

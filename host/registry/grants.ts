@@ -3,12 +3,13 @@
 import manifestSchema from '../../abi/manifest/v1/schema.json' with { type: 'json' };
 import { NeiraError } from '../errors.ts';
 import {
+  httpProblems,
   normalisePermissions,
   type Permissions,
   type PermissionsInput,
   pendingConsent,
 } from '../permissions.ts';
-import { compileSchema, validate } from '../schema.ts';
+import { compileSchema, summary, validate } from '../schema.ts';
 
 const { permissions } = manifestSchema.properties;
 
@@ -17,6 +18,9 @@ export function checkedGrants(input: unknown, asked: Permissions, who = 'the man
   const schema = { ...permissions, $defs: manifestSchema.$defs } as Record<string, unknown>;
   validate(compileSchema(schema), input, 'The grants');
   const grants = normalisePermissions(writtenOut(input as PermissionsInput, asked));
+  const errors = httpProblems(grants);
+  if (errors.length > 0)
+    throw new NeiraError('NEIRA_INVALID', { what: 'The grants', reason: summary(errors), errors });
   const beyond = pendingConsent(grants, asked);
   if (beyond.length === 0) return grants;
   throw new NeiraError('NEIRA_INVALID', {

@@ -85,7 +85,7 @@ test('a plugin has so many requests under way at a time, fewer the larger its an
   const before = peer.received.length;
   const list = (count: number, path: string) => Array.from({ length: count }, () => get(path));
   const first = fetch(list(12, '/a'));
-  await expect.poll(() => peer.received.length).toBe(before + 10);
+  await expect.poll(() => peer.received.length, { timeout: 10_000 }).toBe(before + 10);
   expect(await fetch(get('/b'))).toMatchObject([
     { code: 'NEIRA_REQUEST_RATE', details: { max: 10, per: 'at a time' } },
   ]);
