@@ -10,9 +10,9 @@ import { Confidential } from './confidential.ts';
 import { type ErrorCode, NeiraError } from './errors.ts';
 import { type Ask, MAX_OPEN_WAITS, OpenWaits, type Wait, type WaitArguments } from './open-waits.ts';
 import type { Delivery } from './sandbox/messages.ts';
+import type { StateEntry, StateReader } from './state-reader.ts';
 import type { EventCaller } from './store/bus-records.ts';
 import { addTo } from './store/kv.ts';
-import type { PrincipalEntry } from './store/principals.ts';
 import type { KeyRange } from './store/ranges.ts';
 import type { Effect, LogLine, RangeRead, Reads } from './store/records.ts';
 import { LogNumbers } from './turn-log-numbers.ts';
@@ -22,31 +22,12 @@ import { TurnPrincipals } from './turn-principals.ts';
 import type { TurnRandom } from './turn-random.ts';
 import { TurnState } from './turn-state.ts';
 
+export type { StateEntry, StateReader } from './state-reader.ts';
 export type { TurnLimits } from './turn-limits.ts';
 export type { PluginPolicy, PrincipalPolicy } from './turn-policy.ts';
 
-/** The committed state, as the reader of a cell gives it. */
-export interface StateReader {
-  begin(): void;
-  end(): void;
-  get(plugin: string, key: string): Omit<StateEntry, 'key'> | undefined;
-  /** Reads entry by entry: what is not asked for is not loaded. One walk at a time. */
-  scan(plugin: string, range: KeyRange): Iterable<StateEntry>;
-  /** The number of the newest entry of the log `key`; 0 when it has none. */
-  lastOf(plugin: string, key: string): number;
-  principal(plugin: string, id: string): PrincipalEntry | undefined;
-}
-
 /** `what` names a question with everything that its answer depends on. */
 export type Observe = (what: string, compute: () => string) => string;
-
-export interface StateEntry {
-  readonly key: string;
-  readonly value: string;
-  readonly version: number;
-  /** Marks of what is personal in it, see confidential.ts; null or absent without any. */
-  readonly pii?: string | null;
-}
 
 export interface TurnOrigin {
   readonly turnId: string;

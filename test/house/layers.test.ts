@@ -59,6 +59,7 @@ const HOST_FILES: Readonly<Record<string, string>> = {
   'secrets.ts': 'turn',
   'turn-page.ts': 'turn-context',
   'turn-limits.ts': 'turn-context',
+  'state-reader.ts': 'turn-context',
   'turn-random.ts': 'turn-context',
   'turn-retry.ts': 'turn-context',
   'turn-reply.ts': 'turn-context',
