@@ -102,7 +102,7 @@ describe('plugins', () => {
     host.server.api.calls.length = 0;
     const of = ['plugin', 'principals', 'ui.pencil'];
     expect((await host.run(of)).stdout.split('\n')[1]).toBe(
-      'scenario:morning\tMorning of ui.pencil\tnothing\tbus.publish:ui.notify\t',
+      'scenario:morning\tMorning of ui.pencil\tstorage: read\tbus.publish:ui.notify\t',
     );
     const grant = ['plugin', 'grant', 'ui.pencil', '--principal', 'scenario:morning'];
     expect((await host.run(grant)).code).toBe(2);
@@ -112,6 +112,7 @@ describe('plugins', () => {
     expect((await host.run([...grant, '--all'])).code).toBe(0);
     expect((await host.run([...of, '--remove', 'scenario:morning'])).stdout).toContain('removed');
     expect(asked()).toEqual([
+      ['listPrincipals', 'ui.pencil'],
       ['grantPrincipal', 'ui.pencil', 'scenario:morning', { storage: ['read'], bus: { publish: [] } }],
       ['grantPrincipal', 'ui.pencil', 'scenario:morning', 'all'],
       ['removePrincipal', 'ui.pencil', 'scenario:morning'],

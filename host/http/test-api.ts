@@ -52,7 +52,7 @@ const testPrincipal = (plugin: string) => ({
   id: 'scenario:morning',
   title: `Morning of ${plugin}`,
   permissions: { bus: { publish: ['ui.notify'] } },
-  grants: {},
+  grants: { storage: ['read'] },
   pending_consent: ['bus.publish:ui.notify'],
   registered_at: AT,
   updated_at: AT,
@@ -207,7 +207,7 @@ export function createTestApi(): TestApi {
       { ts: AT, level: 'info', message: `from ${plugin(id).id}\u001b[31m!`, turn: 't1' },
     ],
     listPrincipals: (_caller, id) => [testPrincipal(plugin(id).id)],
-    grantPrincipal: async (_caller, id, _of, grants) => ({ ...testPrincipal(plugin(id).id), grants }),
+    grantPrincipal: async (_caller, id) => testPrincipal(plugin(id).id),
     removePrincipal: async (_caller, id) => void plugin(id),
     listCatalog: async () => [
       { id: 'ui.pencil', version: '0.1.0', kind: 'script', title: { en: 'Pencil' }, registered: false },
