@@ -30,10 +30,13 @@ export class DelayedSends {
   constructor(db: DatabaseSync, news: NewsDesk) {
     this.#news = news;
     this.#insert = db.prepare(
-      'insert into delayed_send(id, due_ms, plugin, turn_id, port, target, payload) values(?, ?, ?, ?, ?, ?, ?)',
+      `insert into delayed_send(id, due_ms, plugin, turn_id, port, target, payload, principal)
+       values(?, ?, ?, ?, ?, ?, ?, ?)`,
     );
     this.#count = db.prepare('select count(*) as count from delayed_send where plugin = ?');
-    this.#deleteOwn = db.prepare('delete from delayed_send where id = ? and plugin = ?');
+    this.#deleteOwn = db.prepare(
+      'delete from delayed_send where id = ? and plugin = ? and (?3 is null or principal = ?3)',
+    );
     this.#delete = db.prepare('delete from delayed_send where id = ?');
     this.#due = db.prepare(
       `select id, plugin, turn_id as turnId, port, target, payload from delayed_send
@@ -47,10 +50,15 @@ export class DelayedSends {
   }
 
   /** @throws NEIRA_TOO_MANY */
-  add({ id, port, target, payload }: PortSend, dueMs: number, plugin: string, turnId: string): void {
+  add(
+    { id, port, target, payload, as }: PortSend & { readonly as?: string },
+    dueMs: number,
+    plugin: string,
+    turnId: string,
+  ): void {
     if (Number(this.#count.get(plugin)!['count']) >= MAX_DELAYED)
       throw new NeiraError('NEIRA_TOO_MANY', { plugin, what: 'delayed sends', max: MAX_DELAYED });
-    this.#insert.run(id, dueMs, plugin, turnId, port, target, payload);
+    this.#insert.run(id, dueMs, plugin, turnId, port, target, payload, as ?? null);
     this.#news.delayedMoved();
   }
 
@@ -59,9 +67,12 @@ export class DelayedSends {
     this.#leave.run(id, turnId, plugin, port, target, payload, nowMs);
   }
 
-  /** Takes back a delayed send of this plugin, or one that `turnId`, which is committing now, staged itself. */
-  cancel(id: string, plugin: string, turnId: string): void {
-    if (this.#deleteOwn.run(id, plugin).changes > 0) this.#news.delayedMoved();
+  /**
+   * Takes back a delayed send of this plugin, as one of its principals only that one's own, or one that `turnId`,
+   * which is committing now, staged itself.
+   */
+  cancel(id: string, plugin: string, turnId: string, principal?: string): void {
+    if (this.#deleteOwn.run(id, plugin, principal ?? null).changes > 0) this.#news.delayedMoved();
     else this.#takeBack.run(id, plugin, turnId);
   }
 

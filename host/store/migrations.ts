@@ -204,6 +204,10 @@ export const MIGRATIONS: readonly string[] = [
   alter table kv add column pii text;
   alter table record add column pii text;
   `,
+  `
+  -- Who delayed it, where that was a principal.
+  alter table delayed_send add column principal text;
+  `,
 ];
 
 /**

@@ -68,6 +68,7 @@ export class PrincipalWriter {
   readonly #delete: StatementSync;
   readonly #deleteSubscriptions: StatementSync;
   readonly #deleteDelayed: StatementSync;
+  readonly #deleteSends: StatementSync;
   /** A nuisance is kept from filling the journal; what a restart forgets is no more than that. */
   readonly #changes = new Map<string, { count: number; sinceMs: number }>();
 
@@ -89,6 +90,7 @@ export class PrincipalWriter {
     this.#deleteDelayed = db.prepare(
       `delete from delayed where plugin = ? and json_extract(draft, '$.as') = ?`,
     );
+    this.#deleteSends = db.prepare('delete from delayed_send where plugin = ? and principal = ?');
   }
 
   /**
@@ -139,6 +141,7 @@ export class PrincipalWriter {
     this.#delete.run(plugin, id);
     this.#deleteSubscriptions.run(plugin, prefix);
     this.#deleteDelayed.run(plugin, id);
+    this.#deleteSends.run(plugin, id);
     change.clear(prefix);
     return {
       actor: `plugin:${plugin}`,

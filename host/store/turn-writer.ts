@@ -249,7 +249,7 @@ export class TurnWriter {
         else this.#bus.sends.leave({ ...effect, plugin, turnId }, nowMs);
         return;
       case 'cancel-send':
-        this.#bus.sends.cancel(effect.id, plugin, turnId);
+        if (isOwn(effect, turn.effects)) this.#bus.sends.cancel(effect.id, plugin, turnId, effect.as);
         return;
       default:
         throw new TypeError(`no such effect: ${(effect as { op: string }).op}`);
@@ -349,11 +349,16 @@ function isDelayed({ atMs }: Send, nowMs: number): boolean {
   return atMs !== undefined && atMs > nowMs;
 }
 
+/** A principal takes back what it sent itself, also within one turn. */
+function isOwn({ id, as }: Extract<Effect, { op: 'cancel-send' }>, effects: readonly Effect[]): boolean {
+  return as === undefined || !effects.some((each) => each.op === 'send' && each.id === id && each.as !== as);
+}
+
 /** What leaves with the commit: neither what is delayed nor what the turn itself took back. */
 function sendsNow(effects: readonly Effect[], nowMs: number): readonly PortSend[] {
   const sends = new Map<string, PortSend>();
   for (const effect of effects) {
-    if (effect.op === 'cancel-send') sends.delete(effect.id);
+    if (effect.op === 'cancel-send' && isOwn(effect, effects)) sends.delete(effect.id);
     else if (effect.op === 'send' && !isDelayed(effect, nowMs)) {
       const { id, port, target, payload } = effect;
       sends.set(id, { id, port, target, payload });

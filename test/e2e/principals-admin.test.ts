@@ -91,6 +91,33 @@ test('all principals of a plugin together may be granted so many events, whose s
   await engine.grant('p5');
 });
 
+test('a delayed send is taken back by the principal that sent it, or by the plugin, and goes with its principal', async () => {
+  const engine = await Engine.register(
+    host,
+    'delaying',
+    `${ACTING}
+     later({ id }) { return as(id).io.send('console', 'all', 'later', { at: new Date(Date.now() + 3_600_000) }); },
+     cancel({ id, send }) { (id ? as(id).io : io).cancel(send); },
+     both() { as('b').io.cancel(as('a').io.send('console', 'all', 'both', { at: new Date(Date.now() + 3_600_000) })); },`,
+  );
+  for (const id of ['a', 'b']) {
+    await engine.run('join', { id, permissions: { io: { ports: ['console'] } } });
+    await engine.grant(id);
+  }
+  using db = new DatabaseSync(path.join(host.home, 'neira.db'), { readOnly: true });
+  const waiting = () => db.prepare('select count(*) as n from delayed_send').get()!['n'];
+  const [first, second] = [await engine.run('later', { id: 'a' }), await engine.run('later', { id: 'a' })];
+  await engine.run('cancel', { id: 'b', send: first });
+  expect(waiting()).toBe(2);
+  await engine.run('cancel', { id: 'a', send: first });
+  await engine.run('cancel', { send: second });
+  expect(waiting()).toBe(0);
+  await engine.run('both');
+  expect(waiting()).toBe(1);
+  await engine.run('leave', { id: 'a' });
+  expect(waiting()).toBe(0);
+});
+
 test('what a principal saves into a chat says who did', async () => {
   const engine = await Engine.register(
     host,
