@@ -209,10 +209,7 @@ export class TurnContext {
     if (++this.#requests > max) throw this.refusal('NEIRA_REQUESTS_EXCEEDED', { max });
   }
 
-  /**
-   * @throws NEIRA_PERMISSION_DENIED unless whoever acts asked for it and was granted it, the gate is open and the
-   * mode allows it.
-   */
+  /** @throws NEIRA_PERMISSION_DENIED unless whoever acts asked and was granted it, gate open, mode allowing. */
   require(permission: string): void {
     this.principals.require(permission);
   }
