@@ -101,9 +101,8 @@ describe('plugins', () => {
     await host.run(['plugin', 'add', 'ui.pencil', '--catalog']);
     host.server.api.calls.length = 0;
     const of = ['plugin', 'principals', 'ui.pencil'];
-    expect((await host.run(of)).stdout.split('\n')[1]).toBe(
-      'scenario:morning\tMorning of ui.pencil\tstorage: read\tbus.publish:ui.notify\t',
-    );
+    const row = 'scenario:morning\tMorning of ui.pencil\tstorage: read\tbus.publish:ui.notify\t';
+    expect((await host.run(of)).stdout.split('\n')[1]).toBe(row);
     const grant = ['plugin', 'grant', 'ui.pencil', '--principal', 'scenario:morning'];
     expect((await host.run(grant)).code).toBe(2);
     const granted = await host.run([...grant, '{"storage":["read"],"bus":{"publish":[]}}']);
