@@ -1,4 +1,6 @@
 import { appendFileSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -30,8 +32,8 @@ const PLUGINS = {
 
 const BUSY = `
 import { request } from 'neira:host/bus';
-import { log } from 'neira:host/io';
-import { add, append, get, list, set } from 'neira:host/storage';
+import { log, request as ask } from 'neira:host/io';
+import { add, append, get, list, set, settings } from 'neira:host/storage';
 
 const words = new Map();
 export function prepare() { for (let i = 0; i < 500; i++) words.set('w' + i, i * Math.random()); }
@@ -42,14 +44,29 @@ export async function handle(event) {
   add('sum', n / 3);
   append('log', Math.random());
   const answers = n % 4 === 0 ? await Promise.all([request('math.double', { n }), request('math.double', { n: 1 })]) : [];
-  log('info', crypto.randomUUID());
+  const prices = new Intl.NumberFormat('ru-RU', { style: 'currency', currency: 'EUR' });
+  const days = new Intl.DateTimeFormat('en-GB', { dateStyle: 'full', timeStyle: 'long', timeZone: 'Europe/Berlin' });
+  log('info', crypto.randomUUID() + ' ' + prices.format(n / 7) + ' ' + days.format(new Date()));
+  if (n % 5 === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+  const page = n % 10 === 0 ? (await ask({ url: settings().url, method: n % 20 === 0 ? 'POST' : 'GET', query: { n } })).body : '';
   const listed = list('n/', { limit: 1 + (n % 20), reverse: n % 2 === 0 }).length;
   if (n % 100 === 99) throw new TypeError('turn ' + n);
-  return { actions: [{ listed, answers, word: words.get('w' + (n % 500)), sum: get('sum').value }] };
+  return { actions: [{ listed, answers, word: words.get('w' + (n % 500)), sum: get('sum').value, page }] };
 }`;
 
 const home = mkdtempSync(path.join(tmpdir(), 'neira-replay-'));
 let host: TestHost;
+let asked = 0;
+const server = createServer((call, answer) => {
+  asked++;
+  answer.end(`${call.method} ${call.url} ${asked}`);
+});
+const peer = await new Promise<{ readonly host: string; readonly url: string }>((resolve) => {
+  server.listen(0, '127.0.0.1', () => {
+    const { port } = server.address() as AddressInfo;
+    resolve({ host: `127.0.0.1:${port}`, url: `http://127.0.0.1:${port}/price` });
+  });
+});
 
 /** A transcript is written right behind the answer to its event, so the last may be on its way. */
 async function replay(plugin: string) {
@@ -83,9 +100,13 @@ beforeAll(async () => {
     await host.script(
       {
         id: 'busy',
-        permissions: { storage: ['read', 'write'] },
+        permissions: {
+          storage: ['read', 'write'],
+          io: { http: [{ host: peer.host, methods: ['GET', 'POST'], schemes: ['http'], private: true }] },
+        },
         publishes: ['math.double@1'],
-        limits: { cpu_ms: 200, turn_ms: 2000 },
+        limits: { cpu_ms: 200, turn_ms: 2000, requests_per_minute: 10000 },
+        settings: { type: 'object', properties: { url: { type: 'string', default: peer.url } } },
         ui: { buttons: [{ id: 'busy', title: 'Busy', event: 'ui.busy.run' }] },
       },
       BUSY,
@@ -95,6 +116,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await host.close();
+  server.close();
   rmSync(home, { recursive: true, force: true });
 });
 
@@ -123,6 +145,7 @@ test.each(Object.keys(PLUGINS) as (keyof typeof PLUGINS)[])(
 
 test('so they do after a restart, and a line that was cut off is skipped', async () => {
   await host.close();
+  const before = asked;
   for (const plugin of readdirSync(path.join(home, 'transcripts'))) {
     const folder = path.join(home, 'transcripts', plugin);
     const last = readdirSync(folder).sort().at(-1)!;
@@ -134,6 +157,8 @@ test('so they do after a restart, and a line that was cut off is skipped', async
     expect(turns).toEqual([]);
     expect(counts).toMatchObject({ replayed: TURNS, same: TURNS });
   }
+  // A replay asks nobody.
+  expect(asked).toBe(before);
   const { status } = await host.event('hello.greet', { name: 'after' });
   expect(status).toBe(200);
   expect((await replay('hello')).same).toBe(TURNS);

@@ -1,4 +1,8 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { bootHost, SCRIPT_GATES, type TestHost } from '../kit/boot-host.ts';
 
 // BUS-22, design §1.3: a turn is recorded, and comes out the same when it is run again.
@@ -183,4 +187,54 @@ test('code is kept as long as a recorded turn needs it, also when its version is
   await old.call('DELETE', '/api/neira/plugins/old', undefined, { query: '?data=drop' });
   const gone = await old.call('GET', '/api/neira/turns', undefined, { query: '?plugin=old' });
   expect(gone.body.turns).toEqual([]);
+});
+
+test('a change of behaviour planted in the pencil is found, and a refactoring passes', async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'neira-pencil-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  cpSync(fileURLToPath(new URL('../../plugins/scripts/ui_pencil/', import.meta.url)), folder, {
+    recursive: true,
+  });
+  await using pencils = await bootHost({ gates: [...SCRIPT_GATES, 'annotations_pencil'] });
+  const added = await pencils.call(
+    'POST',
+    '/api/neira/plugins',
+    { path: folder },
+    { query: '?enable=1&grant=all' },
+  );
+  expect(added.status, JSON.stringify(added.body)).toBe(201);
+  const draw = async () => {
+    for (let n = 0; n < 30; n++) {
+      const params =
+        n % 3 === 0
+          ? { points: 'none' }
+          : {
+              points: [
+                [n, 1],
+                [2, n],
+              ],
+              size: 1 + (n % 4),
+            };
+      await pencils.event('pencil', params, { chat_id: 'c', session_id: 's' });
+    }
+  };
+  const save = async (file: string, from: string, to: string) => {
+    const text = readFileSync(path.join(folder, file), 'utf8');
+    expect(text).toContain(from);
+    writeFileSync(path.join(folder, file), text.replace(from, to));
+    const reloaded = await pencils.call('POST', '/api/neira/plugins/ui.pencil/reload');
+    expect(reloaded.status, JSON.stringify(reloaded.body)).toBe(200);
+    return (await pencils.call('GET', '/api/neira/plugins/ui.pencil/rehearsal')).body.last;
+  };
+  await draw();
+  const same = await save('main.ts', "const KIND = 'stroke';", "const KIND = ['st', 'roke'].join('');");
+  expect(same).toMatchObject({ replayed: 30, same: 30, turns: [] });
+  await draw();
+  const changed = await save('main.ts', "const KIND = ['st', 'roke'].join('');", "const KIND = 'scribble';");
+  expect(changed).toMatchObject({ replayed: 30, same: 10, different: 20, not_comparable: 0 });
+  expect(changed.turns[0].differences.map(({ what }: { what: string }) => what).sort()).toEqual([
+    'publish annotation.saved@1',
+    'reply',
+    'save annotation c/s',
+  ]);
 });
