@@ -30,7 +30,9 @@ test.each(POINTS)(
   async (point) => {
     const home = mkdtempSync(path.join(tmpdir(), 'neira-keys-'));
     const env = { NEIRA_DURABILITY: 'power' };
-    const first = await spawnHost({ home, env, gates: SCRIPT_GATES });
+    // What turns run on is recorded at boot, in a commit of its own.
+    const settings = 'transcripts: false\n';
+    const first = await spawnHost({ home, env, settings, gates: SCRIPT_GATES });
     await first.script(MANIFEST, SHOW);
     for (const [name, value] of Object.entries(SECRETS))
       expect((await first.call('PUT', `/api/neira/secrets/${name}`, { value })).status).toBe(201);
@@ -42,6 +44,8 @@ test.each(POINTS)(
     expect(await doomed.exited).toBe('SIGKILL');
 
     await using host = await spawnHost({ home, env });
+    const tools = async () => (await host.call('GET', '/api/neira/ui/tools')).body.tools;
+    await expect.poll(tools, { timeout: 10_000 }).toHaveLength(1);
     const shown = async (name: string) => {
       const { body } = await host.event('show', { name });
       return body.actions?.[0].length ?? body.code;

@@ -24,6 +24,9 @@ const manifest = (secrets: unknown, version = '1.0.0') => ({
   ui: { buttons: [{ id: 'length', title: 'Length', event: 'ui.length' }] },
 });
 const shown = async (host: TestHost, name: string) => {
+  // A plugin that takes long to boot does not keep the host from listening.
+  const tools = async () => (await host.call('GET', '/api/neira/ui/tools')).body.tools;
+  await expect.poll(tools, { timeout: 10_000 }).toHaveLength(1);
   const { body } = await host.event('length', { name });
   return body.code ?? body.actions[0].length;
 };
@@ -90,7 +93,7 @@ test('a name that is none is refused', async () => {
   await using host = await bootHost();
   const odd = ['', 'A', 'a..b', '.a', 'a.', '1a', 'a-b', 'a b', 'x'.repeat(129)];
   const answers = await Promise.all(odd.map((name) => set(host, encodeURIComponent(name), 'value')));
-  expect(answers.map(({ status }) => status)).toEqual([404, ...odd.slice(1).map(() => 422)]);
+  expect(answers.map(({ status }) => status)).toEqual(odd.map(() => 422));
 });
 
 test('a plugin is shown what it was granted to see, and an update that asks more waits for consent', async () => {
