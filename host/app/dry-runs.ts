@@ -166,15 +166,24 @@ class OneRun {
       this.#show(plugin, { outcome: 'not-run', reason, planned: [], logs: [] });
       return;
     }
+    const how = { caller: this.#caller.scope, mode: this.#parts.mode(), dryRun: true };
+    const { verdict, reason } = registry.decideDelivery(serving, how);
+    if (verdict !== 'dry-run') {
+      this.#show(plugin, {
+        outcome: 'not-run',
+        ...(reason !== undefined && { reason }),
+        planned: [],
+        logs: [],
+      });
+      return;
+    }
     try {
       const result = await this.#parts.turns().deliver(serving, {
         eventId: event.id,
         subject: event.subject,
         envelope: event.envelope,
         key: undefined,
-        caller: this.#caller.scope,
-        mode: this.#parts.mode(),
-        dryRun: true,
+        ...how,
         dry: this.#overlay,
         deadlineAtMs: Date.now() + TURN_DEADLINE_MS,
       });

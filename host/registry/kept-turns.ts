@@ -49,10 +49,14 @@ export function* keptTurns(
   const lines = outcome === 'failed' ? [] : mapped(store.transcripts(plugin), keptTurn);
   const failures = outcome === 'ok' ? [] : mapped(store.failedTurns(plugin, sinceMs, untilMs), failedTurn);
   for (const turn of newestFirst(lines, failures)) {
-    if (turn.atMs < sinceMs) return;
-    if (turn.atMs < untilMs) yield turn;
+    // Kept in the order in which they ended; one that waited long began before others.
+    if (turn.atMs < sinceMs - LONGEST_TURN_MS) return;
+    if (turn.atMs >= sinceMs && turn.atMs < untilMs) yield turn;
   }
 }
+
+/** What `limits.wait_ms` and `limits.turn_ms` allow, and some. */
+const LONGEST_TURN_MS = 15 * 60_000;
 
 /** Undefined when there is enough of it to run it again. */
 export function whyNotReplayable({ transcript }: KeptTurn): string | undefined {

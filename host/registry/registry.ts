@@ -4,6 +4,7 @@
  * The store is the truth; this is the part of it that lives in memory, together with the programs that
  * the cells run. Who may change it, and in which steps, is in plugin-admin.ts and reload.ts.
  */
+import type { Decision } from '../../gates/decide.ts';
 import type { Mode } from '../../gates/gates.ts';
 import { describe, NeiraError, toShape } from '../errors.ts';
 import type { EventCaller } from '../store/bus-records.ts';
@@ -149,11 +150,19 @@ export class Registry {
   running = () => [...this.#live.keys()].filter((id) => this.servingOf(id) !== undefined);
 
   /** Whether a delivery from the mailbox may run now; a dry run would not consume it (design §4). */
-  mayRun(serving: Serving, { caller, mode }: { readonly caller: EventCaller; readonly mode: Mode }): boolean {
+  mayRun(serving: Serving, who: { readonly caller: EventCaller; readonly mode: Mode }): boolean {
+    return this.decideDelivery(serving, { ...who, dryRun: false }).verdict === 'run';
+  }
+
+  /** What is to become of a delivery over the bus. */
+  decideDelivery(
+    serving: Serving,
+    event: { readonly caller: EventCaller; readonly mode: Mode; readonly dryRun: boolean },
+  ): Decision {
     const { manifest } = this.get(serving.id);
     const { gates } = this.parts;
     const inTheWay = [gates.view(ENGINE_GATES[manifest.kind]), gates.view(manifest.gate)];
-    return decideDelivery(serving, inTheWay, { caller, mode, dryRun: false }, 'bus').verdict === 'run';
+    return decideDelivery(serving, inTheWay, event, 'bus');
   }
 
   // --- changes

@@ -1,14 +1,20 @@
-/** The other side of the section `io`: answers everything at once. */
+/** The other side of the section `io`: answers at once, and below `/far` after the time that a near API takes. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 const BODY = JSON.stringify({ temperature: 21, unit: 'c', city: 'Riga' });
 
+const FAR_MS = 20;
+
 const server = createServer((request, response) => {
-  request.resume();
-  request.once('end', () => {
+  const answer = () => {
     response.setHeader('content-type', 'application/json');
     response.end(BODY);
+  };
+  request.resume();
+  request.once('end', () => {
+    if (request.url?.startsWith('/far')) setTimeout(answer, FAR_MS);
+    else answer();
   });
 });
 server.keepAliveTimeout = 60_000;
