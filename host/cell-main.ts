@@ -2,19 +2,19 @@
  * Composition root of a cell thread: joins the sandbox, the host functions and a reader of the store.
  */
 import { parentPort, workerData } from 'node:worker_threads';
+import type { Seen } from './context/transcript.ts';
+import { TurnRandom } from './context/turn-random.ts';
+import { TurnRecording } from './context/turn-recording.ts';
+import { TurnReplay } from './context/turn-replay.ts';
+import { TurnState } from './context/turn-state.ts';
 import { callHostFunction } from './functions/table.ts';
 import { Cell } from './sandbox/cell.ts';
 import type { BootSpec, CellData, FromCell, ToCell } from './sandbox/messages.ts';
 import { engineModule } from './sandbox/quickjs/engine.ts';
 import type { BatchSession, BootSession } from './sandbox/sessions.ts';
 import { createKvReader } from './store/reader.ts';
-import type { Seen } from './transcript.ts';
 import { type CellRoot, type PluginPolicy, TurnContext, type TurnDelivery } from './turn-context.ts';
-import { TurnRandom } from './turn-random.ts';
-import { TurnRecording } from './turn-recording.ts';
-import { TurnReplay } from './turn-replay.ts';
 import { type CellSide, openReplay, openTurn } from './turn-session.ts';
-import { TurnState } from './turn-state.ts';
 
 /** Top-level code and `prepare()` see this moment: an image does not depend on when it was built. */
 const BOOT_TIME_MS = Date.UTC(2000, 0, 1);

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
+import { readKey } from './base/secret-box.ts';
 import { isNeiraError, NeiraError } from './errors.ts';
 import { compileSchema, parseYaml } from './schema.ts';
-import { readKey } from './secret-box.ts';
 
 export type Durability = 'power' | 'process';
 export type TransportName = (typeof TRANSPORTS)[number];

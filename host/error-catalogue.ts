@@ -4,9 +4,9 @@
  * `status` is the HTTP status of the problem document (RFC 9457), `blame` says who has to act.
  */
 
-import { BUS_ERRORS } from './error-catalogue-bus.ts';
-import { IO_ERRORS } from './error-catalogue-io.ts';
-import { SECRET_ERRORS } from './error-catalogue-secrets.ts';
+import { BUS_ERRORS } from './base/error-catalogue-bus.ts';
+import { IO_ERRORS } from './base/error-catalogue-io.ts';
+import { SECRET_ERRORS } from './base/error-catalogue-secrets.ts';
 
 export type Blame = 'caller' | 'plugin' | 'host';
 

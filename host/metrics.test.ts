@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
+import { quantile } from './base/quantile.ts';
 import { MAX_LABEL_VALUES, Metrics } from './metrics.ts';
-import { quantile } from './quantile.ts';
 
 // OBS-06, BUS-18
 test('deliveries, refusals, conflicts and kills are counted by their words', async () => {

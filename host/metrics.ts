@@ -6,7 +6,7 @@
  * that are looked up once, because this is paid for every turn.
  */
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import { type BucketCount, quantile } from './quantile.ts';
+import { type BucketCount, quantile } from './base/quantile.ts';
 
 export type DeliveryOutcome =
   | 'done'

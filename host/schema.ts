@@ -3,14 +3,14 @@ import type { ValidateFunction } from 'ajv';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormatsModule from 'ajv-formats';
 import { LineCounter, parseDocument, stringify } from 'yaml';
+import { compileLinear } from './base/linear-pattern.ts';
+import { isRecord, type KeywordError, type Problem, readable, summary } from './base/problems.ts';
+import { auditPluginSchema, PLUGIN_SCHEMA_LIMITS } from './base/schema-audit.ts';
 import { NeiraError } from './errors.ts';
-import { compileLinear } from './linear-pattern.ts';
-import { isRecord, type KeywordError, type Problem, readable, summary } from './problems.ts';
-import { auditPluginSchema, PLUGIN_SCHEMA_LIMITS } from './schema-audit.ts';
 
-export type { Problem } from './problems.ts';
-export { isRecord, MAX_PROBLEMS, summary } from './problems.ts';
-export { PLUGIN_SCHEMA_LIMITS } from './schema-audit.ts';
+export type { Problem } from './base/problems.ts';
+export { isRecord, MAX_PROBLEMS, summary } from './base/problems.ts';
+export { PLUGIN_SCHEMA_LIMITS } from './base/schema-audit.ts';
 
 /**
  * JSON Schema and YAML: the only file that knows ajv and yaml.

@@ -44,6 +44,6 @@ export async function openTracing(
   log: Logger,
 ): Promise<Tracing> {
   if (otlpUrl === undefined) return OFF;
-  const { openSpanExport } = await import('./span-export.ts');
+  const { openSpanExport } = await import('./base/span-export.ts');
   return openSpanExport(otlpUrl, version, log);
 }

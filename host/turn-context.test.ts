@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
+import { TurnRandom } from './context/turn-random.ts';
 import { logKey } from './store/kv.ts';
 import type { KeyRange } from './store/ranges.ts';
 import { type PluginPolicy, type StateEntry, type StateReader, TurnContext } from './turn-context.ts';
-import { TurnRandom } from './turn-random.ts';
 
 const LIMITS = {
   turnMs: 200,

@@ -6,25 +6,32 @@
  * together or not at all (design §4).
  */
 import type { Mode } from '../gates/gates.ts';
-import { Confidential } from './confidential.ts';
+import { Confidential } from './context/confidential.ts';
+import { type Ask, MAX_OPEN_WAITS, OpenWaits, type Wait, type WaitArguments } from './context/open-waits.ts';
+import type { StateEntry, StateReader } from './context/state-reader.ts';
+import { LogNumbers } from './context/turn-log-numbers.ts';
+import {
+  type PageSize,
+  readPage,
+  STAGED_VERSION,
+  settle,
+  stageAddition,
+  stagedMarks,
+} from './context/turn-page.ts';
+import type { PluginPolicy } from './context/turn-policy.ts';
+import { TurnPrincipals } from './context/turn-principals.ts';
+import type { TurnRandom } from './context/turn-random.ts';
+import { TurnState } from './context/turn-state.ts';
 import { type ErrorCode, NeiraError } from './errors.ts';
-import { type Ask, MAX_OPEN_WAITS, OpenWaits, type Wait, type WaitArguments } from './open-waits.ts';
 import type { Delivery } from './sandbox/messages.ts';
-import type { StateEntry, StateReader } from './state-reader.ts';
 import type { EventCaller } from './store/bus-records.ts';
 import { addTo } from './store/kv.ts';
 import type { KeyRange } from './store/ranges.ts';
 import type { Effect, LogLine, RangeRead, Reads } from './store/records.ts';
-import { LogNumbers } from './turn-log-numbers.ts';
-import { type PageSize, readPage, STAGED_VERSION, settle, stageAddition, stagedMarks } from './turn-page.ts';
-import type { PluginPolicy } from './turn-policy.ts';
-import { TurnPrincipals } from './turn-principals.ts';
-import type { TurnRandom } from './turn-random.ts';
-import { TurnState } from './turn-state.ts';
 
-export type { StateEntry, StateReader } from './state-reader.ts';
-export type { TurnLimits } from './turn-limits.ts';
-export type { PluginPolicy, PrincipalPolicy } from './turn-policy.ts';
+export type { StateEntry, StateReader } from './context/state-reader.ts';
+export type { TurnLimits } from './context/turn-limits.ts';
+export type { PluginPolicy, PrincipalPolicy } from './context/turn-policy.ts';
 
 /** `what` names a question with everything that its answer depends on. */
 export type Observe = (what: string, compute: () => string) => string;

@@ -1,16 +1,22 @@
 /** A turn inside its cell: the context that host functions see, and what is told of it when it ends. */
 import { parseEnvelope } from './bus/envelope.ts';
+import { askerOf, DROP_WAIT } from './context/open-waits.ts';
+import { referredSecret } from './context/secret-reveal.ts';
+import { type Asked, type Transcript, type TurnInput, wasSeen } from './context/transcript.ts';
+import { TurnRandom } from './context/turn-random.ts';
+import { TurnRecording } from './context/turn-recording.ts';
+import { NeverSeen, TurnReplay } from './context/turn-replay.ts';
+import { replyEffect } from './context/turn-reply.ts';
+import { afterFailure } from './context/turn-retry.ts';
+import { TurnState } from './context/turn-state.ts';
 import { describe, NeiraError, toShape } from './errors.ts';
 import { prepareRegistrations } from './functions/principals.ts';
 import { callHostFunction } from './functions/table.ts';
-import { askerOf, DROP_WAIT } from './open-waits.ts';
 import type { Program } from './sandbox/messages.ts';
 import type { Finished, ReplaySession, TurnSession } from './sandbox/sessions.ts';
 import type { Settled } from './sandbox/settled.ts';
-import { referredSecret } from './secret-reveal.ts';
 import type { DeliveryRef } from './store/bus-records.ts';
 import type { Effect, TurnOutcome, TurnRecord } from './store/records.ts';
-import { type Asked, type Transcript, type TurnInput, wasSeen } from './transcript.ts';
 import {
   type MailboxDelivery,
   type PluginPolicy,
@@ -19,12 +25,6 @@ import {
   type TurnDelivery,
   type TurnOrigin,
 } from './turn-context.ts';
-import { TurnRandom } from './turn-random.ts';
-import { TurnRecording } from './turn-recording.ts';
-import { NeverSeen, TurnReplay } from './turn-replay.ts';
-import { replyEffect } from './turn-reply.ts';
-import { afterFailure } from './turn-retry.ts';
-import { TurnState } from './turn-state.ts';
 
 export interface CellSide {
   readonly secret: Uint8Array;

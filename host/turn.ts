@@ -7,14 +7,14 @@
  * the writer committed, with a dry run that went nowhere, or with an error and nothing kept.
  */
 import { type Decision, decide, type Question } from '../gates/decide.ts';
+import { afterFailure } from './context/turn-retry.ts';
 import { type ErrorCode, fromShape, NeiraError } from './errors.ts';
 import type { LostCell, PoolListener } from './sandbox/pool.ts';
 import type { Ack, TurnRecord } from './store/records.ts';
 import type { TurnDelivery } from './turn-context.ts';
-import { failureRecord } from './turn-failure.ts';
-import { committedTurn, dryTurn, type TurnObserver } from './turn-observer.ts';
-import { TurnQueue } from './turn-queue.ts';
-import { afterFailure } from './turn-retry.ts';
+import { failureRecord } from './turns/turn-failure.ts';
+import { committedTurn, dryTurn, type TurnObserver } from './turns/turn-observer.ts';
+import { TurnQueue } from './turns/turn-queue.ts';
 import {
   deliveryOf,
   type IncomingEvent,
@@ -22,10 +22,10 @@ import {
   type Serving,
   type Task,
   type TurnResult,
-} from './turn-task.ts';
-import { TurnWaits, type WaitParts } from './turn-waits.ts';
+} from './turns/turn-task.ts';
+import { TurnWaits, type WaitParts } from './turns/turn-waits.ts';
 
-export type { IncomingEvent, MailboxPlace, Serving, TurnResult } from './turn-task.ts';
+export type { IncomingEvent, MailboxPlace, Serving, TurnResult } from './turns/turn-task.ts';
 
 /** What turns need of sandbox and store; the composition root connects them. */
 export interface TurnParts {

@@ -1,10 +1,11 @@
 /** What a dry run remembers while it goes on: what its turns staged, and what they are told instead of asking. */
+
+import { wasSeen } from '../context/transcript.ts';
 import { NeiraError } from '../errors.ts';
 import type { DryStub } from '../http/dry-run-api.ts';
 import { type KeptTurnStore, keptTurns } from '../registry/kept-turns.ts';
 import type { Effect, TurnRecord } from '../store/records.ts';
-import { wasSeen } from '../transcript.ts';
-import type { DryChain } from '../turn-task.ts';
+import type { DryChain } from '../turns/turn-task.ts';
 
 /** Recorded turns in which an answer is looked for. */
 const LOOKED_AT_TURNS = 500;

@@ -5,6 +5,7 @@
 import type { Mode } from '../../gates/gates.ts';
 import { type Envelope, parseEnvelope } from '../bus/envelope.ts';
 import type { EventRegistry } from '../bus/event-registry.ts';
+import { viewOfEffect } from '../context/turn-comparison.ts';
 import { isNeiraError, NeiraError, toShape } from '../errors.ts';
 import type { Caller } from '../http/api.ts';
 import type { DryRun, DryRunBody, DryTurn } from '../http/dry-run-api.ts';
@@ -14,7 +15,6 @@ import type { Registry } from '../registry/registry.ts';
 import type { DeadLetter, EventDraft, RouteRecord, RouteTarget } from '../store/bus-records.ts';
 import type { Ack, Effect, TurnRecord } from '../store/records.ts';
 import type { Turns } from '../turn.ts';
-import { viewOfEffect } from '../turn-comparison.ts';
 import { DryOverlay } from './dry-chain.ts';
 import { sealEvent } from './event-gateway.ts';
 import type { TurnHistory } from './turn-history.ts';

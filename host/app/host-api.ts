@@ -22,8 +22,8 @@ import {
   sourceFromInline,
   sourceFromZip,
 } from '../registry/source.ts';
-import type { Secrets } from '../secrets.ts';
 import type { Store } from '../store/store.ts';
+import type { Secrets } from '../turns/secrets.ts';
 import { DeadLetters } from './dead-letters.ts';
 import { DryRuns } from './dry-runs.ts';
 import type { EventGateway } from './event-gateway.ts';

@@ -1,14 +1,15 @@
 /** What turns, calls and commits tell of themselves, as metrics and as spans of one trace (OBS-05, OBS-06, BUS-18). */
+
+import { childOf, parseTraceparent } from '../base/trace-context.ts';
 import { parseEnvelope } from '../bus/envelope.ts';
 import { isNeiraError } from '../errors.ts';
 import type { EndedRequest, HttpObserver } from '../http/trace.ts';
 import type { CellKill, DeliveryOutcome, Metrics, PublishRefusal } from '../metrics.ts';
 import { STUCK_REASON } from '../sandbox/pool.ts';
 import type { BusNews, Settlement } from '../store/bus-records.ts';
-import { childOf, parseTraceparent } from '../trace-context.ts';
 import type { FinishedSpan, Tracing } from '../tracing.ts';
 import type { IncomingEvent } from '../turn.ts';
-import type { EndedTurn, TurnObserver } from '../turn-observer.ts';
+import type { EndedTurn, TurnObserver } from '../turns/turn-observer.ts';
 
 /** How a delivery ends that never got an outcome; anything else failed. */
 const UNRUN: Readonly<Record<string, DeliveryOutcome>> = {

@@ -3,8 +3,8 @@ import type { Operation } from '../../gates/decide.ts';
 import type { Caller } from '../http/api.ts';
 import type { SecretApi, SecretView } from '../http/secret-api.ts';
 import type { Registry } from '../registry/registry.ts';
-import type { Secrets } from '../secrets.ts';
 import type { SecretRow } from '../store/records.ts';
+import type { Secrets } from '../turns/secrets.ts';
 
 export interface SecretAdminParts {
   readonly secrets: Secrets;

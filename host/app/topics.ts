@@ -1,9 +1,10 @@
 /** What may be published on this host, by whom, and who hears it: the event registry with its plugins. */
+
+import type { Permissions } from '../base/permissions.ts';
 import type { EventRegistry } from '../bus/event-registry.ts';
 import { covers, parseSubscriptionEvent } from '../bus/subject.ts';
 import { SubjectTrie } from '../bus/subject-trie.ts';
 import type { Topic, TopicSubscriber } from '../http/bus-api.ts';
-import type { Permissions } from '../permissions.ts';
 import type { LivePlugin } from '../registry/live-plugin.ts';
 import type { RegisteredPrincipal } from '../registry/principal-admin.ts';
 import type { StoredSubscription } from '../store/mailbox-reads.ts';

@@ -1,9 +1,10 @@
 /** A recorded turn as a test fixture: with it a test runs the turn again, on any machine (design §1.3). */
+
+import { TurnRandom } from '../context/turn-random.ts';
 import { NeiraError } from '../errors.ts';
 import type { TurnFixture } from '../http/turns-api.ts';
 import { replayable } from '../registry/kept-turns.ts';
 import type { Recipe } from '../registry/recipes.ts';
-import { TurnRandom } from '../turn-random.ts';
 import type { TurnHistory } from './turn-history.ts';
 
 /** @throws NEIRA_NOT_FOUND, NEIRA_NOT_REPLAYABLE */

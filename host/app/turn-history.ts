@@ -1,5 +1,7 @@
 /** Turns that ran, found and shown to whoever looks back. */
 import { parseEnvelope } from '../bus/envelope.ts';
+import { type Transcript, wasSeen } from '../context/transcript.ts';
+import { viewOfEffect } from '../context/turn-comparison.ts';
 import { NeiraError } from '../errors.ts';
 import type { TurnDetail, TurnSummary, TurnsQuery } from '../http/turns-api.ts';
 import {
@@ -13,8 +15,6 @@ import {
 } from '../registry/kept-turns.ts';
 import type { Recipe } from '../registry/recipes.ts';
 import type { FailedTurn, KeptLine } from '../store/transcript-reads.ts';
-import { type Transcript, wasSeen } from '../transcript.ts';
-import { viewOfEffect } from '../turn-comparison.ts';
 import { momentOf, subjectTest } from './event-filter.ts';
 
 export interface HistoryStore extends KeptTurnStore {

@@ -5,7 +5,9 @@
 import { createHash, randomUUIDv7 } from 'node:crypto';
 import type { Decision, GateView } from '../../gates/decide.ts';
 import type { Mode } from '../../gates/gates.ts';
+import { newTrace } from '../base/trace-context.ts';
 import { DEFAULT_TENANT, sealEnvelope } from '../bus/envelope.ts';
+import { viewOfEffect } from '../context/turn-comparison.ts';
 import { NeiraError } from '../errors.ts';
 import type { Caller, UiEventBody, UiEventOptions, UiEventReply } from '../http/api.ts';
 import type { GateService } from '../registry/gate-service.ts';
@@ -15,7 +17,6 @@ import { ENGINE_GATES } from '../registry/manifest.ts';
 import type { Registry } from '../registry/registry.ts';
 import { validate } from '../schema.ts';
 import type { Ack, EventRecord, TurnFailure } from '../store/records.ts';
-import { newTrace } from '../trace-context.ts';
 import {
   decideDelivery,
   type IncomingEvent,
@@ -24,7 +25,6 @@ import {
   type TurnResult,
   type Turns,
 } from '../turn.ts';
-import { viewOfEffect } from '../turn-comparison.ts';
 import { DryAnswers } from './dry-chain.ts';
 
 export interface UiEventParts {

@@ -1,4 +1,6 @@
 /** How plugins, gates and records look to clients (contract, HTTP). */
+
+import { pendingConsent } from '../base/permissions.ts';
 import type {
   ErrorView,
   GateDetail,
@@ -8,7 +10,6 @@ import type {
   PluginSummary,
   PrincipalView,
 } from '../http/api.ts';
-import { pendingConsent } from '../permissions.ts';
 import type { GateService, GateState } from '../registry/gate-service.ts';
 import type { LivePlugin, PluginError } from '../registry/live-plugin.ts';
 import type { RegisteredPrincipal } from '../registry/principal-admin.ts';

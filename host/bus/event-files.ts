@@ -7,6 +7,7 @@
 import { createHash } from 'node:crypto';
 import metaSchema from '../../abi/events/meta.schema.json' with { type: 'json' };
 import indexSchema from '../../abi/events/registry.schema.json' with { type: 'json' };
+import { auditPluginSchema } from '../base/schema-audit.ts';
 import { isNeiraError, NeiraError } from '../errors.ts';
 import {
   compilePluginSchema,
@@ -17,7 +18,6 @@ import {
   parseYaml,
   summary,
 } from '../schema.ts';
-import { auditPluginSchema } from '../schema-audit.ts';
 import { HOST_NAMESPACES } from './envelope.ts';
 import { broken, type EventFinding, pointerOf } from './event-finding.ts';
 import { type EventKind, eventOfFolder, fqdnOf, HOST_OWNER, REPLY_SUFFIX } from './event-names.ts';

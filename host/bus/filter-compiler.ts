@@ -7,7 +7,7 @@
  * stands below and nothing else, there is no loop, and every part pays for what it does.
  */
 import type { ASTNode } from '@marcbachmann/cel-js';
-import { compileLinear } from '../linear-pattern.ts';
+import { compileLinear } from '../base/linear-pattern.ts';
 import {
   areEqual,
   compare,

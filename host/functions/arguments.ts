@@ -1,6 +1,7 @@
 /** How host functions read what a guest passed: texts only, checked here and nowhere else. */
+
+import type { Wait } from '../context/open-waits.ts';
 import { NeiraError } from '../errors.ts';
-import type { Wait } from '../open-waits.ts';
 import type { Charge } from '../sandbox/quickjs/run-result.ts';
 import type { TurnContext } from '../turn-context.ts';
 

@@ -1,15 +1,16 @@
 /**
  * `neira:host/bus`: the message bus. Twin of abi/wit/v1/bus.wit and sandbox/quickjs/guest/bus.ts.
  */
+
+import { childOf } from '../base/trace-context.ts';
 import { sealEnvelope } from '../bus/envelope.ts';
 import { type EventDefinition, schemaMark, validatePublish } from '../bus/event-registry.ts';
 import { compileFilter } from '../bus/filter.ts';
 import { parseSingularPath } from '../bus/key.ts';
 import { covers, parseSubscriptionEvent } from '../bus/subject.ts';
+import type { WaitArguments } from '../context/open-waits.ts';
 import { isNeiraError } from '../errors.ts';
-import type { WaitArguments } from '../open-waits.ts';
 import type { EventDraft, SubscriptionDraft } from '../store/bus-records.ts';
-import { childOf } from '../trace-context.ts';
 import type { TurnContext, TurnOrigin } from '../turn-context.ts';
 import { type HostFunction, isPresent, parsedJson, parseObject } from './arguments.ts';
 import {

@@ -1,8 +1,8 @@
 /** An HTTP request as a plugin gives it, checked and brought into the one form that main sends. */
 import { MAX_URL_CHARS, type ParsedTarget, parseTarget, SAFE_METHODS } from '../../gates/http-rules.ts';
+import type { WaitArguments } from '../context/open-waits.ts';
+import type { Delegated } from '../context/turn-principals.ts';
 import { NeiraError } from '../errors.ts';
-import type { WaitArguments } from '../open-waits.ts';
-import type { Delegated } from '../turn-principals.ts';
 import { parseObject } from './arguments.ts';
 import { invalid, refuseOthers } from './bus-options.ts';
 

@@ -2,8 +2,9 @@
  * What `intl.call` may reach of the host's own Intl, and what it costs. Nothing of the machine is in it: no
  * default locale, no time zone. Whatever comes from a guest is checked here before it gets there.
  */
+
+import { INTL_OPTIONS, MAX_RANKED, MAX_RANKED_CHARS } from '../base/intl-options.ts';
 import { NeiraError } from '../errors.ts';
-import { INTL_OPTIONS, MAX_RANKED, MAX_RANKED_CHARS } from '../intl-options.ts';
 import { invalid } from './bus-options.ts';
 
 export const DEFAULT_LOCALE = 'en-US';

@@ -3,8 +3,8 @@
  * Twin of abi/wit/v1/io.wit and sandbox/quickjs/guest/io.ts.
  */
 import { httpPermission } from '../../gates/http-rules.ts';
+import { REVEAL, type RevealCall } from '../context/secret-reveal.ts';
 import { NeiraError } from '../errors.ts';
-import { REVEAL, type RevealCall } from '../secret-reveal.ts';
 import type { LogLine } from '../store/records.ts';
 import { type HostFunction, isPresent, jsonText, parsedJson } from './arguments.ts';
 import { invalid, sendOptions } from './bus-options.ts';

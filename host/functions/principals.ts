@@ -6,13 +6,13 @@
  * comes from the turn, never from an argument.
  */
 import manifestSchema from '../../abi/manifest/v1/schema.json' with { type: 'json' };
-import { HOST_NAMESPACES, isHostEvent } from '../bus/envelope.ts';
 import {
   httpProblems,
   normalisePermissions,
   type Permissions,
   type PermissionsInput,
-} from '../permissions.ts';
+} from '../base/permissions.ts';
+import { HOST_NAMESPACES, isHostEvent } from '../bus/envelope.ts';
 import { PORT_NAMES } from '../ports/ports.ts';
 import { compileSchema, summary, type Validator } from '../schema.ts';
 import type { PrincipalDraft } from '../store/records.ts';

@@ -3,8 +3,8 @@ import contract from '../../abi/types/functions.json' with { type: 'json' };
 import type { Mode } from '../../gates/gates.ts';
 import { eventFiles } from '../../test/kit/boot-host.ts';
 import { readPluginEvents } from '../bus/event-registry.ts';
+import { TurnRandom } from '../context/turn-random.ts';
 import { type PluginPolicy, type StateReader, TurnContext } from '../turn-context.ts';
-import { TurnRandom } from '../turn-random.ts';
 import { callHostFunction, hostFunctions } from './table.ts';
 
 /** What the functions do with what only a component could pass; what authors see is in test/conformance. */

@@ -1,9 +1,10 @@
 /**
  * All host functions by the name `<interface>.<function>` of the WIT, the one way from a guest into the host.
  */
+
+import { toldTo } from '../context/turn-principals.ts';
 import type { Charge } from '../sandbox/quickjs/run-result.ts';
 import type { TurnContext } from '../turn-context.ts';
-import { toldTo } from '../turn-principals.ts';
 import type { HostFunction } from './arguments.ts';
 import { busFunctions } from './bus.ts';
 import { intlFunctions } from './intl.ts';

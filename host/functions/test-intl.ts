@@ -1,10 +1,10 @@
 /** Guests of the engine whose `Intl` is answered by the host function, as a cell does it; for tests. */
 
+import { TurnRandom } from '../context/turn-random.ts';
+import { TurnState } from '../context/turn-state.ts';
 import type { Charge, HostCalls } from '../sandbox/quickjs/run-result.ts';
 import { boot, PLUGIN } from '../sandbox/quickjs/test-instance.ts';
 import { type PluginPolicy, type StateReader, TurnContext } from '../turn-context.ts';
-import { TurnRandom } from '../turn-random.ts';
-import { TurnState } from '../turn-state.ts';
 import { callHostFunction } from './table.ts';
 
 export const NOW_MS = Date.UTC(2026, 10, 25, 1, 2, 3, 4);

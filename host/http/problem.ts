@@ -1,4 +1,5 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import { traceIdOf } from '../base/trace-context.ts';
 import {
   type ErrorDetails,
   type ErrorShape,
@@ -8,7 +9,6 @@ import {
   toProblem,
 } from '../errors.ts';
 import { compileSchema, summary } from '../schema.ts';
-import { traceIdOf } from '../trace-context.ts';
 import type { JsonSchema } from './openapi.ts';
 
 /** What the HTTP layer writes to; pino's shape. */

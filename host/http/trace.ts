@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import { childOf, formatTraceparent, newTrace, parseTraceparent } from '../trace-context.ts';
+import { childOf, formatTraceparent, newTrace, parseTraceparent } from '../base/trace-context.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {

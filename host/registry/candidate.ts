@@ -6,12 +6,12 @@
  */
 import { createHash } from 'node:crypto';
 import { readPluginEvents } from '../bus/event-registry.ts';
+import type { Seen, SeenTooMuch } from '../context/transcript.ts';
 import { NeiraError } from '../errors.ts';
 import type { BootReply } from '../sandbox/messages.ts';
 import type { CellPool } from '../sandbox/pool.ts';
 import { bundlePlugin } from '../sandbox/quickjs/bundle.ts';
 import type { LogLine, Reads, VersionRow } from '../store/records.ts';
-import type { Seen, SeenTooMuch } from '../transcript.ts';
 import type { PluginPolicy } from '../turn-context.ts';
 import { type Manifest, parseManifest } from './manifest.ts';
 import { type PluginSignature, type SignaturePolicy, verifySignature } from './signature.ts';

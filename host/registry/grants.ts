@@ -1,14 +1,14 @@
 /** What an administrator grants: never more than the manifest asks (`gates/decide.ts` needs both). */
 
 import manifestSchema from '../../abi/manifest/v1/schema.json' with { type: 'json' };
-import { NeiraError } from '../errors.ts';
 import {
   httpProblems,
   normalisePermissions,
   type Permissions,
   type PermissionsInput,
   pendingConsent,
-} from '../permissions.ts';
+} from '../base/permissions.ts';
+import { NeiraError } from '../errors.ts';
 import { compileSchema, summary, validate } from '../schema.ts';
 
 const { permissions } = manifestSchema.properties;

@@ -1,9 +1,9 @@
 /** Recorded turns as they are kept: successes in segments, failures in the store. */
 import { parseEnvelope } from '../bus/envelope.ts';
+import { type Transcript, wasSeen } from '../context/transcript.ts';
 import { NeiraError } from '../errors.ts';
 import type { Effect } from '../store/records.ts';
 import type { FailedTurn, KeptLine } from '../store/transcript-reads.ts';
-import { type Transcript, wasSeen } from '../transcript.ts';
 
 export interface KeptTurnStore {
   transcripts(plugin: string): Iterable<KeptLine>;

@@ -1,9 +1,9 @@
 /** A registered plugin as it lives in memory, and the pure questions about it. */
 import type { GateView } from '../../gates/decide.ts';
 import { isOpen } from '../../gates/gates.ts';
+import { type Permissions, writesAnything } from '../base/permissions.ts';
 import { keyOf } from '../bus/key.ts';
 import type { ErrorShape } from '../errors.ts';
-import { type Permissions, writesAnything } from '../permissions.ts';
 import { compilePluginSchema, type Validator } from '../schema.ts';
 import type { PluginRow, Reads, VersionRow } from '../store/records.ts';
 import type { Serving } from '../turn.ts';

@@ -1,6 +1,6 @@
 /** A manifest as its author wrote it, after its schema was checked; manifest.ts writes out what is short. */
 import type { GateRequirement } from '../../gates/gates.ts';
-import type { PermissionsInput } from '../permissions.ts';
+import type { PermissionsInput } from '../base/permissions.ts';
 import { isRecord, type Problem } from '../schema.ts';
 import type { MailboxBounds, PluginKind, Subscription } from './manifest.ts';
 

@@ -8,7 +8,7 @@ import {
   pendingConsent,
   permissionNames,
   writesAnything,
-} from '../permissions.ts';
+} from '../base/permissions.ts';
 import { checkedGrants } from './grants.ts';
 import { type ManifestProblem, NOT_YET, parseManifest } from './manifest.ts';
 

@@ -1,5 +1,6 @@
 import manifestSchema from '../../abi/manifest/v1/schema.json' with { type: 'json' };
 import type { GateRequirement, LocalText } from '../../gates/gates.ts';
+import { httpProblems, normalisePermissions, type Permissions } from '../base/permissions.ts';
 import { HOST_NAMESPACES, isHostEvent } from '../bus/envelope.ts';
 import type { EventDefinition } from '../bus/event-registry.ts';
 import { compileFilter } from '../bus/filter.ts';
@@ -7,15 +8,14 @@ import { parseSingularPath } from '../bus/key.ts';
 import type { RetryPolicy } from '../bus/retry.ts';
 import { parseSubscriptionEvent } from '../bus/subject.ts';
 import { isNeiraError, NeiraError } from '../errors.ts';
-import { httpProblems, normalisePermissions, type Permissions } from '../permissions.ts';
 import { compilePluginSchema, compileSchema, isRecord, type Problem, parseYaml, summary } from '../schema.ts';
 import { normaliseEntry } from './entry.ts';
 import { hints, type ManifestInput, type TextInput } from './manifest-input.ts';
 import { describesObject, expandParamsSchema } from './params-schema.ts';
 import { unknownPorts, uselessSecrets } from './permission-problems.ts';
 
+export type { Permissions } from '../base/permissions.ts';
 export { keyOf } from '../bus/key.ts';
-export type { Permissions } from '../permissions.ts';
 
 export type PluginKind = 'script' | 'wasm';
 

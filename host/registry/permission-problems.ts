@@ -1,6 +1,6 @@
 /** Permissions that a manifest may not ask for because nothing could come of them. */
 
-import type { Permissions } from '../permissions.ts';
+import type { Permissions } from '../base/permissions.ts';
 import { PORT_NAMES } from '../ports/ports.ts';
 import type { Problem } from '../schema.ts';
 

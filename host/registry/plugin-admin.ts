@@ -5,8 +5,8 @@
 import { existsSync, realpathSync, rmSync, statSync } from 'node:fs';
 import { decide, type Operation } from '../../gates/decide.ts';
 import type { Mode, Scope } from '../../gates/gates.ts';
+import { NO_PERMISSIONS } from '../base/permissions.ts';
 import { type ErrorCode, NeiraError } from '../errors.ts';
-import { NO_PERMISSIONS } from '../permissions.ts';
 import type { AdminOp, PluginRow } from '../store/records.ts';
 import { buildVersion, type Version } from './candidate.ts';
 import { checkedGrants } from './grants.ts';

@@ -1,10 +1,10 @@
 /** What an installed plugin may do, from manifest, grants and the gate's stage; and by which limits. */
 import type { GateView } from '../../gates/decide.ts';
+import { type Permissions, permissionNames } from '../base/permissions.ts';
 import type { EventRegistry } from '../bus/event-registry.ts';
-import { type Permissions, permissionNames } from '../permissions.ts';
+import { replyOf } from '../context/turn-reply.ts';
 import { compilePluginSchema, validate, withDefaults } from '../schema.ts';
 import type { PluginPolicy, TurnLimits } from '../turn-context.ts';
-import { replyOf } from '../turn-reply.ts';
 import type { Manifest } from './manifest.ts';
 
 const KB = 1024;

@@ -4,8 +4,8 @@
  */
 import { decide, type Operation } from '../../gates/decide.ts';
 import type { Mode } from '../../gates/gates.ts';
+import { type Permissions, pendingConsent } from '../base/permissions.ts';
 import { type ErrorCode, NeiraError } from '../errors.ts';
-import { type Permissions, pendingConsent } from '../permissions.ts';
 import type { PrincipalRow } from '../store/principals.ts';
 import { checkedGrants } from './grants.ts';
 import { notYet } from './manifest.ts';

@@ -3,8 +3,8 @@
  * transcript and its recipe can run the turn again (design §4, "Transcripts").
  */
 import { createHash } from 'node:crypto';
+import type { Seen, SeenTooMuch } from '../context/transcript.ts';
 import type { RecipeRecord, VersionRow } from '../store/records.ts';
-import type { Seen, SeenTooMuch } from '../transcript.ts';
 import type { PluginPolicy } from '../turn-context.ts';
 
 /** How an image came about. */

@@ -2,8 +2,9 @@
  * The one path of a save: folder → build → boot → commit → swap. A reload that was asked for, a saved
  * file and a new registration all come through here; a rollback joins at the boot.
  */
+
+import { type Permissions, pendingConsent } from '../base/permissions.ts';
 import { isNeiraError, NeiraError, toShape } from '../errors.ts';
-import { type Permissions, pendingConsent } from '../permissions.ts';
 import type { AdminOp, GateRow, JournalDraft, PluginRow, VersionRow } from '../store/records.ts';
 import { type Booted, bootVersion, storedForm, type Version } from './candidate.ts';
 import { type LivePlugin, type PluginError, parseRow, toolsOf } from './live-plugin.ts';

@@ -2,14 +2,15 @@
  * Runs recorded turns again (design §1.3): on what they ran on, where everything has to be the same, or on another
  * version, to see what it would do otherwise. It happens in the spare cell, and nothing of it is kept.
  */
+
+import { permissionNames } from '../base/permissions.ts';
+import { referredSecret } from '../context/secret-reveal.ts';
+import { type Answered, type ReplayReport, type Transcript, wasSeen } from '../context/transcript.ts';
+import { compareTurns, type Difference } from '../context/turn-comparison.ts';
 import { NeiraError } from '../errors.ts';
-import { permissionNames } from '../permissions.ts';
 import type { ErrandCell } from '../sandbox/errand-cell.ts';
 import type { Program } from '../sandbox/messages.ts';
 import type { CellPool } from '../sandbox/pool.ts';
-import { referredSecret } from '../secret-reveal.ts';
-import { type Answered, type ReplayReport, type Transcript, wasSeen } from '../transcript.ts';
-import { compareTurns, type Difference } from '../turn-comparison.ts';
 import type { PluginPolicy } from '../turn-context.ts';
 import { type Booted, bootVersion } from './candidate.ts';
 import type { Recording } from './kept-turns.ts';

@@ -1,6 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { NO_PERMISSIONS } from '../base/permissions.ts';
 import { NeiraError } from '../errors.ts';
-import { NO_PERMISSIONS } from '../permissions.ts';
 import { KvWriter } from './kv.ts';
 import { PrincipalWriter } from './principals.ts';
 import type { RecipeWriter } from './recipes.ts';

@@ -3,7 +3,7 @@
  * journal. The writer thread is where all of them pass, those of cells and those of main, so it is masked here,
  * once. Data – values, events, lines of chats – is stored as it is.
  */
-import { type KnownText, Masker, NOTHING_KNOWN, PERSONAL, personalTexts } from '../masker.ts';
+import { type KnownText, Masker, NOTHING_KNOWN, PERSONAL, personalTexts } from '../base/masker.ts';
 import type { AdminOp, AdminRecord, JournalDraft, TurnFailure, TurnRecord, WriteRecord } from './records.ts';
 
 export class Censor {

@@ -1,6 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { KnownText } from '../base/masker.ts';
 import { isNeiraError, toShape } from '../errors.ts';
-import type { KnownText } from '../masker.ts';
 import { Applier } from './apply.ts';
 import type { BusNews, EventRouter } from './bus-records.ts';
 import { isDiskFull } from './database.ts';

@@ -1,5 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import type { Permissions } from '../permissions.ts';
+import type { Permissions } from '../base/permissions.ts';
 import type { EventRouter, SubscriptionDraft } from './bus-records.ts';
 import { type PrincipalEntry, preparePrincipal } from './principals.ts';
 

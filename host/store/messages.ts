@@ -1,6 +1,6 @@
 import type { MessagePort } from 'node:worker_threads';
+import type { KnownText } from '../base/masker.ts';
 import type { ErrorShape } from '../errors.ts';
-import type { KnownText } from '../masker.ts';
 import type { BusNews } from './bus-records.ts';
 import type { Durability } from './database.ts';
 import type { Ack, WriteRecord } from './records.ts';

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
+import { TurnRandom } from '../context/turn-random.ts';
 import { isNeiraError } from '../errors.ts';
 import { type PluginPolicy, TurnContext } from '../turn-context.ts';
-import { TurnRandom } from '../turn-random.ts';
 import { createKvReader } from './reader.ts';
 import type { Effect, RangeRead, Reads, TurnRecord } from './records.ts';
 import { note, openTemp, seededRandom, turn } from './test-store.ts';

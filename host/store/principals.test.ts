@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { NO_PERMISSIONS } from '../permissions.ts';
+import { NO_PERMISSIONS } from '../base/permissions.ts';
 import type { Effect, PrincipalDraft } from './records.ts';
 import { openTemp, set, turn } from './test-store.ts';
 

@@ -1,6 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { grantsWithin, NO_PERMISSIONS, type Permissions, pendingConsent } from '../base/permissions.ts';
 import { NeiraError } from '../errors.ts';
-import { grantsWithin, NO_PERMISSIONS, type Permissions, pendingConsent } from '../permissions.ts';
 import type { KvChange } from './kv.ts';
 import type { AdminOp, JournalDraft, PrincipalDraft } from './records.ts';
 

@@ -1,7 +1,7 @@
 import { mkdirSync, realpathSync } from 'node:fs';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import type { KnownText } from '../base/masker.ts';
 import { type ErrorShape, fromShape, NeiraError } from '../errors.ts';
-import type { KnownText } from '../masker.ts';
 import type { BusNews } from './bus-records.ts';
 import { type Durability, databasePath, openForReading } from './database.ts';
 import { lockHome } from './lock.ts';

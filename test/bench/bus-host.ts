@@ -10,7 +10,6 @@ import { Observers } from '../../host/app/observers.ts';
 import { folderOf } from '../../host/bus/event-names.ts';
 import { deliveryProblem, EventRegistry, readPluginEvents } from '../../host/bus/event-registry.ts';
 import { createLogger } from '../../host/log.ts';
-import { Mailboxes } from '../../host/mailboxes.ts';
 import { Metrics } from '../../host/metrics.ts';
 import {
   type Booted,
@@ -31,6 +30,7 @@ import type { AdminOp, Effect, PluginRow } from '../../host/store/records.ts';
 import { openStore, type Store } from '../../host/store/store.ts';
 import { openTracing } from '../../host/tracing.ts';
 import { Turns } from '../../host/turn.ts';
+import { Mailboxes } from '../../host/turns/mailboxes.ts';
 import { unhandled } from '../kit/unhandled.ts';
 
 export interface BusHost extends AsyncDisposable {

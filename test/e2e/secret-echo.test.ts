@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { expect, test } from 'vitest';
-import { encodingsOf } from '../../host/text-encodings.ts';
+import { encodingsOf } from '../../host/base/text-encodings.ts';
 import { SCRIPT_GATES, spawnHost } from '../kit/boot-host.ts';
 
 const NAME = 'echo.key';

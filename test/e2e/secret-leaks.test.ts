@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect, test } from 'vitest';
-import { encodingsOf } from '../../host/text-encodings.ts';
+import { encodingsOf } from '../../host/base/text-encodings.ts';
 import { type Answer, SCRIPT_GATES, type SpawnedHost, spawnHost } from '../kit/boot-host.ts';
 
 const NAME = 'shop.key';

@@ -36,9 +36,9 @@ const NAME = /^NEIRA_[A-Z_]+$/;
 const codes = Object.keys(ERRORS);
 const catalogue = [
   'host/error-catalogue.ts',
-  'host/error-catalogue-bus.ts',
-  'host/error-catalogue-io.ts',
-  'host/error-catalogue-secrets.ts',
+  'host/base/error-catalogue-bus.ts',
+  'host/base/error-catalogue-io.ts',
+  'host/base/error-catalogue-secrets.ts',
 ];
 
 test('every code that the code names is in the catalogue', () => {

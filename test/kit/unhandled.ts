@@ -1,5 +1,5 @@
 import { NeiraError } from '../../host/errors.ts';
-import type { WaitCall } from '../../host/turn-waits.ts';
+import type { WaitCall } from '../../host/turns/turn-waits.ts';
 
 /** What a host answers that has nobody to ask. @throws NEIRA_COMMAND_UNHANDLED */
 export async function unhandled({ args }: Pick<WaitCall, 'args'>): Promise<string> {

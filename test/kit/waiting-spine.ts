@@ -11,10 +11,10 @@ import { folderOf } from '../../host/sandbox/quickjs/test-instance.ts';
 import { createKvReader, type KvReader } from '../../host/store/reader.ts';
 import type { TurnFailure } from '../../host/store/records.ts';
 import { openStore, type Store } from '../../host/store/store.ts';
-import { sleep } from '../../host/timers.ts';
 import { type IncomingEvent, type Serving, type TurnResult, Turns } from '../../host/turn.ts';
 import type { CellRoot, PluginPolicy, TurnLimits } from '../../host/turn-context.ts';
-import type { WaitCall } from '../../host/turn-waits.ts';
+import { sleep } from '../../host/turns/timers.ts';
+import type { WaitCall } from '../../host/turns/turn-waits.ts';
 
 /**
  * The whole spine for tests of turns that wait: a real store, a real cell, and requests that the test answers.

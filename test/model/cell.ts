@@ -3,6 +3,9 @@
  * on real turn contexts; only the guest is no sandbox but the behaviour that the event names.
  */
 import type { DatabaseSync } from 'node:sqlite';
+import { TurnRandom } from '../../host/context/turn-random.ts';
+import { afterFailure } from '../../host/context/turn-retry.ts';
+import { TurnState } from '../../host/context/turn-state.ts';
 import { prepareLastOf } from '../../host/store/kv.ts';
 import { prepareScan } from '../../host/store/ranges.ts';
 import type { BatchRecord, TurnOutcome, TurnRecord } from '../../host/store/records.ts';
@@ -12,9 +15,6 @@ import {
   TurnContext,
   type TurnDelivery,
 } from '../../host/turn-context.ts';
-import { TurnRandom } from '../../host/turn-random.ts';
-import { afterFailure } from '../../host/turn-retry.ts';
-import { TurnState } from '../../host/turn-state.ts';
 import { type Behaviour, opened, sealed } from './events.ts';
 import { DYNAMIC } from './plugins.ts';
 

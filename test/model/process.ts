@@ -4,13 +4,13 @@
  */
 import type { DatabaseSync } from 'node:sqlite';
 import { createLogger } from '../../host/log.ts';
-import { Mailboxes } from '../../host/mailboxes.ts';
 import type { BusNews } from '../../host/store/bus-records.ts';
 import { createMailboxReads } from '../../host/store/mailbox-reads.ts';
 import type { AckBatch } from '../../host/store/messages.ts';
 import type { Ack, PluginRow, WriteRecord } from '../../host/store/records.ts';
 import { decideDelivery, type IncomingEvent, type Serving, Turns } from '../../host/turn.ts';
 import type { PluginPolicy } from '../../host/turn-context.ts';
+import { Mailboxes } from '../../host/turns/mailboxes.ts';
 import { ModelCell, readerOf } from './cell.ts';
 import { require_ } from './oracle.ts';
 import { PLUGINS, registration, servingOf } from './plugins.ts';

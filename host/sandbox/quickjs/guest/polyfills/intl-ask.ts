@@ -1,5 +1,5 @@
 /** Questions to the host's Intl, and how what code says to Intl becomes one. */
-import { INTL_OPTIONS, type IntlService } from '../../../../intl-options.ts';
+import { INTL_OPTIONS, type IntlService } from '../../../../base/intl-options.ts';
 import type {} from './given.ts';
 
 /** What of a formatter goes along with every question to it; both are JSON. */

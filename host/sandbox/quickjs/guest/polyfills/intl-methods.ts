@@ -1,5 +1,5 @@
 /** What dates, numbers and texts have of Intl. */
-import { INTL_OPTIONS } from '../../../../intl-options.ts';
+import { INTL_OPTIONS } from '../../../../base/intl-options.ts';
 import { ask, Kept, localesText, type Making, moment, numeric, plainOptions } from './intl-ask.ts';
 import { Order, watchSorting } from './intl-order.ts';
 

@@ -3,7 +3,7 @@
  * is ranked by one call, and comparing is comparing numbers then. Where code sorts in a way of its own, a text that is
  * new is compared by the host, and once many are known they are ranked: about a call for each text.
  */
-import { MAX_RANKED, MAX_RANKED_CHARS } from '../../../../intl-options.ts';
+import { MAX_RANKED, MAX_RANKED_CHARS } from '../../../../base/intl-options.ts';
 import { ask, type Making } from './intl-ask.ts';
 
 /** A comparison by the host costs about as much as ranking so many texts. */

@@ -2,7 +2,7 @@
  * `Intl` of a guest: thin classes over one host call (design §7). A formatter is its locales and options as JSON;
  * what formats is made in the host, once, and kept there.
  */
-import type { IntlService } from '../../../../intl-options.ts';
+import type { IntlService } from '../../../../base/intl-options.ts';
 import { ask, Kept, localesText, type Making, moment, numeric, plainOptions } from './intl-ask.ts';
 import { installMethods, orderOf } from './intl-methods.ts';
 
