@@ -223,10 +223,12 @@ export class Registry {
     if (!this.parts.transcripts) return policy;
     const recipe = recipeOf(plugin.version, foundation, policy);
     const { log, store } = this.parts;
+    const named = { ...policy, recipe: recipe.digest };
+    if (store.recipe(recipe.digest) !== undefined) return named;
     const failed = (err: unknown) => log.error({ plugin: plugin.row.id, err }, 'a recipe could not be kept');
     // Before any turn that names it: the store takes what comes in order.
     store.submit(recipe).then(requireAck).catch(failed);
-    return { ...policy, recipe: recipe.digest };
+    return named;
   }
 
   /** Puts a booted version in front: turns that have begun finish on the old one. */

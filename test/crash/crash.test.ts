@@ -8,8 +8,8 @@ import { spawnHost } from '../kit/boot-host.ts';
 import { consoleLines, GATES, Load, loadUntilGone, prepareHome, verify, verifySends } from './load.ts';
 
 const TEST_MS = 60_000;
-/** Points that turns and journaled changes pass; the others belong to boots (host/store/crash.test.ts) or the bus. */
-const working = FAULT_POINTS.filter((point) => !/^(repair|migrate|index|mailbox|secrets)/.test(point));
+/** Points that turns and journaled changes pass; the others belong to boots (host/store/crash.test.ts), the bus, requests, secrets. */
+const working = FAULT_POINTS.filter((point) => !/^(repair|migrate|mailbox|http|secrets)\./.test(point));
 /** What a host commits before it listens: that it is up. */
 const BOOT_COMMITS = 1;
 const env = { NEIRA_CELLS: '2', NEIRA_DURABILITY: 'power' };
