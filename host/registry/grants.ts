@@ -21,7 +21,7 @@ export function checkedGrants(input: unknown, asked: Permissions, who = 'the man
   const errors = httpProblems(grants);
   if (errors.length > 0)
     throw new NeiraError('NEIRA_INVALID', { what: 'The grants', reason: summary(errors), errors });
-  const beyond = pendingConsent(grants, asked);
+  const beyond = [...pendingConsent(grants, asked), ...unaskedSecrets(input as PermissionsInput, asked)];
   if (beyond.length === 0) return grants;
   throw new NeiraError('NEIRA_INVALID', {
     what: 'The grants',
@@ -38,4 +38,12 @@ function writtenOut(input: PermissionsInput, asked: Permissions): PermissionsInp
     return typeof given === 'string' && hosts ? { name: given, hosts } : given;
   });
   return { ...input, secrets };
+}
+
+/** By name alone a secret that nobody asks for would be granted for no host, and nobody would notice. */
+function unaskedSecrets({ secrets = [] }: PermissionsInput, asked: Permissions): readonly string[] {
+  const names = secrets.map((given) => (typeof given === 'string' ? given : given.name));
+  return names
+    .filter((name) => !asked.secrets.some((each) => each.name === name))
+    .map((name) => `secrets:${name}`);
 }
