@@ -29,6 +29,8 @@ test('a home without settings gets the defaults of the contract', () => {
     http: { bodyLimitBytes: 1048576, uploadLimitBytes: 20971520, ratePerMinute: 60000, maxConnections: 512 },
     signatures: { require: false, trusted: {} },
     events: { transport: 'local' },
+    transcripts: true,
+    secretKeys: {},
     tracing: {},
   });
   expect(loadConfig({}).home).toBe(join(process.cwd(), '.neira'));
