@@ -34,7 +34,7 @@ export type { TurnLimits } from './context/turn-limits.ts';
 export type { PluginPolicy, PrincipalPolicy } from './context/turn-policy.ts';
 
 /** `what` names a question with everything that its answer depends on. */
-export type Observe = (what: string, compute: () => string) => string;
+export type Observe = (what: string, compute: () => string, isPure: boolean) => string;
 
 export interface TurnOrigin {
   readonly turnId: string;
@@ -227,10 +227,11 @@ export class TurnContext {
 
   /**
    * What a host function learns from anywhere but the turn's own state – a secret, a library of the host –, so
-   * that a replay is told the same again. `what` names the question with everything that it depends on.
+   * that a replay is told the same again. `what` names the question with everything that it depends on;
+   * one whose answer follows from the question alone (`isPure`) may be answered anew where it was not asked before.
    */
-  observe(what: string, compute: () => string): string {
-    return this.#observe(what, compute);
+  observe(what: string, compute: () => string, isPure = false): string {
+    return this.#observe(what, compute, isPure);
   }
 
   // --- state

@@ -158,7 +158,8 @@ export function openReplay(secret: Uint8Array, program: Program, recording: stri
     questions.push([wait, op, args]);
     world.asked(wait, op, args);
   };
-  const observe = (what: string) => world.observed(what);
+  const observe = (what: string, compute: () => string, isPure: boolean) =>
+    isPure && !world.hasObserved(what) ? compute() : world.observed(what);
   const origin = originOf(delivery, before.startedAtMs);
   const turn = new TurnContext(policy, origin, world, random, ask, state, observe);
   let missing: string | undefined;

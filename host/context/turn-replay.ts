@@ -68,6 +68,10 @@ export class TurnReplay implements StateReader {
     throw new NeverSeen(`the principal \`${id}\``);
   }
 
+  hasObserved(what: string): boolean {
+    return this.#observed.has(what);
+  }
+
   observed(what: string): string {
     const answers = this.#observed.get(what);
     if (!answers) throw new NeverSeen(what.slice(0, 200));

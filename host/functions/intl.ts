@@ -77,7 +77,7 @@ export const intlFunctions: Readonly<Record<string, HostFunction>> = {
       if (SLOW_CALENDAR.test(locales + options)) charge(SLOW_CALENDAR_FUEL);
     }
     const what = questionOf([name, method, locales, options, inputText]);
-    const answer = turn.observe(what, () => answerTo(question));
+    const answer = turn.observe(what, () => answerTo(question), true);
     charge(answer.length * CHAR_FUEL);
     if (answer[0] === 'V') return answer.slice(1);
     if (answer[0] === 'R') throw fromShape(JSON.parse(answer.slice(1)));

@@ -238,3 +238,22 @@ test('a change of behaviour planted in the pencil is found, and a refactoring pa
     'save annotation c/s',
   ]);
 });
+
+test('a version that formats otherwise is compared, although its texts were never asked for', async () => {
+  await using plain = await bootHost({ gates: SCRIPT_GATES });
+  const manifest = { id: 'dates', ui: { buttons: [{ id: 'dates', title: 'Dates', event: 'ui.dates.go' }] } };
+  const source = (style: string) => `export function handle() {
+    const day = new Intl.DateTimeFormat('ru-RU', { dateStyle: '${style}', timeZone: 'Europe/Moscow' });
+    return { actions: [{ type: 'day', day: day.format(new Date()) }] };
+  }`;
+  expect((await plain.script(manifest, source('full'))).status).toBe(201);
+  for (let n = 0; n < 3; n++) expect((await plain.event('dates')).status).toBe(200);
+  await plain.script(manifest, source('short'));
+  const { body } = await plain.call('GET', '/api/neira/plugins/dates/rehearsal');
+  expect(body.last).toMatchObject({ replayed: 3, different: 3, not_comparable: 0 });
+  expect(body.last.turns[0].differences[0]).toMatchObject({
+    what: 'reply',
+    before: [{ day: expect.stringContaining('г.') }],
+    after: [{ day: expect.stringMatching(/^\d\d\.\d\d\.\d{4}$/) }],
+  });
+});
