@@ -7,7 +7,6 @@
  * `io.request:GET https://api.example.org/v1`, and the same with ` private` or ` idempotent` behind it.
  */
 
-export const HTTP_METHODS = ['GET', 'HEAD', 'OPTIONS', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
 /** They change nothing on the other side, so that sending them again does no harm (RFC 9110, 9.2.1). */
 export const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 

@@ -79,5 +79,3 @@ export const MAX_SEEN_BYTES = 1024 * 1024;
 export function wasSeen(seen: Seen | SeenTooMuch): seen is Seen {
   return 'keys' in seen;
 }
-
-export const NOTHING_SEEN: Seen = { keys: [], scans: [], lasts: [], observed: [], asked: [], answers: [] };

@@ -13,7 +13,7 @@ import type { Recipe } from './recipes.ts';
 import type { Registry } from './registry.ts';
 import { groundOfBooted, type Verdict } from './replayer.ts';
 
-export const REHEARSE_MODES = ['off', 'report', 'block'] as const;
+const REHEARSE_MODES = ['off', 'report', 'block'] as const;
 export type RehearseMode = (typeof REHEARSE_MODES)[number];
 
 export interface RehearsedTurn {

@@ -19,6 +19,7 @@ beforeAll(async () => {
         permissions: { storage: ['read', 'write'] },
         subscribes: [{ event: 'order.placed@1' }, { event: 'order.reminded@1' }],
         publishes: ['order.counted@1', 'order.reminded@1'],
+        retry: { max: 0 },
       },
       `import { cancel, publish } from 'neira:host/bus';
       import { get, set } from 'neira:host/storage';
@@ -149,4 +150,40 @@ test('what is not asked rightly is refused with what is wrong', async () => {
   });
   expect((await dry({ turn: 'nothing:like:it' })).status).toBe(404);
   expect((await dry({ dead_letter: 77 })).status).toBe(404);
+});
+
+test('a dead letter and the event of a recorded turn are run dry at their own plugin, and stay as they are', async () => {
+  const { body: published } = await host.call('POST', '/api/neira/events', {
+    event_name: 'order.placed',
+    payload: { fail: true },
+  });
+  const letters = async () =>
+    (await host.call('GET', '/api/neira/dead-letters?plugin=counter')).body.dead_letters;
+  await expect.poll(letters, { timeout: 20_000 }).toHaveLength(1);
+  const [letter] = await letters();
+  const again = await dry({ dead_letter: letter.id });
+  expect(again.body.turns).toMatchObject([
+    {
+      plugin: 'counter',
+      event_id: published.event_id,
+      outcome: 'failed',
+      error: { message: expect.stringContaining('cannot count') },
+    },
+  ]);
+  expect(await letters()).toHaveLength(1);
+  const { turns } = (await host.call('GET', '/api/neira/turns?plugin=counter&outcome=failed')).body;
+  expect(turns[0].event_id).toBe(published.event_id);
+  const turn = await dry({ turn: turns[0].id });
+  expect(turn.body.turns).toMatchObject([{ plugin: 'counter', outcome: 'failed' }]);
+});
+
+test('a plugin that may not run does not run dry either, and the answer says why', async () => {
+  const { turns } = (await host.call('GET', '/api/neira/turns?plugin=counter')).body;
+  await host.call('POST', '/api/neira/plugins/counter/disable');
+  const { body } = await dry({ turn: turns[0].id });
+  expect(body.turns).toMatchObject([
+    { plugin: 'counter', outcome: 'not-run', reason: expect.stringContaining('disabled') },
+  ]);
+  // What is disabled hears nothing.
+  expect((await order({})).body.turns).toEqual([]);
 });
