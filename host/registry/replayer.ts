@@ -14,8 +14,7 @@ import type { CellPool } from '../sandbox/pool.ts';
 import type { PluginPolicy } from '../turn-context.ts';
 import { type Booted, bootVersion } from './candidate.ts';
 import type { Recording } from './kept-turns.ts';
-import type { LivePlugin } from './live-plugin.ts';
-import { storedManifest } from './live-plugin.ts';
+import { type LivePlugin, storedManifest } from './live-plugin.ts';
 import { engineBlob, type Recipe } from './recipes.ts';
 import type { Registry } from './registry.ts';
 

@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
+import type { StoredFailure } from './reads.ts';
 import type { TurnFailure } from './records.ts';
 import { segmentName, segmentNumbers, transcriptsFolder } from './transcripts.ts';
 
@@ -15,15 +16,7 @@ export interface KeptLine {
 const NEWLINE = 0x0a;
 
 /** A failed turn from which it can be run again, where that was kept. */
-export interface FailedTurn {
-  readonly seq: number;
-  readonly plugin: string;
-  readonly turnId: string;
-  readonly version: string;
-  readonly eventId: string;
-  readonly atMs: number;
-  readonly error: TurnFailure;
-  readonly envelope: string;
+export interface FailedTurn extends Omit<StoredFailure, 'reads'> {
   readonly transcript: string | null;
 }
 
