@@ -39,7 +39,7 @@ test('`--check` fails with the names of stale and missing files, and writes noth
   }
 });
 
-test('an async function of the WIT answers scripts with a promise', () => {
+test('a function of the WIT that waits answers scripts with a promise', () => {
   const types = generate().get('abi/types/guest.d.ts');
   expect(types).toContain(
     'export function request<T = Json>(command: string, payload: Json, options?: RequestOptions): Promise<T>;',
@@ -54,7 +54,10 @@ test('an async function of the WIT answers scripts with a promise', () => {
 const FAMILIES = ['storage', 'io', 'bus', 'principals', 'timer', 'intl'];
 
 test('the world of a plugin is storage, io and bus, and beside them what touches nothing', () => {
-  expect(loadWit().worlds.map((world) => world.imports)).toEqual([FAMILIES]);
+  expect(loadWit().worlds.map(({ name, imports }) => [name, imports])).toEqual([
+    ['plugin', FAMILIES],
+    ['prepared-plugin', FAMILIES],
+  ]);
 });
 
 describe.each(FAMILIES)('neira:host/%s', (family) => {

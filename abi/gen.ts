@@ -15,6 +15,7 @@ import { renderCommands } from './render-commands.ts';
 import { renderErrors } from './render-errors.ts';
 import { renderEventTypes, renderRegistry } from './render-events.ts';
 import { renderHints } from './render-hints.ts';
+import { renderShapes } from './render-shapes.ts';
 import { renderFunctions, renderGuestTypes, renderHostTypes } from './render-types.ts';
 import { readWit, type WitPackage } from './wit-reader.ts';
 
@@ -30,6 +31,7 @@ export function generate(): ReadonlyMap<string, string> {
     ['abi/types/guest.d.ts', renderGuestTypes(wit, Object.keys(ERRORS).sort())],
     ['abi/types/host.d.ts', renderHostTypes(wit)],
     ['abi/types/functions.json', renderFunctions(wit)],
+    ['abi/types/shapes.json', renderShapes(wit)],
     ['abi/errors.md', renderErrors(ERRORS)],
     ['abi/types/events.d.ts', renderEventTypes(events)],
     [`${EVENTS}/_dist/registry.json`, renderRegistry(events)],

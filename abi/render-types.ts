@@ -13,7 +13,7 @@ import {
 } from './wit-reader.ts';
 
 const HEADER = '// Generated from abi/wit/v1 by `npm run gen`. Do not edit.\n';
-const SHARED = 'types';
+export const SHARED = 'types';
 /** The error type of every host function: thrown as a NeiraError, so it is never a value. */
 const REFUSAL = 'refusal';
 /** Names that a function of a module may have and a declaration may not. */
@@ -170,7 +170,7 @@ export function renderFunctions(wit: WitPackage): string {
       op: opOf(each, fn),
       interface: each.name,
       name: camelCase(fn.name),
-      ...(fn.async && { async: true }),
+      ...(fn.waits && { waits: true }),
       params: fn.params.map(({ name, type }) => ({ name: camelCase(name), type: witText(type) })),
       result: fn.result ? witText(fn.result) : null,
     })),
@@ -179,19 +179,19 @@ export function renderFunctions(wit: WitPackage): string {
 }
 
 /** The interfaces that a plugin may import, in the order of the world. */
-function families(wit: WitPackage): WitInterface[] {
-  const world = wit.worlds[0];
-  if (!world || wit.worlds.length > 1) throw new Error(`${wit.id} must have exactly one world`);
+export function families(wit: WitPackage): WitInterface[] {
+  const [world] = wit.worlds;
+  if (!world) throw new Error(`${wit.id} has no world`);
   return world.imports.map((name) => interfaceNamed(wit, name));
 }
 
-function interfaceNamed(wit: WitPackage, name: string): WitInterface {
+export function interfaceNamed(wit: WitPackage, name: string): WitInterface {
   const found = wit.interfaces.find((each) => each.name === name);
   if (!found) throw new Error(`${wit.id} has no interface ${name}`);
   return found;
 }
 
-function opOf(family: WitInterface, fn: WitFunction): string {
+export function opOf(family: WitInterface, fn: WitFunction): string {
   return `${family.name}.${fn.name}`;
 }
 
@@ -232,7 +232,7 @@ class Types {
     const answersJson = namesOf(answer).some((name) => name === 'json' || this.#generic.has(name));
     const parameter = this.#view.generic && answersJson ? `<T = ${this.#view.json}>` : '';
     const text = this.#text(answer, parameter === '' ? undefined : 'T');
-    return `${parameter}(${params.join(', ')}): ${fn.async ? `Promise<${text}>` : text};`;
+    return `${parameter}(${params.join(', ')}): ${fn.waits ? `Promise<${text}>` : text};`;
   }
 
   definition(each: WitDefinition): string {

@@ -12,6 +12,9 @@ export type WitType =
   | { readonly kind: 'option' | 'list'; readonly of: WitType }
   | { readonly kind: 'result'; readonly ok: WitType | undefined; readonly error: WitType | undefined };
 
+/** How the docs of a function begin that answers only once something else has happened. */
+const WAITS = 'Waits:';
+
 const PRIMITIVES = ['bool', 'u8', 'u16', 'u32', 'u64', 's32', 's64', 'f64', 'string'] as const;
 export type Primitive = (typeof PRIMITIVES)[number];
 
@@ -30,8 +33,8 @@ export type WitDefinition = { readonly name: string; readonly docs: readonly str
 export interface WitFunction {
   readonly name: string;
   readonly docs: readonly string[];
-  /** Answers later: a promise in scripts. */
-  readonly async: boolean;
+  /** Answers later: a promise in scripts. Its docs say so, in a line that begins with {@link WAITS}. */
+  readonly waits: boolean;
   readonly params: readonly WitField[];
   readonly result: WitType | undefined;
 }
@@ -46,6 +49,7 @@ export interface WitInterface {
 export interface WitWorld {
   readonly name: string;
   readonly docs: readonly string[];
+  /** Those of the worlds that it includes come first. */
   readonly imports: readonly string[];
   readonly exports: readonly WitFunction[];
 }
@@ -118,7 +122,7 @@ class WitReader {
     while (this.#peek().kind !== 'end') {
       const { text, docs } = this.#next();
       if (text === 'interface') interfaces.push(this.#interface(docs));
-      else if (text === 'world') worlds.push(this.#world(docs));
+      else if (text === 'world') worlds.push(this.#world(docs, worlds));
       else this.refuse(`\`${text}\` is not read here`, this.#tokens[this.#at - 1]!.line);
     }
     return { id, interfaces, worlds };
@@ -209,7 +213,8 @@ class WitReader {
     return { kind, name, docs, fields };
   }
 
-  #world(docs: readonly string[]): WitWorld {
+  /** It can include worlds that stand before it in its file. */
+  #world(docs: readonly string[], before: readonly WitWorld[]): WitWorld {
     const name = this.#id();
     const imports: string[] = [];
     const exports: WitFunction[] = [];
@@ -222,14 +227,20 @@ class WitReader {
         this.#uses.push({ from, name: '', line });
         this.#sign(';');
       } else if (text === 'export') exports.push(this.#function(this.#id(), about));
-      else this.refuse(`\`${text}\` is not read in a world`, line);
+      else if (text === 'include') {
+        const included = this.#id();
+        const world = before.find((each) => each.name === included);
+        if (!world) this.refuse(`there is no world ${included} before this one`, line);
+        imports.push(...world.imports);
+        exports.push(...world.exports);
+        this.#sign(';');
+      } else this.refuse(`\`${text}\` is not read in a world`, line);
     }
     return { name, docs, imports, exports };
   }
 
   #function(name: string, docs: readonly string[]): WitFunction {
     this.#sign(':');
-    const async = this.#accept('async');
     this.#word('func');
     this.#sign('(');
     const params: WitField[] = [];
@@ -239,7 +250,7 @@ class WitReader {
     }
     const result = this.#accept('->') ? this.#type() : undefined;
     this.#sign(';');
-    return { name, docs, async, params, result };
+    return { name, docs, waits: docs.some((line) => line.startsWith(WAITS)), params, result };
   }
 
   #field(): WitField {

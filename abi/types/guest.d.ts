@@ -81,6 +81,7 @@ declare module 'neira:host/io' {
    * text and not keep it: staging it, sending it, asking with it or answering with it, also encoded, is refused
    * with NEIRA_SECRET_LEAK, and it is masked in what the turn logs and throws.
    * Needs `secrets: [{name: <name>, reveal: true}]`. Refuses with NEIRA_SECRET_MISSING.
+   * Waits: scripts get a promise, in a component the call returns with the answer.
    */
   export function secret(name: string): Promise<string>;
 
@@ -118,6 +119,7 @@ declare module 'neira:host/io' {
    * NEIRA_REDIRECT_REFUSED, NEIRA_RESPONSE_TOO_LARGE (`limits.response_kb`), NEIRA_RESPONSE_INVALID,
    * NEIRA_REQUESTS_EXCEEDED and NEIRA_REQUEST_RATE (`limits.requests`, `limits.requests_per_minute`),
    * NEIRA_SECRET_DENIED, NEIRA_SECRET_MISSING, and in a dry run NEIRA_DRY_RUN_REQUEST.
+   * Waits: scripts get a promise, in a component the call returns with the answer.
    */
   export function request(request: HttpRequest): Promise<HttpResponse>;
 }
@@ -143,6 +145,7 @@ declare module 'neira:host/bus' {
    * The command and its version must be named under `publishes` in the manifest, else NEIRA_UNKNOWN_EVENT.
    * Refuses with NEIRA_COMMAND_UNHANDLED, NEIRA_REQUEST_CYCLE, NEIRA_DEADLINE, and with what the other turn
    * failed with.
+   * Waits: scripts get a promise, in a component the call returns with the answer.
    */
   export function request<T = Json>(command: string, payload: Json, options?: RequestOptions): Promise<T>;
 
@@ -219,6 +222,7 @@ declare module 'neira:host/timer' {
    * then. It counts against `limits.wait_ms`, and among the 16 answers that a turn may wait for at a time. A
    * dry run does not wait. `setTimeout` and `setInterval` of scripts stand on it: what they have left to do when
    * `handle` has answered is not done.
+   * Waits: scripts get a promise, in a component the call returns with the answer.
    */
   export function sleep(ms: number): Promise<void>;
 }

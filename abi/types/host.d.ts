@@ -239,6 +239,7 @@ export interface IoFunctions {
    * text and not keep it: staging it, sending it, asking with it or answering with it, also encoded, is refused
    * with NEIRA_SECRET_LEAK, and it is masked in what the turn logs and throws.
    * Needs `secrets: [{name: <name>, reveal: true}]`. Refuses with NEIRA_SECRET_MISSING.
+   * Waits: scripts get a promise, in a component the call returns with the answer.
    */
   secret(name: string): Promise<string>;
 
@@ -276,6 +277,7 @@ export interface IoFunctions {
    * NEIRA_REDIRECT_REFUSED, NEIRA_RESPONSE_TOO_LARGE (`limits.response_kb`), NEIRA_RESPONSE_INVALID,
    * NEIRA_REQUESTS_EXCEEDED and NEIRA_REQUEST_RATE (`limits.requests`, `limits.requests_per_minute`),
    * NEIRA_SECRET_DENIED, NEIRA_SECRET_MISSING, and in a dry run NEIRA_DRY_RUN_REQUEST.
+   * Waits: scripts get a promise, in a component the call returns with the answer.
    */
   request(request: HttpRequest): Promise<HttpResponse>;
 }
@@ -299,6 +301,7 @@ export interface BusFunctions {
    * The command and its version must be named under `publishes` in the manifest, else NEIRA_UNKNOWN_EVENT.
    * Refuses with NEIRA_COMMAND_UNHANDLED, NEIRA_REQUEST_CYCLE, NEIRA_DEADLINE, and with what the other turn
    * failed with.
+   * Waits: scripts get a promise, in a component the call returns with the answer.
    */
   request(command: string, payload: JsonText, options?: RequestOptions): Promise<JsonText>;
 
@@ -359,6 +362,7 @@ export interface TimerFunctions {
    * then. It counts against `limits.wait_ms`, and among the 16 answers that a turn may wait for at a time. A
    * dry run does not wait. `setTimeout` and `setInterval` of scripts stand on it: what they have left to do when
    * `handle` has answered is not done.
+   * Waits: scripts get a promise, in a component the call returns with the answer.
    */
   sleep(ms: number): Promise<void>;
 }
