@@ -27,6 +27,7 @@ export function renderShapes(wit: WitPackage): string {
       interface: `${wit.id.replace('@', `/${family.name}@`)}`,
       name: camelCase(fn.name),
       ...(fn.waits && { waits: true }),
+      ...(fn.result?.kind === 'result' && { refuses: true }),
       params: fn.params.map(({ name, type }) => ({ name: camelCase(name), shape: shapeOf(type, known) })),
       answer: answerOf(fn, known),
     })),

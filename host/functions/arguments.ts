@@ -2,7 +2,7 @@
 
 import type { Wait } from '../context/open-waits.ts';
 import { NeiraError } from '../errors.ts';
-import type { Charge } from '../sandbox/quickjs/run-result.ts';
+import type { Charge } from '../sandbox/run-result.ts';
 import type { TurnContext } from '../turn-context.ts';
 
 /**

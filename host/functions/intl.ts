@@ -9,7 +9,7 @@
 import { hash } from 'node:crypto';
 import { fromShape, isNeiraError, NeiraError, toShape } from '../errors.ts';
 import { collectGarbage } from '../sandbox/collect-garbage.ts';
-import type { Charge } from '../sandbox/quickjs/run-result.ts';
+import type { Charge } from '../sandbox/run-result.ts';
 import type { TurnContext } from '../turn-context.ts';
 import { type HostFunction, parsedJson, parseObject } from './arguments.ts';
 import { invalid } from './bus-options.ts';

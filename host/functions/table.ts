@@ -3,7 +3,7 @@
  */
 
 import { toldTo } from '../context/turn-principals.ts';
-import type { Charge } from '../sandbox/quickjs/run-result.ts';
+import type { Charge } from '../sandbox/run-result.ts';
 import type { TurnContext } from '../turn-context.ts';
 import type { HostFunction } from './arguments.ts';
 import { busFunctions } from './bus.ts';

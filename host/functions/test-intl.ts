@@ -2,8 +2,8 @@
 
 import { TurnRandom } from '../context/turn-random.ts';
 import { TurnState } from '../context/turn-state.ts';
-import type { Charge, HostCalls } from '../sandbox/quickjs/run-result.ts';
 import { boot, PLUGIN } from '../sandbox/quickjs/test-instance.ts';
+import type { Charge, HostCalls } from '../sandbox/run-result.ts';
 import { type PluginPolicy, type StateReader, TurnContext } from '../turn-context.ts';
 import { callHostFunction } from './table.ts';
 

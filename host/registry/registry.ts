@@ -241,7 +241,7 @@ export class Registry {
     const policy = this.#recorded(plugin, foundation);
     const generation = ++this.#generations;
     const { id } = plugin.row;
-    this.parts.pool.install({
+    const cell = this.parts.pool.install({
       generation,
       plugin: id,
       limits: policy.limits,
@@ -255,6 +255,7 @@ export class Registry {
       generation,
       policy,
       concurrency: plugin.manifest.limits.concurrency,
+      ...(cell !== undefined && { cell }),
       writes: writes(plugin),
     };
     const old = this.#live.get(id)?.serving;

@@ -3,7 +3,7 @@ import { type ErrorShape, toShape } from '../errors.ts';
 import { failureOf } from './failure.ts';
 import type { BootSpec, Program } from './messages.ts';
 import { FUEL_PER_MS } from './quickjs/layout.ts';
-import { BootError, type Budget } from './quickjs/run-result.ts';
+import { BootError, type Budget } from './run-result.ts';
 
 /** Boots may compute more than a turn: they build what turns then start from. */
 const BOOT_CPU_MS = 2000;

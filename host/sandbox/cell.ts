@@ -11,6 +11,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { ErrorShape } from '../errors.ts';
 import { bootBudget, bootFailure, turnBudget } from './boot-limits.ts';
 import { collectGarbage } from './collect-garbage.ts';
+import { bootInstance, type EngineInstance, imageDigest } from './engine.ts';
 import { Instances } from './instances.ts';
 import {
   type BootReply,
@@ -24,11 +25,8 @@ import {
   type ToCell,
 } from './messages.ts';
 import type { GuestCode } from './quickjs/guest-code.ts';
-import { digestOfImage } from './quickjs/image.ts';
-import { Instance } from './quickjs/instance.ts';
-import { MAX_MEMORY_MB, STACK_AND_DATA_MB } from './quickjs/layout.ts';
-import type { Budget, RunResult, Suspended } from './quickjs/run-result.ts';
 import { replayTurn } from './replay.ts';
+import type { Budget, RunResult, Suspended } from './run-result.ts';
 import type { BatchSession, BootSession, ReplaySession, TurnSession } from './sessions.ts';
 import { refused, type Settled, settle } from './settled.ts';
 
@@ -61,7 +59,7 @@ interface Turn {
   readonly delivery: Delivery;
   readonly session: TurnSession;
   /** Undefined until it runs, and once it was given back. */
-  instance: Instance | undefined;
+  instance: EngineInstance | undefined;
   /** Running time of the slices so far; waiting does not count. */
   ranMs: number;
   fuel: number;
@@ -70,7 +68,8 @@ interface Turn {
   heldBytes: number;
 }
 
-type Slice = (instance: Instance, budget: Budget) => RunResult | Suspended;
+type Ran = RunResult | Suspended;
+type Slice = (instance: EngineInstance, budget: Budget) => Ran | Promise<Ran>;
 
 function handling({ delivery, session }: Turn): Slice {
   return (instance, budget) => instance.run(delivery.envelope, session, budget);
@@ -85,15 +84,30 @@ export class Cell {
   /** By attempt. */
   readonly #suspended = new Map<number, Turn>();
   #suspendedBytes = 0;
+  readonly #inbox: ToCell[] = [];
+  #working = false;
   #finished: string[] = [];
   #transcripts: string[] = [];
 
   constructor(parts: CellParts) {
     this.#parts = parts;
-    this.#instances = new Instances(parts.guestCode.polyfills);
+    this.#instances = new Instances(parts.guestCode);
   }
 
+  /** One after the other: a component answers by a promise, and nothing may begin before it is settled. */
   receive(message: ToCell): void {
+    this.#inbox.push(message);
+    if (!this.#working) void this.#work();
+  }
+
+  async #work(): Promise<void> {
+    this.#working = true;
+    for (let message = this.#inbox.shift(); message; message = this.#inbox.shift())
+      await this.#perform(message);
+    this.#working = false;
+  }
+
+  async #perform(message: ToCell): Promise<void> {
     switch (message.type) {
       case 'program':
         this.#programs.set(message.program.generation, message.program);
@@ -107,13 +121,13 @@ export class Cell {
         break;
       case 'deliveries':
         for (const batch of batchesOf(JSON.parse(message.batch) as Delivery[])) {
-          if (batch.length === 1) this.#deliver(batch[0]!);
-          else this.#deliverBatch(batch);
+          if (batch.length === 1) await this.#deliver(batch[0]!);
+          else await this.#deliverBatch(batch);
         }
         this.#flush();
         break;
       case 'answer':
-        this.#resume(message.attempt, message.wait, message.answer, message.atMs);
+        await this.#resume(message.attempt, message.wait, message.answer, message.atMs);
         this.#flush();
         break;
       case 'abort':
@@ -121,10 +135,10 @@ export class Cell {
         this.#flush();
         break;
       case 'boot':
-        this.#boot(message.id, message.spec);
+        await this.#boot(message.id, message.spec);
         break;
       case 'replay':
-        this.#replay(message.id, message.program, message.recordings);
+        await this.#replay(message.id, message.program, message.recordings);
         break;
       case 'stop':
         this.#parts.parent.close();
@@ -140,9 +154,9 @@ export class Cell {
     if (program) this.#programs.set(generation, { ...program, policy });
   }
 
-  #deliver(delivery: Delivery): void {
+  async #deliver(delivery: Delivery): Promise<void> {
     const turn = this.#begin(delivery, this.#parts);
-    const settled = this.#slice(turn, handling(turn));
+    const settled = await this.#slice(turn, handling(turn));
     if (settled) this.#conclude(turn, settled);
   }
 
@@ -150,13 +164,13 @@ export class Cell {
    * One after the other, until one fails: what would have run on what it staged goes back. The first may stand
    * still and then goes on by itself; another that would is to begin anew as the first.
    */
-  #deliverBatch(batch: readonly Delivery[]): void {
+  async #deliverBatch(batch: readonly Delivery[]): Promise<void> {
     const session = this.#parts.openBatch();
     const records: string[] = [];
     let begun = 0;
     for (const delivery of batch) {
       const turn = this.#begin(delivery, session);
-      const settled = this.#slice(turn, handling(turn));
+      const settled = await this.#slice(turn, handling(turn));
       if (turn.session.cut) break;
       begun++;
       if (!settled) break;
@@ -186,12 +200,12 @@ export class Cell {
   }
 
   /** An answer for a turn that is over by now changes nothing. */
-  #resume(attempt: number, wait: number, answer: string, atMs: number): void {
+  async #resume(attempt: number, wait: number, answer: string, atMs: number): Promise<void> {
     const turn = this.#unsuspend(attempt);
     if (!turn) return;
     turn.answered++;
     const given = turn.session.answered(wait, answer, atMs);
-    const settled = this.#slice(turn, (instance, budget) =>
+    const settled = await this.#slice(turn, (instance, budget) =>
       instance.resume(wait, given, turn.session, budget),
     );
     if (settled) this.#conclude(turn, settled);
@@ -205,12 +219,12 @@ export class Cell {
   }
 
   /** Runs a turn on, to its end or until it waits, named in shared memory for the watchdog. */
-  #slice(turn: Turn, go: Slice): Settled | undefined {
+  async #slice(turn: Turn, go: Slice): Promise<Settled | undefined> {
     const { slot } = this.#parts;
     const { attempt } = turn.delivery;
     Atomics.store(slot, SLOT_STARTED_MS, slotNow());
     Atomics.store(slot, SLOT_ATTEMPT, attempt);
-    const settled = this.#run(turn, go);
+    const settled = await this.#run(turn, go);
     if (!settled) this.#tell({ type: 'suspended', attempt, answered: turn.answered });
     Atomics.store(slot, SLOT_ATTEMPT, 0);
     return settled;
@@ -220,12 +234,13 @@ export class Cell {
    * Undefined when the turn is suspended. Whatever goes wrong with one turn is that turn's failure: an error
    * that got out would end the cell.
    */
-  #run(turn: Turn, go: Slice): Settled | undefined {
+  async #run(turn: Turn, go: Slice): Promise<Settled | undefined> {
     const { program } = turn;
     const started = performance.now();
     try {
       turn.instance ??= this.#instances.take(program);
-      const result = go(turn.instance, turnBudget(program, started + program.limits.turnMs - turn.ranMs));
+      const ran = go(turn.instance, turnBudget(program, started + program.limits.turnMs - turn.ranMs));
+      const result = ran instanceof Promise ? await ran : ran;
       turn.fuel = turn.instance.fuelUsed;
       if (result.kind === 'suspended') return this.#suspend(turn);
       this.#giveBack(turn);
@@ -286,28 +301,23 @@ export class Cell {
     if (this.#finished.length >= FLUSH_EVERY) this.#flush();
   }
 
-  #boot(id: number, spec: BootSpec): void {
+  async #boot(id: number, spec: BootSpec): Promise<void> {
     const { slot, guestCode } = this.#parts;
     const started = performance.now();
     const session = this.#parts.openBoot(spec);
     Atomics.store(slot, SLOT_STARTED_MS, slotNow());
     Atomics.store(slot, SLOT_ATTEMPT, -id);
     try {
-      const instance = Instance.boot(
-        { ...guestCode, code: spec.code, name: `plugin:${spec.plugin}` },
-        Math.min(spec.limits.memoryMb + STACK_AND_DATA_MB, MAX_MEMORY_MB),
-        session,
-        bootBudget(started),
-      );
+      const instance = await bootInstance(spec, guestCode, session, bootBudget(started));
       const reply: BootReply = {
         image: instance.image,
         hasHandler: instance.hasHandler,
         observed: session.finish(),
-        imageDigest: digestOfImage(instance.image),
+        imageDigest: imageDigest(instance.image),
         bootMs: performance.now() - started,
       };
       // What it touched; the cells that serve restore their own from the image.
-      this.#instances.noteDropped(instance.image.pages.byteLength);
+      this.#instances.noteDropped(instance.heldBytes);
       this.#tell({ type: 'booted', id, reply });
     } catch (error) {
       session.finish();
@@ -319,14 +329,14 @@ export class Cell {
   }
 
   /** Runs recorded turns again, one after the other; only main hears of what comes of them. */
-  #replay(id: number, given: Program, recordings: readonly string[]): void {
+  async #replay(id: number, given: Program, recordings: readonly string[]): Promise<void> {
     const { slot } = this.#parts;
     const program = this.#replayedOn(given);
     const reports: string[] = [];
     for (const recording of recordings) {
       Atomics.store(slot, SLOT_STARTED_MS, slotNow());
       Atomics.store(slot, SLOT_ATTEMPT, -id);
-      reports.push(replayTurn(program, this.#parts.openReplay(program, recording), this.#instances));
+      reports.push(await replayTurn(program, this.#parts.openReplay(program, recording), this.#instances));
     }
     Atomics.store(slot, SLOT_ATTEMPT, 0);
     this.#tell({ type: 'replayed', id, reports });

@@ -2,7 +2,7 @@
 import { originalPositionFor, TraceMap } from '@jridgewell/trace-mapping';
 import { describe, type ErrorCode, type ErrorShape, isNeiraError, toShape } from '../errors.ts';
 import type { RunLimits } from './messages.ts';
-import type { Failure } from './quickjs/run-result.ts';
+import type { Failure } from './run-result.ts';
 
 export interface GuestFailure extends ErrorShape {
   readonly message: string;

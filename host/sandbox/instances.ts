@@ -1,37 +1,34 @@
 /** The instances of a cell that are not running, each ready for the next turn of its program. */
+import { type EngineInstance, restoreInstance } from './engine.ts';
 import type { Program } from './messages.ts';
-import { Instance } from './quickjs/instance.ts';
-import type { Polyfill } from './quickjs/run-result.ts';
+import type { GuestCode } from './quickjs/guest-code.ts';
 
-/** An instance whose memory grew this much beyond its image is replaced, so that the memory comes back. */
-const KEEP_GROWTH_BYTES = 4 * 1024 * 1024;
 /** Instances that stay alive in a cell; the least recently used make room. Images are kept by main. */
 const MAX_IDLE = 128;
 /** More than one is needed only where turns wait and others run meanwhile. */
 const MAX_IDLE_OF_PROGRAM = 4;
 
 export class Instances {
-  readonly #polyfills: readonly Polyfill[];
+  readonly #guestCode: GuestCode;
   /** By generation, in order of last use. */
-  readonly #idle = new Map<number, Instance[]>();
+  readonly #idle = new Map<number, EngineInstance[]>();
   #count = 0;
   #droppedBytes = 0;
 
-  constructor(polyfills: readonly Polyfill[]) {
-    this.#polyfills = polyfills;
+  constructor(guestCode: GuestCode) {
+    this.#guestCode = guestCode;
   }
 
   /** An instance as its image left it. It belongs to the caller until it is given back or dropped. */
-  take({ generation, image }: Program): Instance {
+  take({ generation, image }: Program): EngineInstance {
     const idle = this.#idle.get(generation)?.pop();
     if (idle) this.#count--;
-    return idle ?? Instance.restore(image, this.#polyfills);
+    return idle ?? restoreInstance(image, this.#guestCode);
   }
 
-  giveBack({ generation, image }: Program, instance: Instance): void {
+  giveBack({ generation }: Program, instance: EngineInstance): void {
     const idle = this.#idle.get(generation) ?? [];
-    const grown = instance.memoryBytes > image.memoryBytes + KEEP_GROWTH_BYTES;
-    if (grown || idle.length >= MAX_IDLE_OF_PROGRAM) {
+    if (!instance.isReusable || idle.length >= MAX_IDLE_OF_PROGRAM) {
       this.drop(instance);
       return;
     }
@@ -43,7 +40,7 @@ export class Instances {
     if (this.#count > MAX_IDLE) this.#dropOldest();
   }
 
-  drop(instance: Instance): void {
+  drop(instance: EngineInstance): void {
     this.#droppedBytes += instance.memoryBytes;
   }
 

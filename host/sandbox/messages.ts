@@ -7,8 +7,8 @@
  */
 import type { MessagePort } from 'node:worker_threads';
 import type { ErrorShape } from '../errors.ts';
+import type { Image } from './engine.ts';
 import type { GuestCode } from './quickjs/guest-code.ts';
-import type { Image } from './quickjs/image.ts';
 
 /** The limits that the sandbox itself enforces; the host functions enforce the others. */
 export interface RunLimits {
@@ -49,7 +49,7 @@ export interface Delivery {
 export interface BootSpec {
   readonly plugin: string;
   readonly limits: RunLimits;
-  /** The bundle, an ES module. */
+  /** The bundle, an ES module; of a component what registration made of it (component/built-component.ts). */
   readonly code: string;
   readonly sourceMap: string;
   readonly policy: unknown;

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Ack, TurnOutcome } from '../store/records.ts';
 import { openStore, type Store } from '../store/store.ts';
 import type { CellRoot, PluginPolicy, TurnDelivery } from '../turn-context.ts';
+import type { Image } from './engine.ts';
 import type { Program } from './messages.ts';
 import { CellPool, type LostCell } from './pool.ts';
 import { bundlePlugin } from './quickjs/bundle.ts';
@@ -219,7 +220,8 @@ test('a turn over its computing time fails alone; the cell goes on', async () =>
 test('a program that a cell cannot restore fails its own turn, and no other', async () => {
   const good = await install('good', ECHO);
   const { image, ...rest } = good;
-  const broken: Program = { ...rest, generation: ++generations, image: { ...image, memoryMb: 100_000 } };
+  const unrestorable = { ...image, memoryMb: 100_000 } as Image;
+  const broken: Program = { ...rest, generation: ++generations, image: unrestorable };
   pool.install(broken);
   expect(await outcomeOf(send(0, broken))).toMatchObject({ status: 'failed' });
   expect(await run(0, good, 2)).toEqual(ok({ payload: 2 }));

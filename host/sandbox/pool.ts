@@ -51,7 +51,11 @@ export class CellPool {
   readonly #listener: PoolListener;
   readonly #engine: Engine;
   readonly #programs = new Map<number, Program>();
-  #cells: CellHandle[] = [];
+  /** Those that scripts share, and behind them those that components have to themselves, while they have anything to do. */
+  readonly #cells = new Map<number, CellHandle>();
+  /** Numbers of cells of components, by generation. */
+  readonly #own = new Map<number, number>();
+  #lastCell: number;
   readonly #spare: ErrandCell;
   /** A cell of another engine than the one that serves, for turns that were recorded on it. */
   #elsewhere: { readonly engine: string; readonly cell: ErrandCell } | undefined;
@@ -73,7 +77,8 @@ export class CellPool {
     this.#options = options;
     this.#listener = listener;
     this.#engine = engine;
-    this.#cells = Array.from({ length: options.size }, () => this.#start());
+    for (let cell = 0; cell < options.size; cell++) this.#cells.set(cell, this.#start());
+    this.#lastCell = options.size - 1;
     this.#spare = new ErrandCell(() => this.#start());
     this.#watchdog = setInterval(() => this.#watch(), WATCHDOG_PERIOD_MS);
     this.#watchdog.unref();
@@ -104,9 +109,15 @@ export class CellPool {
     return this.#elsewhere.cell;
   }
 
-  /** Makes a program known; cells load it when they first get a delivery for it. */
-  install(program: Program): void {
+  /**
+   * Makes a program known; cells load it when they first get a delivery for it. Answers the number of the cell that it
+   * has to itself: a component shares a thread with nobody. Its cell is started with its first delivery.
+   */
+  install(program: Program): number | undefined {
     this.#programs.set(program.generation, program);
+    if (program.image.kind !== 'wasm') return undefined;
+    this.#own.set(program.generation, ++this.#lastCell);
+    return this.#lastCell;
   }
 
   /** What cells are given of a version that serves. */
@@ -118,19 +129,46 @@ export class CellPool {
     const program = this.#programs.get(generation);
     if (!program) return;
     this.#programs.set(generation, { ...program, policy });
-    for (const cell of this.#cells)
+    for (const cell of this.#cells.values())
       if (cell.loaded.has(generation)) cell.tell({ type: 'policy', generation, policy });
   }
 
   unload(generation: number): void {
     this.#programs.delete(generation);
-    for (const cell of this.#cells)
+    const own = this.#own.get(generation);
+    if (own !== undefined) {
+      this.#own.delete(generation);
+      this.#end(own);
+      return;
+    }
+    for (const cell of this.#cells.values())
       if (cell.loaded.delete(generation)) cell.tell({ type: 'unload', generation });
+  }
+
+  /** Of a component that serves no more: its memory comes back with its thread. */
+  #end(number: number): void {
+    const cell = this.#cells.get(number);
+    this.#cells.delete(number);
+    cell?.tell({ type: 'stop' });
+  }
+
+  /** Where that one lives, from when it is first needed. */
+  #cell(number: number): CellHandle {
+    const known = this.#cells.get(number);
+    if (known) return known;
+    const cell = this.#fresh();
+    this.#cells.set(number, cell);
+    return cell;
+  }
+
+  /** The warm spare, unless it is about something. */
+  #fresh(): CellHandle {
+    return this.#spare.busy ? this.#start() : this.#spare.take();
   }
 
   /** Hands deliveries to a cell, in this order. */
   send(cellIndex: number, deliveries: readonly Delivery[]): void {
-    const cell = this.#cells[cellIndex]!;
+    const cell = this.#cell(cellIndex);
     for (const { attempt, generation } of deliveries) {
       const program = this.#programs.get(generation)!;
       cell.inside.set(attempt, program.limits.turnMs);
@@ -144,17 +182,17 @@ export class CellPool {
 
   /** Settles a wait of a turn in that cell; what has ended by then takes no notice. */
   answer(cellIndex: number, attempt: number, wait: number, answer: string, atMs: number): void {
-    this.#cells[cellIndex]!.tell({ type: 'answer', attempt, wait, answer, atMs });
+    this.#cells.get(cellIndex)?.tell({ type: 'answer', attempt, wait, answer, atMs });
   }
 
   /** Ends a suspended turn with this failure. */
   abort(cellIndex: number, attempt: number, error: ErrorShape): void {
-    this.#cells[cellIndex]!.tell({ type: 'abort', attempt, error });
+    this.#cells.get(cellIndex)?.tell({ type: 'abort', attempt, error });
   }
 
   /** The attempt is over: its record was acknowledged, or it was given up. */
   settled(cellIndex: number, attempt: number): void {
-    this.#cells[cellIndex]!.inside.delete(attempt);
+    this.#cells.get(cellIndex)?.inside.delete(attempt);
   }
 
   async close(): Promise<void> {
@@ -165,7 +203,7 @@ export class CellPool {
 
   #all(): readonly CellHandle[] {
     const errands = [this.#spare, ...(this.#elsewhere ? [this.#elsewhere.cell] : [])];
-    return [...this.#cells, ...errands.map(({ cell }) => cell)];
+    return [...this.#cells.values(), ...errands.map(({ cell }) => cell)];
   }
 
   #start(engine = this.#engine): CellHandle {
@@ -216,10 +254,11 @@ export class CellPool {
       errands.lost(reason);
       return;
     }
-    const index = this.#cells.indexOf(cell);
-    // One of another engine that made room for the next.
-    if (index < 0) return;
-    this.#cells[index] = this.#spare.busy ? this.#start() : this.#spare.take();
+    const number = [...this.#cells].find(([, each]) => each === cell)?.[0];
+    // One that made room for the next, or whose component serves no more.
+    if (number === undefined) return;
+    if (number < this.size) this.#cells.set(number, this.#fresh());
+    else this.#cells.delete(number);
     this.#listener.onLost({
       storeCell: cell.storeCell,
       blamed: Math.max(cell.blamed, 0),

@@ -1,6 +1,6 @@
 /** What a cell is handed by its composition root: turns, batches, boots and replays as the host functions hold them. */
 import type { Delivery, Program } from './messages.ts';
-import type { HostCalls } from './quickjs/run-result.ts';
+import type { HostCalls } from './run-result.ts';
 import type { Settled } from './settled.ts';
 
 /** One turn as the host functions hold it; made anew for each. */

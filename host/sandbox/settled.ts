@@ -1,7 +1,7 @@
 /** How a turn ended, for its record. */
 import { failureOf, type GuestFailure } from './failure.ts';
 import type { Program } from './messages.ts';
-import type { RunResult } from './quickjs/run-result.ts';
+import type { RunResult } from './run-result.ts';
 
 export type Settled =
   /** JSON array of the reply's actions. */

@@ -7,6 +7,7 @@
  */
 import { NeiraError } from '../errors.ts';
 import type { TurnDelivery } from '../turn-context.ts';
+import { CellWindows } from './cell-windows.ts';
 import { QueueWaiters } from './turn-queue-waiters.ts';
 import {
   cellOf,
@@ -18,14 +19,13 @@ import {
   type Line,
   mayFollow,
   newLane,
+  newTask,
   orderKey,
   type Serving,
   type Task,
   type TurnResult,
 } from './turn-task.ts';
 
-/** Deliveries inside one cell at a time. */
-const CELL_WINDOW = 64;
 /** Deliveries of one key in one hop (design §4). */
 const MAX_BATCH = 32;
 /** Deliveries that may wait for one plugin; beyond this the host says that it is busy. */
@@ -40,7 +40,9 @@ const MAX_SUSPENDED = 256;
 const SWEEP_PERIOD_MS = 25;
 
 export class TurnQueue {
-  readonly #cells: readonly { inFlight: number }[];
+  /** Cells that all share. */
+  readonly #shared: number;
+  readonly #cells = new CellWindows();
   readonly #send: (cell: number, deliveries: readonly TurnDelivery[]) => void;
   readonly #lanes = new Map<string, Lane>();
   readonly #byTurn = new Map<string, Task>();
@@ -56,7 +58,7 @@ export class TurnQueue {
   readonly #sweeper: NodeJS.Timeout;
 
   constructor(cells: number, send: (cell: number, deliveries: readonly TurnDelivery[]) => void) {
-    this.#cells = Array.from({ length: cells }, () => ({ inFlight: 0 }));
+    this.#shared = cells;
     this.#send = send;
     this.#sweeper = setInterval(() => this.#sweep(), SWEEP_PERIOD_MS);
     this.#sweeper.unref();
@@ -80,24 +82,8 @@ export class TurnQueue {
       return Promise.reject(new NeiraError('NEIRA_BUSY', { what, waiting: lane.waiting }));
     }
     return new Promise((resolve, reject) => {
-      const task: Task = {
-        sequence: ++this.#sequence,
-        serving,
-        event,
-        lane,
-        line: this.#lineOf(lane, orderKey(event)),
-        delivery: deliveryOf(serving, event),
-        cell: -1,
-        conflicts: 0,
-        failures: 0,
-        arrivedAtMs: Date.now(),
-        sentAtMs: 0,
-        insideMs: 0,
-        suspended: false,
-        alone: false,
-        resolve,
-        reject,
-      };
+      const line = this.#lineOf(lane, orderKey(event));
+      const task = newTask(++this.#sequence, serving, event, line, { resolve, reject });
       this.#tasks.add(task);
       this.#wait(task);
       if (event.notBeforeMs !== undefined && event.notBeforeMs > task.arrivedAtMs) this.#hold(task);
@@ -163,7 +149,7 @@ export class TurnQueue {
     task.sentAtMs = performance.now();
     task.lane.suspended--;
     task.lane.inFlight++;
-    this.#cells[task.cell]!.inFlight++;
+    this.#cells.take(task.cell);
   }
 
   resolve(task: Task, result: TurnResult): void {
@@ -265,7 +251,7 @@ export class TurnQueue {
   }
 
   #freePlace(task: Task): void {
-    this.#cells[task.cell]!.inFlight--;
+    this.#cells.free(task.cell);
     task.lane.inFlight--;
   }
 
@@ -282,19 +268,16 @@ export class TurnQueue {
   }
 
   #dispatch(): void {
-    const groups = this.#cells.map((): TurnDelivery[] => []);
     let lanes = [...this.#lanes.values()].filter((lane) => lane.ready.length > 0);
     // Another plugin begins each time; one line each per round.
     const first = this.#rotation++ % Math.max(lanes.length, 1);
     lanes = [...lanes.slice(first), ...lanes.slice(0, first)];
-    while (lanes.length > 0) lanes = lanes.filter((lane) => this.#takeOne(lane, groups));
-    groups.forEach((deliveries, cell) => {
-      if (deliveries.length > 0) this.#send(cell, deliveries);
-    });
+    while (lanes.length > 0) lanes = lanes.filter((lane) => this.#takeOne(lane));
+    for (const [cell, deliveries] of this.#cells.leave()) this.#send(cell, deliveries);
   }
 
   /** Moves the lane's next delivery, and those that may follow it, into a cell; false when none may go now. */
-  #takeOne(lane: Lane, groups: TurnDelivery[][]): boolean {
+  #takeOne(lane: Lane): boolean {
     const line = this.#nextLine(lane);
     const task = line?.waiting[0];
     if (!line || !task) return false;
@@ -302,14 +285,28 @@ export class TurnQueue {
     if (lane.suspended + lane.inFlight >= MAX_SUSPENDED) return false;
     if (lane.averageMs > SLOW_MS && lane.inFlight > 0) return false;
     if (!this.#mayEnter(lane, task)) return false;
-    const cell = cellOf(task, this.#cells.length);
-    if (this.#cells[cell]!.inFlight >= CELL_WINDOW) return false;
+    const served = this.#isServed(task);
+    const cell = cellOf(task, this.#shared);
+    if (served && this.#cells.isFull(cell)) return false;
     lane.ready.splice(lane.ready.indexOf(line), 1);
     line.offered = false;
-    if (!this.#enter(task, cell, groups, undefined)) return lane.ready.length > 0;
-    for (let count = 1; count < MAX_BATCH && this.#follows(task, line.waiting[0], cell); count++)
-      if (!this.#enter(line.waiting[0]!, cell, groups, task.delivery.attempt)) break;
+    if (served) this.#enterAll(task, cell);
+    else this.#giveBack(lane);
     return lane.ready.length > 0;
+  }
+
+  /** With those of its key that may go along. */
+  #enterAll(head: Task, cell: number): void {
+    const { line } = head;
+    this.#enter(head, cell, undefined);
+    for (let count = 1; count < MAX_BATCH && this.#follows(head, line.waiting[0], cell); count++) {
+      const next = line.waiting[0]!;
+      if (!this.#isServed(next)) {
+        this.#giveBack(head.lane);
+        return;
+      }
+      this.#enter(next, cell, head.delivery.attempt);
+    }
   }
 
   /** While a full mailbox pauses the plugin, only what somebody waits for goes on. */
@@ -327,7 +324,7 @@ export class TurnQueue {
       mayFollow(head, next) &&
       lane.averageMs <= SLOW_MS &&
       this.#mayEnter(lane, next) &&
-      this.#cells[cell]!.inFlight < CELL_WINDOW
+      !this.#cells.isFull(cell)
     );
   }
 
@@ -335,23 +332,21 @@ export class TurnQueue {
     return lane.inFlight * serving.policy.limits.cpuMs < MAX_INSIDE_CPU_MS;
   }
 
-  /** False when the plugin does not serve any more: the delivery goes back to its mailbox. */
-  #enter(task: Task, cell: number, groups: TurnDelivery[][], batch: number | undefined): boolean {
+  /** Whether anything serves it; what comes from a mailbox is served by what serves now. */
+  #isServed(task: Task): boolean {
+    if (!isFromMailbox(task)) return true;
+    const current = task.event.mailbox.serving();
+    if (current) task.serving = current;
+    return current !== undefined;
+  }
+
+  #enter(task: Task, cell: number, batch: number | undefined): void {
     const { lane, line } = task;
-    if (isFromMailbox(task)) {
-      const current = task.event.mailbox.serving();
-      if (!current) {
-        const details = { plugin: lane.plugin, reason: 'it does not run now' };
-        this.#giveBack(lane, new NeiraError('NEIRA_PLUGIN_INACTIVE', details));
-        return false;
-      }
-      task.serving = current;
-    }
     line.waiting.shift();
     line.running++;
     lane.waiting--;
     lane.inFlight++;
-    this.#cells[cell]!.inFlight++;
+    this.#cells.take(cell);
     task.cell = cell;
     task.sentAtMs = performance.now();
     const attempt = ++this.#attempts;
@@ -360,12 +355,11 @@ export class TurnQueue {
     task.delivery = { ...delivery, attempt, generation, ...(batch !== undefined && { batch }) };
     this.#byTurn.set(task.delivery.turnId, task);
     this.#byAttempt.set(attempt, task);
-    groups[cell]!.push(task.delivery);
-    return true;
+    this.#cells.load(cell, task.delivery);
   }
 
-  /** All of them at once: what came later must not overtake what came first. */
-  #giveBack(lane: Lane, error: unknown): void {
+  /** To the mailbox, all of them at once: what came later must not overtake what came first. */
+  #giveBack(lane: Lane, error: unknown = inactive(lane)): void {
     const which = (task: Task) => task.lane === lane && isFromMailbox(task);
     this.rejectWaiting(which, () => error);
   }
@@ -397,4 +391,8 @@ export class TurnQueue {
       this.reject(task, new NeiraError('NEIRA_DEADLINE', { deadlineMs: deadlineAtMs - task.arrivedAtMs }));
     }
   }
+}
+
+function inactive({ plugin }: Lane): NeiraError {
+  return new NeiraError('NEIRA_PLUGIN_INACTIVE', { plugin, reason: 'it does not run now' });
 }

@@ -13,6 +13,8 @@ export interface Serving {
   readonly policy: PluginPolicy;
   /** Cells that its turns may be spread over. */
   readonly concurrency: number;
+  /** The cell that it has to itself: a component's. */
+  readonly cell?: number;
   /** Whether it was granted anything that changes or sends something. */
   readonly writes: boolean;
 }
@@ -104,6 +106,32 @@ export interface Task {
   over?: AbortController;
   resolve(result: TurnResult): void;
   reject(error: unknown): void;
+}
+
+export function newTask(
+  sequence: number,
+  serving: Serving,
+  event: IncomingEvent,
+  line: Line,
+  settle: Pick<Task, 'resolve' | 'reject'>,
+): Task {
+  return {
+    sequence,
+    serving,
+    event,
+    lane: line.lane,
+    line,
+    delivery: deliveryOf(serving, event),
+    cell: -1,
+    conflicts: 0,
+    failures: 0,
+    arrivedAtMs: Date.now(),
+    sentAtMs: 0,
+    insideMs: 0,
+    suspended: false,
+    alone: false,
+    ...settle,
+  };
 }
 
 /** Deliveries of one key, in order; one without a key has a line to itself. */
@@ -199,8 +227,9 @@ export function deliveryOf(serving: Serving, event: IncomingEvent, failures = 0)
   };
 }
 
-/** Deliveries of a key always go to the same cell; a plugin is spread over as many cells as it may use. */
+/** Deliveries of a key always go to the same cell; a script is spread over as many cells as it may use. */
 export function cellOf({ serving, delivery, event }: Task, cells: number): number {
+  if (serving.cell !== undefined) return serving.cell;
   const spread = Math.min(serving.concurrency, cells);
   const home = hash(serving.id);
   return (home + (spread > 1 ? hash(event.key ?? delivery.turnId) % spread : 0)) % cells;

@@ -6,7 +6,7 @@ import vm from 'node:vm';
 import { guestCode } from '../../host/sandbox/quickjs/guest-code.ts';
 import { Instance } from '../../host/sandbox/quickjs/instance.ts';
 import { FUEL_PER_MS } from '../../host/sandbox/quickjs/layout.ts';
-import type { HostCalls } from '../../host/sandbox/quickjs/run-result.ts';
+import type { HostCalls } from '../../host/sandbox/run-result.ts';
 import {
   atLeast,
   atMost,

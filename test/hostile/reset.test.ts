@@ -7,10 +7,10 @@
 import { expect, test } from 'vitest';
 import { isCardPage } from '../../host/sandbox/quickjs/engine.ts';
 import { guestCode } from '../../host/sandbox/quickjs/guest-code.ts';
-import type { Image } from '../../host/sandbox/quickjs/image.ts';
+import type { ScriptImage as Image } from '../../host/sandbox/quickjs/image.ts';
 import { Instance } from '../../host/sandbox/quickjs/instance.ts';
 import { PAGE_BYTES } from '../../host/sandbox/quickjs/layout.ts';
-import type { Budget, HostCalls, RunResult, Suspended } from '../../host/sandbox/quickjs/run-result.ts';
+import type { Budget, HostCalls, RunResult, Suspended } from '../../host/sandbox/run-result.ts';
 
 const TURNS = 250;
 const ENOUGH_MS = 25_000;

@@ -1,27 +1,4 @@
-/**
- * What the engine uses of platform and packages that ship no types for it. The DOM library would declare
- * WebAssembly too, together with a browser that is not there.
- */
-declare namespace WebAssembly {
-  class Module {
-    constructor(bytes: Uint8Array);
-  }
-  class Instance {
-    constructor(module: Module, imports: Record<string, Record<string, ImportValue>>);
-    readonly exports: Record<string, unknown>;
-  }
-  class Memory {
-    constructor(size: { initial: number; maximum: number });
-    readonly buffer: ArrayBuffer;
-    grow(pages: number): number;
-  }
-  class Global<_Type extends string> {
-    value: number;
-  }
-  class RuntimeError extends Error {}
-  type ImportValue = Memory | ((...args: never[]) => unknown);
-}
-
+/** What the engine uses of platform and packages that ship no types for it. */
 interface Buffer {
   utf8Write(text: string, offset: number, length: number): number;
   utf8Slice(start: number, end: number): string;

@@ -1,7 +1,7 @@
 /** The host's own guest code, bundled once a process and handed to every image that is built. */
 import path from 'node:path';
+import type { BootSource } from './boot-source.ts';
 import { bundleGuest, bundlePolyfill } from './bundle.ts';
-import type { BootSource } from './run-result.ts';
 
 const GUEST = path.join(import.meta.dirname, 'guest');
 export const HOST_MODULES = ['storage', 'io', 'bus', 'principals', 'timer', 'intl', 'types'] as const;

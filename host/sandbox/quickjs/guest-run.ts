@@ -3,17 +3,10 @@
  * run can end. What runs and from which memory is the instance's business (instance.ts).
  */
 import { NeiraError } from '../../errors.ts';
+import type { Budget, Failure, HostCalls, RunResult, Suspended, ThrownReport } from '../run-result.ts';
+import type { Polyfill } from './boot-source.ts';
 import { EngineFault, Guest, type GuestHooks } from './engine.ts';
 import type { ImagePointers } from './image.ts';
-import type {
-  Budget,
-  Failure,
-  HostCalls,
-  Polyfill,
-  RunResult,
-  Suspended,
-  ThrownReport,
-} from './run-result.ts';
 
 class Ended extends Error {
   readonly why: 'cpu' | 'turn';

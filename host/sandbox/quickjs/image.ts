@@ -28,7 +28,8 @@ export interface ImagePointers {
   readonly handle: number;
 }
 
-export interface Image {
+export interface ScriptImage {
+  readonly kind: 'script';
   /** The non-zero pages, one after the other. */
   readonly pages: SharedArrayBuffer;
   /** Int32 per page of memory: its place in `pages`, or -1 for a page of zeros. */
@@ -44,7 +45,7 @@ const DATA_PAGES = CARD_TABLE / PAGE_BYTES;
 
 const ZERO_PAGE = Buffer.alloc(PAGE_BYTES);
 
-export function takeImage(guest: Guest, pointers: ImagePointers, memoryMb: number): Image {
+export function takeImage(guest: Guest, pointers: ImagePointers, memoryMb: number): ScriptImage {
   const memory = guest.bytes;
   const pageCount = memory.length / PAGE_BYTES;
   const index = new Int32Array(new SharedArrayBuffer(pageCount * 4));
@@ -60,6 +61,7 @@ export function takeImage(guest: Guest, pointers: ImagePointers, memoryMb: numbe
   });
   memory.fill(0, CARD_TABLE, CARD_TABLE + CARD_TABLE_BYTES);
   return {
+    kind: 'script',
     pages: pages.buffer,
     index: index.buffer,
     memoryBytes: memory.length,
@@ -70,7 +72,7 @@ export function takeImage(guest: Guest, pointers: ImagePointers, memoryMb: numbe
 }
 
 /** Names the memory of an image: the same code that was told the same leaves the same. */
-export function digestOfImage({ pages, index, memoryBytes, stackPointer, pointers }: Image): string {
+export function digestOfImage({ pages, index, memoryBytes, stackPointer, pointers }: ScriptImage): string {
   return createHash('sha256')
     .update(new Uint8Array(pages))
     .update(new Uint8Array(index))
@@ -79,7 +81,7 @@ export function digestOfImage({ pages, index, memoryBytes, stackPointer, pointer
 }
 
 /** Lays an image into a fresh guest, whose own data segments the image covers. */
-export function restoreImage(guest: Guest, image: Image): void {
+export function restoreImage(guest: Guest, image: ScriptImage): void {
   const missing = image.memoryBytes - guest.memory.buffer.byteLength;
   if (missing > 0) guest.memory.grow(missing / WASM_PAGE_BYTES);
   const { pages, index } = views(image);
@@ -97,7 +99,7 @@ export function restoreImage(guest: Guest, image: Image): void {
  * Copies back every page whose card is marked; sound also after the guest was ended in mid-flight. Pages that
  * the image does not hold, and that cost memory from now on although they are zero, are noted in `touched`.
  */
-export function resetToImage(guest: Guest, image: Image, touched: Set<number>): number {
+export function resetToImage(guest: Guest, image: ScriptImage, touched: Set<number>): number {
   const { pages, index } = views(image);
   const memory = guest.bytes;
   const { fn } = guest;
@@ -117,7 +119,7 @@ export function resetToImage(guest: Guest, image: Image, touched: Set<number>): 
 }
 
 /** Bytes of memory that the guest really holds now: the image's, what earlier turns touched, what this one has. */
-export function heldBytes(guest: Guest, image: Image, touched: ReadonlySet<number>): number {
+export function heldBytes(guest: Guest, image: ScriptImage, touched: ReadonlySet<number>): number {
   const { index } = views(image);
   const cards = guest.bytes.subarray(CARD_TABLE, CARD_TABLE + guest.bytes.length / PAGE_BYTES);
   let pages = image.pages.byteLength / PAGE_BYTES + touched.size;
@@ -136,7 +138,7 @@ interface Views {
 const viewsOf = new WeakMap<SharedArrayBuffer, Views>();
 
 /** One view a page, made once a thread: making them anew costs more than the copy. */
-function views(image: Image): Views {
+function views(image: ScriptImage): Views {
   let known = viewsOf.get(image.pages);
   if (!known) {
     const pages: Uint8Array[] = [];

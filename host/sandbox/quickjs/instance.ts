@@ -6,19 +6,13 @@
  * performs one turn, which `resume()` continues when it waits; `reset()` copies back the pages that it dirtied.
  */
 import { EvalFlags } from 'quickjs-emscripten-core';
+import type { EngineInstance } from '../engine.ts';
+import { BootError, type Budget, type HostCalls, type RunResult, type Suspended } from '../run-result.ts';
+import type { BootSource, Polyfill } from './boot-source.ts';
 import { TEXT_SLOT_BYTES } from './engine.ts';
 import { BUFFER_BYTES, GuestRun } from './guest-run.ts';
-import { heldBytes, type Image, resetToImage, restoreImage, takeImage } from './image.ts';
+import { heldBytes, resetToImage, restoreImage, type ScriptImage, takeImage } from './image.ts';
 import { MAX_STACK_BYTES } from './layout.ts';
-import {
-  BootError,
-  type BootSource,
-  type Budget,
-  type HostCalls,
-  type Polyfill,
-  type RunResult,
-  type Suspended,
-} from './run-result.ts';
 
 /** The host's own guest code keeps neither its source text nor its line tables in the image. */
 const TRUSTED_SCRIPT = EvalFlags.JS_EVAL_TYPE_GLOBAL | EvalFlags.JS_EVAL_FLAG_STRIP;
@@ -29,13 +23,16 @@ const HOST_FUNCTION = 1;
 const PROMISE_PENDING = 0;
 const PROMISE_REJECTED = 2;
 
+/** An instance whose memory grew this much beyond its image is replaced, so that the memory comes back. */
+const KEEP_GROWTH_BYTES = 4 * 1024 * 1024;
+
 /** Left out of images whose code does not name them: few plugins delegate, and each image would be larger by it. */
 const SELDOM_USED = new Set(['neira:host/principals']);
 
-export class Instance {
+export class Instance implements EngineInstance {
   readonly #run: GuestRun;
   readonly #memoryMb: number;
-  #image: Image | undefined;
+  #image: ScriptImage | undefined;
   readonly #touched = new Set<number>();
 
   private constructor(memoryMb: number, polyfills: readonly Polyfill[]) {
@@ -53,7 +50,7 @@ export class Instance {
     return instance;
   }
 
-  static restore(image: Image, polyfills: readonly Polyfill[]): Instance {
+  static restore(image: ScriptImage, polyfills: readonly Polyfill[]): Instance {
     const instance = new Instance(image.memoryMb, polyfills);
     restoreImage(instance.#run.guest, image);
     instance.#run.pointers = image.pointers;
@@ -61,7 +58,7 @@ export class Instance {
     return instance;
   }
 
-  get image(): Image {
+  get image(): ScriptImage {
     return this.#image!;
   }
 
@@ -73,6 +70,10 @@ export class Instance {
   /** Memory that it really takes: most of what a guest may use it never touches. */
   get heldBytes(): number {
     return heldBytes(this.#run.guest, this.#image!, this.#touched);
+  }
+
+  get isReusable(): boolean {
+    return this.memoryBytes <= this.image.memoryBytes + KEEP_GROWTH_BYTES;
   }
 
   /** Fuel used by the last run, over all its slices. */

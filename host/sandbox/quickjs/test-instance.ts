@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { onTestFinished } from 'vitest';
 import { failureOf, type GuestFailure } from '../failure.ts';
+import { BootError, type Budget, type HostCalls, type RunResult } from '../run-result.ts';
 import { type Bundle, bundlePlugin } from './bundle.ts';
 import { type GuestCode, guestCode } from './guest-code.ts';
 import { Instance } from './instance.ts';
 import { FUEL_PER_MS, STACK_AND_DATA_MB } from './layout.ts';
-import { BootError, type Budget, type HostCalls, type RunResult } from './run-result.ts';
 
 /** Helpers of the engine's tests: plugins from text, bundled, booted and run in this thread. */
 

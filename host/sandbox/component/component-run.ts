@@ -1,0 +1,273 @@
+/**
+ * A run of one component instance under a budget: what it may ask for, what that costs, and how it ends. The instance
+ * itself, and the memory that it starts from, is component-instance.ts.
+ */
+import { NeiraError } from '../../errors.ts';
+import type { Budget, Failure, HostCalls, RunResult, Suspended } from '../run-result.ts';
+import { FUEL_PER_UNIT } from './meter/layout.ts';
+import { answerValue, argumentText, type FunctionShape, HOST_FUNCTIONS } from './shapes.ts';
+
+/** Ends the guest from the host's side of a call. */
+class Ended extends Error {
+  readonly failure: Failure;
+  constructor(failure: Failure) {
+    super('the run was ended');
+    this.failure = failure;
+  }
+}
+
+/** What a component gets for a host function that refused: `refusal` of the WIT. */
+interface Refusal {
+  readonly code: string;
+  readonly message: string;
+  /** JSON */
+  readonly details: string;
+}
+
+/** About 3 µs, in the unit of budgets. */
+const HOST_CALL_FUEL = 300;
+/** About 0.1 µs. */
+const RANDOM_BYTE_FUEL = 10;
+/** One argument of a host call; a reply of the largest `limits.output_kb` has to fit. */
+const MAX_CALL_CHARS = 4 * 1024 * 1024 + 1024;
+const MAX_MESSAGE_CHARS = 4096;
+
+export class ComponentRun {
+  /** Shared by all modules of the instance. */
+  readonly fuel = new WebAssembly.Global({ value: 'i64', mutable: true }, 0n);
+  #host: HostCalls | undefined;
+  #budget: Budget | undefined;
+  /** Whatever the guest does afterwards, this is how the run ended. */
+  #ended: Failure | undefined;
+  #allowed = 0n;
+  readonly #waits = new Map<number, (answer: string) => void>();
+  /** By code, what host functions refused in this run. */
+  readonly #refusals = new Map<string, Refusal>();
+  #endings: (() => void)[] = [];
+  #waited = false;
+  #resources = false;
+  /** Settles the slice that runs now. */
+  #settle: (result: RunResult | Suspended) => void = () => {};
+
+  /** Fuel used since it was armed, in the unit of budgets. */
+  get fuelUsed(): number {
+    return Math.ceil(Number(this.#allowed - this.fuel.value) / FUEL_PER_UNIT);
+  }
+
+  /** Whether it left something in the instance that no memory holds: a wait, a handle of a resource. */
+  get leftTraces(): boolean {
+    return this.#waited || this.#resources;
+  }
+
+  arm(host: HostCalls, budget: Budget): void {
+    this.#host = host;
+    this.#budget = budget;
+    this.#ended = undefined;
+    this.#waits.clear();
+    this.#refusals.clear();
+    this.#endings = [];
+    this.#waited = false;
+    this.#resources = false;
+    this.#allowed = BigInt(Math.floor(budget.softFuel * FUEL_PER_UNIT));
+    this.fuel.value = this.#allowed;
+  }
+
+  /** Nothing may be asked for until it is armed again. */
+  disarm(): void {
+    this.#host = undefined;
+  }
+
+  // --- slices
+
+  /** Runs until `start` settles or the guest stands still in a call that waits. Never rejects. */
+  slice(start: () => Promise<string>): Promise<RunResult | Suspended> {
+    const { promise, resolve } = Promise.withResolvers<RunResult | Suspended>();
+    this.#settle = resolve;
+    this.#running(start).then(
+      (text) => this.#finish(this.#ended ?? this.#valued(text)),
+      (error: unknown) => this.#finish(this.endedBy(error)),
+    );
+    return promise;
+  }
+
+  async #running(start: () => Promise<string>): Promise<string> {
+    return await start();
+  }
+
+  /** Goes on with a guest that stands still: `answer` is what `wait` came to. */
+  resume(wait: number, answer: string, host: HostCalls, budget: Budget): Promise<RunResult | Suspended> {
+    const { promise, resolve } = Promise.withResolvers<RunResult | Suspended>();
+    const answered = this.#waits.get(wait);
+    if (!answered) {
+      resolve({ kind: 'suspended' });
+      return promise;
+    }
+    this.#waits.delete(wait);
+    this.#host = host;
+    this.#budget = budget;
+    this.#settle = resolve;
+    answered(answer);
+    return promise;
+  }
+
+  #finish(result: RunResult): void {
+    try {
+      for (const ending of this.#endings) ending();
+    } finally {
+      this.#endings = [];
+      this.#host = undefined;
+      this.#settle(result);
+    }
+  }
+
+  #valued(text: string): RunResult {
+    const { maxOutputBytes } = this.#budget!;
+    if (text.length > maxOutputBytes || Buffer.byteLength(text) > maxOutputBytes)
+      return { kind: 'output-too-large' };
+    try {
+      JSON.parse(text);
+    } catch {
+      const message = 'what it answered is not JSON';
+      return { kind: 'thrown', report: { name: 'SyntaxError', message, stack: '', refusal: '' } };
+    }
+    return { kind: 'value', json: text };
+  }
+
+  /** What an exception means: of the host, of V8 at a trap, or the error text that the guest answered. */
+  endedBy(error: unknown): Failure {
+    if (this.#ended) return this.#ended;
+    if (error instanceof Ended) return error.failure;
+    if (this.fuel.value < 0n) return { kind: 'aborted', why: 'cpu' };
+    if (error instanceof RangeError) return { kind: 'fault', message: 'stack overflow' };
+    if (error instanceof WebAssembly.RuntimeError) return { kind: 'fault', message: error.message };
+    if (!(error instanceof Error)) return this.#failed(error);
+    return 'payload' in error
+      ? this.#failed(error.payload)
+      : { kind: 'fault', message: error.message.slice(0, MAX_MESSAGE_CHARS) };
+  }
+
+  /** A guest that fails with the code of a refusal lets that refusal through. */
+  #failed(payload: unknown): Failure {
+    const message = typeof payload === 'string' ? payload.slice(0, MAX_MESSAGE_CHARS) : 'it failed';
+    const refused = this.#refusals.get(message);
+    const refusal = refused ? JSON.stringify({ ...refused, details: JSON.parse(refused.details) }) : '';
+    return { kind: 'thrown', report: { name: 'Error', message, stack: '', refusal } };
+  }
+
+  // --- what the guest may ask for
+
+  /** The functions of `neira:host/*`, by interface without version, as the glue imports them. */
+  hostFunctions(): Record<string, Record<string, unknown>> {
+    const modules: Record<string, Record<string, unknown>> = {};
+    for (const fn of HOST_FUNCTIONS) {
+      const module = fn.interface.replace(/@.*$/, '');
+      modules[module] ??= {};
+      modules[module][fn.name] = fn.waits
+        ? (...args: unknown[]) => this.#waitFor(fn, args)
+        : (...args: unknown[]) => this.#call(fn, args);
+    }
+    return modules;
+  }
+
+  #call(fn: FunctionShape, args: readonly unknown[]): unknown {
+    return this.#answerOf(fn, this.#ask(fn, args));
+  }
+
+  #waitFor(fn: FunctionShape, args: readonly unknown[]): unknown {
+    const answer = this.#ask(fn, args);
+    if (answer[0] !== 'P') return this.#answerOf(fn, answer);
+    this.#waited = true;
+    const { promise, resolve } = Promise.withResolvers<string>();
+    this.#waits.set(Number(answer.slice(1)), resolve);
+    // The stack of the guest is set aside before this is heard of.
+    this.#settle({ kind: 'suspended' });
+    return promise.then((text) => this.#answerOf(fn, text));
+  }
+
+  /** @throws what the WIT calls `refusal`, or what ends the run */
+  #ask(fn: FunctionShape, args: readonly unknown[]): string {
+    this.#requireRunning();
+    this.charge(HOST_CALL_FUEL);
+    const texts = fn.params.map(({ name, shape }, at) => {
+      try {
+        return argumentText(shape, args[at], name);
+      } catch (error) {
+        throw this.#refusal(error as NeiraError);
+      }
+    });
+    const long = texts.findIndex((text) => text.length > MAX_CALL_CHARS);
+    if (long >= 0) throw this.#refusal(tooLarge(fn, long, texts[long]!));
+    let answer: string;
+    try {
+      answer = this.#host!.call(fn.op, texts, (fuel) => this.charge(fuel));
+    } catch (error) {
+      throw error instanceof Ended ? error : this.#stop({ kind: 'refused', error });
+    }
+    return answer;
+  }
+
+  #answerOf(fn: FunctionShape, answer: string): unknown {
+    if (answer[0] === 'E') {
+      const refused = JSON.parse(answer.slice(1)) as { code: string; message: string; details: unknown };
+      throw fn.refuses ? this.#refusal(refused) : this.#stop({ kind: 'refused', error: refused });
+    }
+    return answerValue(fn.answer, answer[0] === 'V' ? answer.slice(1) : undefined);
+  }
+
+  /** As the glue takes it for the error of a `result`: a thrown object that is no Error. */
+  #refusal({ code, message, details }: { code: string; message: string; details: unknown }): Refusal {
+    const refusal = { code, message, details: JSON.stringify(details ?? {}) };
+    this.#refusals.set(code, refusal);
+    return refusal;
+  }
+
+  /** Takes fuel, in the unit of budgets. @throws what ends the run */
+  charge(fuel: number): void {
+    this.fuel.value -= BigInt(Math.ceil(fuel * FUEL_PER_UNIT));
+    if (this.fuel.value < 0n) throw this.#stop({ kind: 'aborted', why: 'cpu' });
+    if (performance.now() > this.#budget!.wallDeadlineMs) throw this.#stop({ kind: 'aborted', why: 'turn' });
+  }
+
+  #requireRunning(): void {
+    if (this.#ended) throw new Ended(this.#ended);
+    if (!this.#host)
+      throw this.#stop({ kind: 'fault', message: 'a host function was called outside of a turn' });
+  }
+
+  #stop(failure: Failure): Ended {
+    this.#ended ??= failure;
+    return new Ended(failure);
+  }
+
+  nowMs(): number {
+    this.#requireRunning();
+    return this.#host!.nowMs();
+  }
+
+  randomBytes(count: number): Uint8Array {
+    this.#requireRunning();
+    this.charge(count * RANDOM_BYTE_FUEL);
+    return this.#host!.randomBytes(count);
+  }
+
+  /** A line of standard output, within the byte budget of the log. */
+  log(level: 'info' | 'warn', line: string): void {
+    if (!this.#host || this.#ended) return;
+    this.charge(HOST_CALL_FUEL);
+    this.#host.call('io.log', [level, line], (fuel) => this.charge(fuel));
+  }
+
+  /** Called when the run ends, while it can still log. */
+  onEnd(ending: () => void): void {
+    this.#endings.push(ending);
+  }
+
+  usesResources(): void {
+    this.#resources = true;
+  }
+}
+
+function tooLarge(fn: FunctionShape, at: number, text: string): NeiraError {
+  const what = `\`${fn.params[at]!.name}\` of ${fn.op}`;
+  return new NeiraError('NEIRA_VALUE_TOO_LARGE', { what, bytes: text.length, maxBytes: MAX_CALL_CHARS });
+}
