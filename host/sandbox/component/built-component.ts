@@ -1,14 +1,30 @@
 /** A component as registration leaves it and a cell runs it, in one text: the code of its version. */
 
 export interface BuiltComponent {
-  /** Body of a CommonJS module: sets `exports.instantiate(getCoreModule, imports, instantiateCore)`. */
+  /**
+   * Body of a CommonJS module: sets `exports.instantiate(getCoreModule, imports, instantiateCore)`. `handle` of the
+   * instance answers a promise; so do the functions of `imports` that wait.
+   */
   readonly glue: string;
-  /** Metered core modules by the name that the glue asks for, Base64. */
+  /** Metered core modules in Base64, by the name that the glue asks for. */
   readonly modules: Readonly<Record<string, string>>;
-  /** Exports `prepare`. */
+  readonly facts: ComponentFacts;
+  /** Components that it is linked to, by the interface that it imports of them. */
+  readonly links?: Readonly<Record<string, BuiltComponent>>;
+}
+
+export interface ComponentFacts {
+  /** Interfaces that the glue asks for, as keys of `imports`: `neira:host/storage`, `wasi:clocks/wall-clock`. */
+  readonly imports: readonly string[];
+  /** Functions that the instance has: `handle`, and `prepare` where the plugin exports it. */
+  readonly exports: readonly string[];
   readonly prepares: boolean;
   /** No module does what putting its memory and globals back would not undo. */
   readonly resettable: boolean;
+  readonly coreModules: number;
+  readonly coreInstances: number;
+  /** Of the component as it came. */
+  readonly bytes: number;
 }
 
 /** No module of JavaScript begins like this. */

@@ -2,10 +2,17 @@
 import { createHash } from 'node:crypto';
 import type { MemoryImage } from './memory-image.ts';
 
-export interface ComponentImage {
-  readonly kind: 'wasm';
+/** What instances are made of. */
+export interface ComponentProgram {
   readonly glue: string;
   readonly modules: Readonly<Record<string, WebAssembly.Module>>;
+  /** Components that it is linked to, by the interface that it imports of them. */
+  readonly links: Readonly<Record<string, ComponentProgram>>;
+}
+
+export interface ComponentImage {
+  readonly kind: 'wasm';
+  readonly program: ComponentProgram;
   /** Seeds what code sees while it is instantiated. */
   readonly seed: string;
   /** By core instance, in the order in which they are made. */

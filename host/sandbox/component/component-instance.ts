@@ -9,14 +9,21 @@ import { createHash } from 'node:crypto';
 import { compileFunction } from 'node:vm';
 import { NeiraError } from '../../errors.ts';
 import type { EngineInstance } from '../engine.ts';
-import { BootError, type Budget, type HostCalls, type RunResult, type Suspended } from '../run-result.ts';
+import {
+  BootError,
+  type Budget,
+  type Failure,
+  type HostCalls,
+  type RunResult,
+  type Suspended,
+} from '../run-result.ts';
 import type { BuiltComponent } from './built-component.ts';
-import type { ComponentImage } from './component-image.ts';
+import type { ComponentImage, ComponentProgram } from './component-image.ts';
 import { ComponentRun } from './component-run.ts';
 import { CoreInstances } from './core-instances.ts';
 import { inertWasi } from './inert-wasi.ts';
 
-/** What the glue makes of a component. */
+/** What the glue makes of a component; the interfaces that it exports lie beside, under their names. */
 interface Exported {
   handle(inputJson: string): Promise<string>;
   prepare?(): Promise<void>;
@@ -44,11 +51,10 @@ export class ComponentInstance implements EngineInstance {
   #failed = false;
 
   /** @throws BootError when a start function fails */
-  private constructor(glue: string, modules: ComponentImage['modules'], seed: string) {
-    const imports = { ...this.#run.hostFunctions(), ...inertWasi(this.#run) };
+  private constructor(program: ComponentProgram, seed: string) {
     this.#run.arm(seeded(seed), INSTANTIATION);
     try {
-      this.#exported = glueOf(glue, modules)((name) => modules[name]!, imports, this.#cores.make);
+      this.#exported = this.#instantiate(program);
     } catch (error) {
       throw new BootError('load', this.#run.endedBy(error));
     }
@@ -57,34 +63,42 @@ export class ComponentInstance implements EngineInstance {
 
   /** Boots what registration built and takes its image. @throws BootError */
   static async boot(built: BuiltComponent, host: HostCalls, budget: Budget): Promise<ComponentInstance> {
-    const modules = Object.fromEntries(
-      Object.entries(built.modules).map(([name, base64]) => [
-        name,
-        new WebAssembly.Module(Buffer.from(base64, 'base64')),
-      ]),
-    );
     const seed = createHash('sha256').update(JSON.stringify(built)).digest('hex');
-    const instance = new ComponentInstance(built.glue, modules, seed);
-    if (built.prepares) await instance.#prepare(host, budget);
+    const program = programOf(built);
+    const instance = new ComponentInstance(program, seed);
+    if (built.facts.prepares) await instance.#prepare(host, budget);
     instance.#image = {
       kind: 'wasm',
-      glue: built.glue,
-      modules,
+      program,
       seed,
       cores: instance.#cores.take(),
-      prepared: built.prepares,
-      resettable: built.resettable && !instance.#run.leftTraces,
+      prepared: built.facts.prepares,
+      resettable: isResettable(built) && !instance.#run.leftTraces,
       memoryBytes: instance.#cores.memoryBytes,
     };
     return instance;
   }
 
   static restore(image: ComponentImage): ComponentInstance {
-    const instance = new ComponentInstance(image.glue, image.modules, image.seed);
+    const instance = new ComponentInstance(image.program, image.seed);
     if (image.prepared) instance.#cores.lay(image.cores);
     else instance.#cores.clearCards();
     instance.#image = image;
     return instance;
+  }
+
+  /** What it is linked to comes first; it works with the fuel, and on behalf, of whoever it is linked to. */
+  #instantiate(program: ComponentProgram): Exported {
+    const linked = Object.entries(program.links).map(([name, provider]) => {
+      const exported = this.#instantiate(provider) as unknown as Record<string, unknown>;
+      return [name, exported[name]];
+    });
+    const imports = {
+      ...this.#run.hostFunctions(),
+      ...inertWasi(this.#run),
+      ...Object.fromEntries(linked),
+    };
+    return glueOf(program)((name) => program.modules[name]!, imports, this.#cores.make);
   }
 
   get image(): ComponentImage {
@@ -139,20 +153,40 @@ export class ComponentInstance implements EngineInstance {
       return 'null';
     };
     const result = await this.#run.slice(prepared);
+    // A handle is of one instance, and its number would be in the memory of all.
+    if (result.kind === 'value' && this.#run.leftTraces) throw new BootError('prepare', KEPT_HANDLE);
     if (result.kind === 'value') return;
     throw new BootError('prepare', result.kind === 'suspended' ? { kind: 'pending' } : result);
   }
 }
 
-const compiled = new WeakMap<ComponentImage['modules'], Glue>();
+const KEPT_HANDLE: Failure = {
+  kind: 'fault',
+  message: 'prepare() used standard output or a clock to wait for; log with `log` of neira:host/io',
+};
+
+function programOf({ glue, modules, links }: BuiltComponent): ComponentProgram {
+  const compiled = Object.entries(modules).map(([name, base64]) => [
+    name,
+    new WebAssembly.Module(Buffer.from(base64, 'base64')),
+  ]);
+  const linked = Object.entries(links ?? {}).map(([name, provider]) => [name, programOf(provider)]);
+  return { glue, modules: Object.fromEntries(compiled), links: Object.fromEntries(linked) };
+}
+
+function isResettable({ facts, links }: BuiltComponent): boolean {
+  return facts.resettable && Object.values(links ?? {}).every(isResettable);
+}
+
+const compiled = new WeakMap<ComponentProgram, Glue>();
 
 /** Compiled once for all instances of an image, and collected with it. */
-function glueOf(glue: string, modules: ComponentImage['modules']): Glue {
-  const known = compiled.get(modules);
+function glueOf(program: ComponentProgram): Glue {
+  const known = compiled.get(program);
   if (known) return known;
   const exports: { instantiate?: Glue } = {};
-  compileFunction(glue, ['exports'])(exports);
-  compiled.set(modules, exports.instantiate!);
+  compileFunction(program.glue, ['exports'])(exports);
+  compiled.set(program, exports.instantiate!);
   return exports.instantiate!;
 }
 
