@@ -84,7 +84,7 @@ export type Question =
       readonly principal?: string;
       /**
        * `storage.read`, `bus.publish:<event>`, `io.send:<port>`, `io.request:…` (http-rules.ts),
-       * `secrets:<name>@<host>`, `secrets.reveal:<name>`.
+       * `secrets:<name>@<host>`, `secrets.reveal:<name>`, `link:<plugin>:<interface>`.
        */
       readonly permission: string;
       readonly asked: boolean;

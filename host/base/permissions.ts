@@ -11,6 +11,13 @@ export interface SecretPermission {
   readonly reveal: boolean;
 }
 
+/** An interface that a component imports of another one, whose code then runs with its permissions. */
+export interface LinkPermission {
+  readonly plugin: string;
+  /** `acme:text/stem@1.0.0` */
+  readonly interface: string;
+}
+
 export interface Permissions {
   readonly storage: readonly ('read' | 'write')[];
   readonly bus: { readonly publish: readonly string[]; readonly subscribe: readonly string[] };
@@ -18,6 +25,8 @@ export interface Permissions {
   readonly secrets: readonly SecretPermission[];
   /** To register principals and act as one of them; absent where it is not asked for. */
   readonly principals?: readonly 'delegate'[];
+  /** Absent where a component is linked to no other. */
+  readonly links?: readonly LinkPermission[];
 }
 
 export const NO_PERMISSIONS: Permissions = {
@@ -36,6 +45,7 @@ export interface PermissionsInput {
   /** A name is short for every host of `io.http`. */
   readonly secrets?: readonly (string | (Partial<SecretPermission> & { readonly name: string }))[];
   readonly principals?: readonly 'delegate'[];
+  readonly links?: readonly LinkPermission[];
 }
 
 export function normalisePermissions(
@@ -54,6 +64,7 @@ export function normalisePermissions(
     io: { ports: unique(input.io?.ports ?? []), http: input.io?.http ?? [] },
     secrets: secretsOf(input),
     ...(input.principals?.length && { principals: unique(input.principals) }),
+    ...(input.links?.length && { links: input.links }),
   };
 }
 
@@ -87,7 +98,13 @@ export function permissionNames(permissions: Permissions): string[] {
       ...(reveal ? [`secrets.reveal:${name}`] : []),
     ]),
     ...(permissions.principals ?? []).map((each) => `principals.${each}`),
+    ...(permissions.links ?? []).map(linkName),
   ];
+}
+
+/** By which `decide()` is asked about a link. */
+export function linkName(link: LinkPermission): string {
+  return `link:${link.plugin}:${link.interface}`;
 }
 
 /** Each of them is looked through at every request. */

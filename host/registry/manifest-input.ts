@@ -25,6 +25,7 @@ export interface ManifestInput {
   readonly settings?: Record<string, unknown>;
   readonly ui?: { readonly buttons?: readonly ButtonInput[] };
   readonly gates?: readonly GateInput[];
+  readonly provides?: readonly string[];
   readonly abi?: { readonly function?: string };
 }
 

@@ -12,7 +12,7 @@ import { compilePluginSchema, compileSchema, isRecord, type Problem, parseYaml, 
 import { normaliseEntry } from './entry.ts';
 import { hints, type ManifestInput, type TextInput } from './manifest-input.ts';
 import { describesObject, expandParamsSchema } from './params-schema.ts';
-import { unknownPorts, uselessSecrets } from './permission-problems.ts';
+import { linksOfScripts, unknownPorts, uselessSecrets } from './permission-problems.ts';
 
 export type { Permissions } from '../base/permissions.ts';
 export { keyOf } from '../bus/key.ts';
@@ -96,6 +96,8 @@ export interface Manifest {
   readonly settings: Readonly<Record<string, unknown>> | null;
   readonly buttons: readonly Button[];
   readonly gates: readonly OwnGate[];
+  /** Interfaces that other components may link to. */
+  readonly provides: readonly string[];
   /** Events that lie in the plugin's folder; the manifest itself does not name them. */
   readonly events: readonly EventDefinition[];
 }
@@ -159,6 +161,7 @@ export function parseManifest(source: string | object, options: ManifestOptions 
     ...unknownPorts(manifest),
     ...httpProblems(manifest.permissions),
     ...uselessSecrets(manifest),
+    ...linksOfScripts(manifest),
   );
   if (problems.length > 0) throw invalid(problems);
   return manifest;
@@ -221,6 +224,7 @@ function normalise(input: ManifestInput, problems: Problem[], options: ManifestO
     settings: input.settings ?? null,
     buttons,
     gates: gatesOf(input, problems),
+    provides: input.provides ?? [],
     events: [],
   };
 }

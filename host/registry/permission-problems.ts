@@ -4,6 +4,12 @@ import type { Permissions } from '../base/permissions.ts';
 import { PORT_NAMES } from '../ports/ports.ts';
 import type { Problem } from '../schema.ts';
 
+interface LinkedManifest {
+  readonly kind: 'script' | 'wasm';
+  readonly provides: readonly string[];
+  readonly permissions: Permissions;
+}
+
 /** A port that is not there would take messages and send them nowhere. */
 export function unknownPorts({ permissions }: { readonly permissions: Permissions }): Problem[] {
   return permissions.io.ports.flatMap((port, index) =>
@@ -30,4 +36,14 @@ export function uselessSecrets({ permissions }: { readonly permissions: Permissi
           },
         ],
   );
+}
+
+/** Only components have interfaces. */
+export function linksOfScripts({ kind, provides, permissions }: LinkedManifest): Problem[] {
+  if (kind === 'wasm') return [];
+  const message = 'is for components: a script calls other plugins by `request` of neira:host/bus';
+  return [
+    ...(provides.length > 0 ? [{ path: 'provides', message }] : []),
+    ...(permissions.links ? [{ path: 'permissions.links', message }] : []),
+  ];
 }
