@@ -7,7 +7,8 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Answer, eventFiles, SCRIPT_GATES, type SpawnedHost, spawnHost } from '../kit/boot-host.ts';
+import { type Answer, COMPONENT_GATES, eventFiles, type SpawnedHost, spawnHost } from '../kit/boot-host.ts';
+import { componentOf, type ModuleText } from '../kit/component.ts';
 
 export interface HostileCase {
   /** A sentence. */
@@ -15,9 +16,11 @@ export interface HostileCase {
   /** Top-level code of the plugin, before `handle`. */
   readonly top?: string;
   /** Body of `handle(event)`; async when it awaits. */
-  readonly attack: string;
+  readonly attack?: string;
   /** The whole plugin instead, when it is more than that. */
   readonly files?: Readonly<Record<string, string>>;
+  /** A component instead, which attacks where `attack` is in the envelope. */
+  readonly component?: ModuleText;
   /** `ok`, or the codes that the answer may have. */
   readonly expect: string | readonly string[];
   /** For `ok`: the actions that come back. */
@@ -31,7 +34,8 @@ export interface HostileCase {
 /** A plugin that does not even boot: its registration is refused. */
 export interface HostileBoot {
   readonly name: string;
-  readonly source: string | Readonly<Record<string, string>>;
+  readonly source?: string | Readonly<Record<string, string>>;
+  readonly component?: ModuleText;
   readonly code: string;
   /** Part of `details`. */
   readonly details?: Readonly<Record<string, unknown>>;
@@ -82,7 +86,7 @@ export class Arena {
   static async open(): Promise<Arena> {
     const host = await spawnHost({ env: { NEIRA_CELLS: '1' } });
     try {
-      await host.open(...SCRIPT_GATES);
+      await host.open(...COMPONENT_GATES);
       await Arena.#settleNeighbour(host);
       return new Arena(host);
     } catch (error) {
@@ -114,7 +118,9 @@ export class Arena {
   /** One hostile plugin against the host. */
   async fight(each: HostileCase): Promise<void> {
     const id = `hostile.case${++this.#cases}`;
-    const files = each.files ?? { 'main.ts': sourceOf(each) };
+    const files = each.component
+      ? await componentOf(each.component)
+      : (each.files ?? { 'main.ts': sourceOf(each) });
     const limits = { ...LIMITS, ...each.limits };
     const registered = await this.register(id, files, limits);
     expect(registered, JSON.stringify(registered.body)).toMatchObject({ status: 201 });
@@ -150,7 +156,8 @@ export class Arena {
     const id = `hostile.case${++this.#cases}`;
     const neighbour = this.#sent;
     const started = performance.now();
-    const files = typeof each.source === 'string' ? { 'main.ts': each.source } : each.source;
+    const source = typeof each.source === 'string' ? { 'main.ts': each.source } : (each.source ?? {});
+    const files = each.component ? await componentOf(each.component) : source;
     const answer = await this.register(id, files, LIMITS);
     expect(performance.now() - started).toBeLessThan(BOOT_BOUND_MS);
     const shown = JSON.stringify(answer.body).slice(0, 2000);
@@ -161,21 +168,25 @@ export class Arena {
     await this.#neighbourIsWell(neighbour);
   }
 
-  register(id: string, files: Readonly<Record<string, string>>, limits: object): Promise<Answer> {
-    return this.host.script(
-      {
-        id,
-        permissions: {
-          storage: ['read', 'write'],
-          io: { ports: ['console'] },
-          bus: { publish: ['hostile.noise'] },
-        },
-        publishes: ['hostile.noise@1'],
-        limits,
-        ui: { buttons: [{ id: toolOf(id), title: 'Hostile', event: `${id}.event` }] },
+  register(
+    id: string,
+    files: Readonly<Record<string, string>> | Uint8Array,
+    limits: object,
+  ): Promise<Answer> {
+    const manifest = {
+      id,
+      permissions: {
+        storage: ['read', 'write'],
+        io: { ports: ['console'] },
+        bus: { publish: ['hostile.noise'] },
       },
-      { ...files },
-    );
+      publishes: ['hostile.noise@1'],
+      limits,
+      ui: { buttons: [{ id: toolOf(id), title: 'Hostile', event: `${id}.event` }] },
+    };
+    return files instanceof Uint8Array
+      ? this.host.component(manifest, files)
+      : this.host.script(manifest, { ...files });
   }
 
   send(id: string, params: unknown, context: unknown = {}): Promise<Answer> {
@@ -271,7 +282,7 @@ export function hostileSuite(
   });
 }
 
-function sourceOf({ top = '', attack }: HostileCase): string {
+function sourceOf({ top = '', attack = '' }: HostileCase): string {
   const keyword = /\bawait\b/.test(attack) ? 'async function' : 'function';
   return `${top}
 export ${keyword} handle(event: any) {

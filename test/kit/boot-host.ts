@@ -33,6 +33,8 @@ export interface TestHost extends AsyncDisposable {
     source: string | Record<string, string>,
     query?: string,
   ): Promise<Answer>;
+  /** Registers an inline component, enabled and granted unless said otherwise. */
+  component(manifest: Record<string, unknown>, wasm: Uint8Array, query?: string): Promise<Answer>;
   /** Sends a UI event to a tool. */
   event(tool: string, params?: unknown, context?: unknown, options?: CallOptions): Promise<Answer>;
   close(): Promise<void>;
@@ -63,6 +65,7 @@ export interface HostOptions {
 }
 
 export const SCRIPT_GATES = ['runtime_scripting', 'ui_tools_registry'] as const;
+export const COMPONENT_GATES = [...SCRIPT_GATES, 'runtime_wasm_plugins'] as const;
 const BOOT_TIMEOUT_MS = 20_000;
 
 export async function bootHost(options: HostOptions = {}): Promise<TestHost> {
@@ -203,6 +206,11 @@ function clientOf(url: string, home: string, close: () => Promise<void>): TestHo
     script(manifest, source, query = '?enable=1&grant=all') {
       const files = typeof source === 'string' ? { 'main.ts': source } : source;
       const defaults = { version: '1.0.0', kind: 'script', entry: 'main.ts' };
+      return call('POST', '/api/neira/plugins', { manifest: { ...defaults, ...manifest }, files }, { query });
+    },
+    component(manifest, wasm, query = '?enable=1&grant=all') {
+      const files = { 'plugin.wasm': { base64: Buffer.from(wasm).toString('base64') } };
+      const defaults = { version: '1.0.0', kind: 'wasm', entry: 'plugin.wasm' };
       return call('POST', '/api/neira/plugins', { manifest: { ...defaults, ...manifest }, files }, { query });
     },
     async event(tool, params = {}, context = {}, options = {}) {
