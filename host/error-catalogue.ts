@@ -5,6 +5,7 @@
  */
 
 import { BUS_ERRORS } from './base/error-catalogue-bus.ts';
+import { COMPONENT_ERRORS } from './base/error-catalogue-components.ts';
 import { IO_ERRORS } from './base/error-catalogue-io.ts';
 import { SECRET_ERRORS } from './base/error-catalogue-secrets.ts';
 
@@ -397,4 +398,4 @@ const OWN = {
   },
 } as const satisfies Record<string, Entry>;
 
-export const ERRORS = { ...OWN, ...BUS_ERRORS, ...IO_ERRORS, ...SECRET_ERRORS };
+export const ERRORS = { ...OWN, ...BUS_ERRORS, ...COMPONENT_ERRORS, ...IO_ERRORS, ...SECRET_ERRORS };

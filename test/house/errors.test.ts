@@ -37,6 +37,7 @@ const codes = Object.keys(ERRORS);
 const catalogue = [
   'host/error-catalogue.ts',
   'host/base/error-catalogue-bus.ts',
+  'host/base/error-catalogue-components.ts',
   'host/base/error-catalogue-io.ts',
   'host/base/error-catalogue-secrets.ts',
 ];

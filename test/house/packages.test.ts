@@ -12,6 +12,7 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
   'quickjs-emscripten-core': ['host/sandbox/'],
   '@jitl/quickjs-wasmfile-release-sync': ['host/sandbox/'],
   esbuild: ['host/sandbox/'],
+  '@bytecodealliance/jco-transpile': ['host/sandbox/'],
   'js-base64': ['host/sandbox/'],
   '@ungap/structured-clone': ['host/sandbox/'],
   'queue-microtask': ['host/sandbox/'],

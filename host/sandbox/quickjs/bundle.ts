@@ -83,6 +83,40 @@ export async function bundleGuest(file: string, format: 'iife' | 'esm'): Promise
   return result.outputFiles[0]!.text;
 }
 
+/**
+ * Glue that jco generated, as the body of a CommonJS module that sets `exports.instantiate`: small, strict, and
+ * without what it prints for those who debug jco.
+ */
+export async function bundleGlue(source: string): Promise<string> {
+  const result = await buildAlone({
+    stdin: { contents: source, loader: 'js' },
+    bundle: true,
+    format: 'iife',
+    globalName: 'glue',
+    banner: { js: "'use strict';" },
+    footer: { js: 'exports.instantiate=glue.instantiate;' },
+    target: 'esnext',
+    platform: 'neutral',
+    minify: true,
+    define: { 'globalThis.process.env.JCO_DEBUG': 'undefined' },
+    drop: ['console', 'debugger'],
+    pure: ['_debugLog'],
+    charset: 'utf8',
+    legalComments: 'none',
+    logLevel: 'silent',
+    plugins: [nothingElse],
+  });
+  return result.outputFiles[0]!.text;
+}
+
+/** Glue stands alone: an import in it would be one that nobody has looked at. */
+const nothingElse: Plugin = {
+  name: 'nothing-else',
+  setup({ onResolve }) {
+    onResolve({ filter: /.*/ }, ({ path: name }) => ({ errors: [{ text: `glue imports "${name}"` }] }));
+  },
+};
+
 /** As an expression: the function that installs it. What it is given it knows as `neira`. */
 export async function bundlePolyfill(file: string): Promise<string> {
   return `(function(neira){${await bundleGuest(file, 'iife')}})`;

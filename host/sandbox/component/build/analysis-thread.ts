@@ -1,0 +1,80 @@
+/**
+ * The thread in which jco reads hostile components. It has no environment, its heap is limited, and the memories of
+ * jco's own modules are capped before they are compiled: a component that blows up in analysis ends this thread.
+ */
+import { parentPort } from 'node:worker_threads';
+import type { AnalysisAnswer, AnalysisJob, Misfit } from './analysis.ts';
+import { capMemory } from './cap-memory.ts';
+
+/** An analysed component takes some ten times its size. */
+const MAX_TOOL_MEMORY_BYTES = 512 * 1024 * 1024;
+const MAX_REASON_LENGTH = 400;
+/** The prefix of all module names; nothing depends on it. */
+const NAME = 'plugin';
+
+const compile = WebAssembly.compile;
+WebAssembly.compile = (source) => compile(capMemory(source, MAX_TOOL_MEMORY_BYTES));
+// Only from here on: they compile their modules while they are loaded.
+const { componentWit } = await import('@bytecodealliance/jco-transpile/wasm-tools');
+const { $init: ready, generate } = await import('@bytecodealliance/jco-transpile/component');
+const { wrapComponent } = await import('./outer-component.ts');
+await ready;
+
+parentPort!.on('message', async (job: AnalysisJob) => {
+  parentPort!.postMessage(await analyse(job));
+});
+
+async function analyse(job: AnalysisJob): Promise<AnalysisAnswer> {
+  try {
+    return transpile(await wrapComponent(job.bytes, job.wit, job.given, job.exported), job.waiting);
+  } catch (error) {
+    if (!isVerdict(error)) return { kind: 'broken', reason: reasonOf(error), exports: [] };
+    return explain(job.bytes, reasonOf(error));
+  }
+}
+
+function transpile(bytes: Uint8Array, waiting: readonly string[]): AnalysisAnswer {
+  const { files, imports } = generate(bytes, {
+    name: NAME,
+    instantiation: { tag: 'sync' },
+    asyncMode: { tag: 'jspi', val: { imports: [...waiting], exports: ['handle'] } },
+    base64Cutoff: 0,
+    noTypescript: true,
+    noNodejsCompat: true,
+  });
+  const glue = files.find(([name]) => name === `${NAME}.js`)![1];
+  return {
+    kind: 'transpiled',
+    glue: new TextDecoder().decode(glue),
+    modules: new Map(files.filter(([name]) => name.endsWith('.wasm'))),
+    imports,
+  };
+}
+
+/** Whether the component is not valid by itself, or only not what we ask for. */
+async function explain(bytes: Uint8Array, reason: string): Promise<Misfit> {
+  try {
+    const wit = await componentWit(bytes);
+    const world = wit.slice(0, wit.indexOf('\n}'));
+    const exports = [...world.matchAll(/^ {2}export ([^;{]+)/gm)].map((found) => found[1]!);
+    return { kind: 'misfit', reason, exports };
+  } catch (error) {
+    return { kind: isVerdict(error) ? 'invalid' : 'broken', reason: reasonOf(error), exports: [] };
+  }
+}
+
+/** jco's tools throw what they found wrong as a payload; anything else is a trap inside of them. */
+function isVerdict(error: unknown): boolean {
+  return typeof (error as { payload?: unknown }).payload === 'string';
+}
+
+function reasonOf(error: unknown): string {
+  const { payload, message } = error as { payload?: unknown; message?: unknown };
+  const text = String(payload ?? message ?? error);
+  const cause = text.slice(text.lastIndexOf('Caused by:') + 1).replace(/^aused by:/, '');
+  return cause
+    .replace(/[^ -~]+/g, ' ')
+    .replace(/ {2,}/g, ' ')
+    .trim()
+    .slice(0, MAX_REASON_LENGTH);
+}

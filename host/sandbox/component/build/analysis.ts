@@ -1,0 +1,33 @@
+/** What the host and its analysis thread say to each other. */
+import type { Given } from './allowed-imports.ts';
+
+export interface AnalysisJob {
+  readonly bytes: Uint8Array;
+  /** Our WIT with the world that the component is to have. */
+  readonly wit: string;
+  readonly given: readonly Given[];
+  /** Functions of the world that the component exports. */
+  readonly exported: readonly string[];
+  /** Imports that wait, as `<interface>#<function>`. */
+  readonly waiting: readonly string[];
+}
+
+export interface Transpiled {
+  readonly kind: 'transpiled';
+  /** An ES module that exports `instantiate`. */
+  readonly glue: string;
+  /** By the name that the glue asks for. */
+  readonly modules: ReadonlyMap<string, Uint8Array>;
+  /** Interfaces that the glue asks for, without versions. */
+  readonly imports: readonly string[];
+}
+
+export interface Misfit {
+  /** `broken`: the tool itself gave up, and its memory is not to be trusted any more. */
+  readonly kind: 'invalid' | 'misfit' | 'broken';
+  readonly reason: string;
+  /** Of a misfit: the exports of the component, in WIT. */
+  readonly exports: readonly string[];
+}
+
+export type AnalysisAnswer = Transpiled | Misfit;

@@ -1,0 +1,196 @@
+/**
+ * From the bytes of a `.wasm` file to what a cell can run, or a refusal that says what to do (HOST-10, HOST-11).
+ *
+ * The path: what the file is, and every name in it → its imports → a type check against our world and the
+ * transpilation by jco, in a thread with limits → each core module metered → the glue made small. Nothing of the
+ * component runs on it. Two builds of the same bytes are the same text.
+ */
+import { NeiraError } from '../../../errors.ts';
+import { type MeteredModule, ModuleRefused, meterModule } from '../meter/meter.ts';
+import { allowImports } from './allowed-imports.ts';
+import type { Misfit, Transpiled } from './analysis.ts';
+import { analyse } from './analyst.ts';
+import { type CacheOptions, ComponentCache } from './component-cache.ts';
+import { prepareGlue } from './glue.ts';
+import { type HostWorld, hostWorld, witFor } from './host-world.ts';
+import { type ComponentOutline, readComponent } from './read-component.ts';
+import { buildKey } from './recipe.ts';
+import { tooMany, unsafeName, unsupported } from './refusals.ts';
+
+export interface BuildOptions {
+  /** Of one instance of the component: each memory grows to so much and no further. */
+  readonly maxMemoryBytes: number;
+  /** Of the file. */
+  readonly maxBytes?: number;
+  /** For the analysis, without the time that it waits for another one. */
+  readonly timeoutMs?: number;
+  /** Where builds are kept; without it every build is made anew. */
+  readonly cache?: CacheOptions;
+}
+
+export interface ComponentFacts {
+  /** Interfaces that the glue asks for, as keys of `imports`: `neira:host/storage`, `wasi:clocks/wall-clock`. */
+  readonly imports: readonly string[];
+  /** Functions that the instance has: `handle`, and `prepare` where the plugin exports it. */
+  readonly exports: readonly string[];
+  readonly prepares: boolean;
+  /** Whether an instance can be put back to its image in place. */
+  readonly resettable: boolean;
+  readonly coreModules: number;
+  readonly coreInstances: number;
+  /** Of the component as it came. */
+  readonly bytes: number;
+}
+
+export interface BuiltComponent {
+  /**
+   * Body of a CommonJS module: sets `exports.instantiate(getCoreModule, imports, instantiateCore)`. `handle` of the
+   * instance answers a promise, so do the functions of `imports` that wait.
+   */
+  readonly glue: string;
+  /** Metered core modules in Base64, by the name that the glue asks for. */
+  readonly modules: Readonly<Record<string, string>>;
+  readonly facts: ComponentFacts;
+}
+
+/** The world that handlers have, and what a component may export of it. */
+const EXPORTS = ['handle', 'prepare'] as const;
+const MAX_BYTES = 32 * 1024 * 1024;
+const TIMEOUT_MS = 20_000;
+const MAX_CORE_MODULES = 32;
+const MAX_CORE_INSTANCES = 64;
+const MAX_TABLE_ELEMENTS = 100_000;
+
+/**
+ * @throws NEIRA_COMPONENT_CORE_MODULE, NEIRA_COMPONENT_NOT_WASM, NEIRA_COMPONENT_TRUNCATED, NEIRA_COMPONENT_CORRUPT,
+ * NEIRA_COMPONENT_WORLD, NEIRA_COMPONENT_IMPORTS, NEIRA_COMPONENT_UNSUPPORTED, NEIRA_COMPONENT_NAME,
+ * NEIRA_COMPONENT_TOO_LARGE, NEIRA_COMPONENT_TOO_MANY_PARTS, NEIRA_COMPONENT_LIMITS, NEIRA_COMPONENT_TOO_COMPLEX
+ */
+export async function buildComponent(bytes: Uint8Array, options: BuildOptions): Promise<BuiltComponent> {
+  const { maxBytes = MAX_BYTES, maxMemoryBytes } = options;
+  const outline = readComponent(bytes, {
+    maxBytes,
+    maxCoreModules: MAX_CORE_MODULES,
+    maxCoreInstances: MAX_CORE_INSTANCES,
+  });
+  if (options.cache === undefined) return build(bytes, outline, options);
+  const cache = new ComponentCache(options.cache);
+  const key = buildKey(bytes, [maxMemoryBytes, MAX_TABLE_ELEMENTS]);
+  const kept = await cache.load(key);
+  if (kept) return kept;
+  const built = await build(bytes, outline, options);
+  await cache.save(key, built);
+  return built;
+}
+
+async function build(
+  bytes: Uint8Array,
+  outline: ComponentOutline,
+  { maxMemoryBytes, timeoutMs = TIMEOUT_MS }: BuildOptions,
+): Promise<BuiltComponent> {
+  const world = hostWorld();
+  const given = allowImports(outline.imports, world);
+  const exported = exportsOf(outline, world);
+  const wit = witFor(world, given);
+  const answer = await analyse({ bytes, wit, given, exported, waiting: world.waiting }, timeoutMs);
+  if (answer.kind !== 'transpiled') throw refusalOf(answer, world);
+  const modules = meterAll(answer, maxMemoryBytes);
+  const { code, coreInstances } = await prepareGlue(answer.glue, MAX_CORE_INSTANCES);
+  return {
+    glue: code,
+    modules: Object.fromEntries(modules.map(([name, { bytes }]) => [name, bytes.toString('base64')])),
+    facts: {
+      imports: answer.imports,
+      exports: exported,
+      prepares: exported.includes('prepare'),
+      resettable: modules.every(([, { resettable }]) => resettable),
+      coreModules: modules.length,
+      coreInstances,
+      bytes: bytes.length,
+    },
+  };
+}
+
+/** What else a component exports is hidden: tools leave things behind, and other hosts ask for more. */
+function exportsOf(outline: ComponentOutline, world: HostWorld): string[] {
+  const names = outline.exports.map(({ name }) => name);
+  if (!names.includes('handle')) {
+    throw wrongExport('handle', names.length === 0 ? 'nothing' : names.slice(0, 20).join(', '), world);
+  }
+  return EXPORTS.filter((name) => names.includes(name));
+}
+
+function refusalOf({ kind, reason, exports }: Misfit, world: HostWorld): NeiraError {
+  if (kind === 'broken') {
+    const words = `the tool that reads it gave up (${reason}), which may be for want of memory`;
+    return new NeiraError('NEIRA_COMPONENT_TOO_COMPLEX', { reason: words });
+  }
+  if (isAboutFeature(reason)) return unsupported(reason);
+  if (kind === 'invalid') return new NeiraError('NEIRA_COMPONENT_CORRUPT', { reason });
+  const wrong = exports.find((text) => isExport(nameOf(text)) && !world.exports.includes(text));
+  return wrong === undefined ? wrongWorld(reason) : wrongExport(nameOf(wrong), wrong, world);
+}
+
+/** As the validator says that something is known to it and switched off. */
+function isAboutFeature(reason: string): boolean {
+  return /\b(?:not enabled|must be enabled|requires the .* feature|unsupported|not (?:yet )?supported)\b/.test(
+    reason,
+  );
+}
+
+function wrongExport(name: string, found: string, world: HostWorld): NeiraError {
+  const expected = world.exports.find((text) => nameOf(text) === name)!;
+  return wrongWorld(`its export is \`${found}\` instead of \`${expected}\``, { expected, found });
+}
+
+function wrongWorld(reason: string, types: { readonly expected?: string; readonly found?: string } = {}) {
+  return new NeiraError('NEIRA_COMPONENT_WORLD', { reason, ...types });
+}
+
+function isExport(name: string): boolean {
+  return (EXPORTS as readonly string[]).includes(name);
+}
+
+/** Of a function in WIT. */
+function nameOf(text: string): string {
+  return text.slice(0, text.indexOf(':'));
+}
+
+function meterAll({ modules }: Transpiled, maxMemoryBytes: number): (readonly [string, MeteredModule])[] {
+  if (modules.size > MAX_CORE_MODULES) throw tooMany('core modules', modules.size, MAX_CORE_MODULES);
+  return [...modules].sort(byName).map(([name, bytes]) => [name, meterOne(bytes, maxMemoryBytes)] as const);
+}
+
+function meterOne(bytes: Uint8Array, maxMemoryBytes: number): MeteredModule {
+  const metered = meter(bytes, maxMemoryBytes);
+  if (!WebAssembly.validate(metered.bytes)) {
+    throw unsupported('a core module that this version of Node cannot compile');
+  }
+  return metered;
+}
+
+function meter(bytes: Uint8Array, maxMemoryBytes: number): MeteredModule {
+  try {
+    return meterModule(bytes, { maxMemoryBytes, maxTableElements: MAX_TABLE_ELEMENTS });
+  } catch (error) {
+    if (!(error instanceof ModuleRefused)) throw error;
+    throw moduleRefusal(error);
+  }
+}
+
+function moduleRefusal({ kind, reason }: ModuleRefused): NeiraError {
+  switch (kind) {
+    case 'name':
+      return unsafeName(reason);
+    case 'unsupported':
+      return unsupported(reason);
+    case 'limits':
+      return new NeiraError('NEIRA_COMPONENT_LIMITS', { reason });
+    case 'malformed':
+      return new NeiraError('NEIRA_COMPONENT_CORRUPT', { reason });
+  }
+}
+
+function byName([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number {
+  return a < b ? -1 : 1;
+}

@@ -1,0 +1,79 @@
+/**
+ * The exact type check: the component is put inside another one whose imports and exports are those of our world,
+ * and the validator of jco judges whether it fits.
+ *
+ * So a lie in the type section does not validate, exports that nobody asked for are hidden (tools leave some), and
+ * the generated code asks for and offers only what is in our WIT. An interface that plugins give each other will be
+ * a further import or export of the outer component.
+ */
+import { componentEmbed, componentNew, parse, print } from '@bytecodealliance/jco-transpile/wasm-tools';
+import type { Given } from './allowed-imports.ts';
+import { BytesReader, encodeU32 } from './bytes-reader.ts';
+import { WORLD } from './host-world.ts';
+
+/** The pieces of a component of a world, as text. */
+interface WorldText {
+  /** Types and imports; an interface is bound to `$<its name>`. */
+  readonly imports: string;
+  /** Types of the exported functions, bound to `$type<n>`. */
+  readonly exportTypes: string;
+  /** The name of its type, by exported function. */
+  readonly exports: ReadonlyMap<string, string>;
+}
+
+const HEADER_BYTES = 8;
+const SECTION_COMPONENT = 4;
+
+/** @param exported functions of the world that the component exports. */
+export async function wrapComponent(
+  bytes: Uint8Array,
+  wit: string,
+  given: readonly Given[],
+  exported: readonly string[],
+): Promise<Uint8Array> {
+  const world = await worldText(wit);
+  const links = given.map(({ name, from }) => `(with "${name}" (instance $${from}))`);
+  const exports = exported.map(
+    (name) =>
+      `(alias export $plugin "${name}" (func $${name}))` +
+      `(export "${name}" (func $${name}) (func (type ${world.exports.get(name)!})))`,
+  );
+  const outer = await parse(
+    `(component ${world.imports} (component $inner)
+      (instance $plugin (instantiate $inner ${links.join(' ')}))
+      ${world.exportTypes} ${exports.join('\n')})`,
+  );
+  return putInside(outer, bytes);
+}
+
+/** From a component that has the world and nothing else in it: jco prints what it is made of. */
+async function worldText(wit: string): Promise<WorldText> {
+  const embedded = await componentEmbed({ dummy: true, witSource: wit, world: WORLD });
+  const text = await print(await componentNew(embedded, []));
+  const exportPart = text.slice(text.lastIndexOf('(core instance'));
+  const types = [...exportPart.matchAll(/^ {2}\(type \(;\d+;\) .*\)$/gm)].map(([line]) => withNames(line));
+  const lifted = exportPart.matchAll(/^ {2}\(func \$([a-z0-9-]+) \(;\d+;\) \(type (\d+)\)/gm);
+  return {
+    imports: text.slice(text.indexOf('(component') + '(component'.length, text.indexOf('(core module')),
+    exportTypes: types.join('\n'),
+    exports: new Map([...lifted].map(([, name, type]) => [name!, `$type${type}`])),
+  };
+}
+
+/** Numbers count what stands before them, which is another number of types in the outer component. */
+function withNames(line: string): string {
+  return line.replace(/\(;(\d+);\)/, '$$type$1').replace(/(?<= )\d+(?=[ )])/g, '$$type$&');
+}
+
+function putInside(outer: Uint8Array, inner: Uint8Array): Uint8Array {
+  const reader = new BytesReader(outer, HEADER_BYTES);
+  while (!reader.isDone) {
+    const start = reader.at;
+    const id = reader.byte();
+    const section = reader.part(reader.u32());
+    if (id !== SECTION_COMPONENT) continue;
+    const header = Uint8Array.from([SECTION_COMPONENT, ...encodeU32(inner.length)]);
+    return Buffer.concat([outer.subarray(0, start), header, inner, outer.subarray(section.end)]);
+  }
+  throw new Error('the outer component has no place for the inner one');
+}
