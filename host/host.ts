@@ -217,6 +217,10 @@ export async function openHost(
     home: store.home,
     versionsKept: config.versionsKept,
     signatures: config.signatures,
+    components: {
+      folder: path.join(store.home, 'components'),
+      report: (trouble) => log.warn(trouble),
+    },
     mode: () => mode.current,
   });
   mode.onChange(() => plugins.releaseSaves());

@@ -8,9 +8,12 @@ import { createHash } from 'node:crypto';
 import { readPluginEvents } from '../bus/event-registry.ts';
 import type { Seen, SeenTooMuch } from '../context/transcript.ts';
 import { NeiraError } from '../errors.ts';
+import { buildComponent } from '../sandbox/component/build/build-component.ts';
+import type { CacheOptions } from '../sandbox/component/build/component-cache.ts';
+import { packComponent } from '../sandbox/component/built-component.ts';
 import type { BootReply } from '../sandbox/messages.ts';
 import type { CellPool } from '../sandbox/pool.ts';
-import { bundlePlugin } from '../sandbox/quickjs/bundle.ts';
+import { type Bundle, bundlePlugin } from '../sandbox/quickjs/bundle.ts';
 import type { LogLine, Reads, VersionRow } from '../store/records.ts';
 import type { PluginPolicy } from '../turn-context.ts';
 import { type Manifest, parseManifest } from './manifest.ts';
@@ -38,26 +41,27 @@ export interface Booted {
   readonly seen: Seen | SeenTooMuch;
 }
 
+export interface BuildSettings {
+  readonly signatures: SignaturePolicy;
+  /** Where built components are kept; without it each is built anew. */
+  readonly components?: CacheOptions;
+}
+
 const MAX_UNSTABLE_READS = 5;
 
 /** Reads, checks and bundles what lies in `folder`. @throws with the stage's error; nothing was changed. */
 export async function buildVersion(
   folder: string,
-  signatures: SignaturePolicy,
+  { signatures, components }: BuildSettings,
   given?: PluginSignature,
 ): Promise<Version> {
   for (let attempt = 1; ; attempt++) {
     const tree = await sourceFromFolder(folder);
     const parsed = parseManifest(manifestOf(tree).text, { files: tree.files.keys() });
     const manifest = { ...parsed, events: readPluginEvents(parsed.id, eventFiles(tree)) };
-    if (manifest.kind !== 'script') {
-      throw new NeiraError('NEIRA_SOURCE_REFUSED', {
-        reason: 'this version of the host runs no components yet',
-      });
-    }
     const digest = digestOf(tree);
     const { signedBy } = verifySignature(tree, manifest.id, signatures, given);
-    const { code, map } = await bundlePlugin(folder, manifest.entry);
+    const { code, map } = await codeOf(folder, manifest, tree, components);
     // A save in the middle would join the manifest of one version with the code of another.
     if (digestOf(await sourceFromFolder(folder)) === digest) {
       return { manifest, digest, files: tree.files, code, sourceMap: map, signedBy };
@@ -68,6 +72,19 @@ export async function buildVersion(
       });
     }
   }
+}
+
+/** What a cell boots: the bundle of a script with its source map, or what is made of a component. */
+async function codeOf(
+  folder: string,
+  { kind, entry, limits }: Manifest,
+  { files }: SourceTree,
+  cache: CacheOptions | undefined,
+): Promise<Pick<Bundle, 'code' | 'map'>> {
+  if (kind === 'script') return bundlePlugin(folder, entry);
+  const maxMemoryBytes = limits.memoryMb * 1024 * 1024;
+  const built = await buildComponent(files.get(entry)!, { maxMemoryBytes, ...(cache && { cache }) });
+  return { code: packComponent(built), map: '' };
 }
 
 /** The schemas of events that a plugin brings. */

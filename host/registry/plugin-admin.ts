@@ -8,7 +8,7 @@ import type { Mode, Scope } from '../../gates/gates.ts';
 import { NO_PERMISSIONS } from '../base/permissions.ts';
 import { type ErrorCode, NeiraError } from '../errors.ts';
 import type { AdminOp, PluginRow } from '../store/records.ts';
-import { buildVersion, type Version } from './candidate.ts';
+import { type BuildSettings, buildVersion, type Version } from './candidate.ts';
 import { checkedGrants } from './grants.ts';
 import { givenSettings, type LivePlugin } from './live-plugin.ts';
 import { ENGINE_GATES, type Manifest, parseManifest } from './manifest.ts';
@@ -17,7 +17,7 @@ import type { Registry } from './registry.ts';
 import { lastRehearsal, modeOp, type RehearseMode, rehearseModeOf, reportOp } from './rehearsal.ts';
 import { recordFailure, summaryOf, swapTo } from './reload.ts';
 import { digestOfFolder, FolderSaves, requireSameId, revived } from './saves.ts';
-import type { PluginSignature, SignaturePolicy } from './signature.ts';
+import type { PluginSignature } from './signature.ts';
 import { manifestOf, type SourceTree, sourceFromFolder } from './source.ts';
 import { storedVersion } from './stored-version.ts';
 import { Uploads } from './uploads.ts';
@@ -28,10 +28,9 @@ export interface Actor {
   readonly scope: Scope | 'host';
 }
 
-export interface AdminSettings {
+export interface AdminSettings extends BuildSettings {
   readonly home: string;
   readonly versionsKept: number;
-  readonly signatures: SignaturePolicy;
   mode(): Mode;
 }
 
@@ -86,7 +85,7 @@ export class PluginAdmin {
     return this.#registry.exclusive(manifest.id, async () => {
       this.#decide(by, 'register', manifest);
       using folder = this.#uploads.stage(manifest, source.tree, source.signature);
-      const version = await buildVersion(folder.staging, this.#settings.signatures);
+      const version = await buildVersion(folder.staging, this.#settings);
       const place = { path: folder.path, origin: 'upload', beforeCommit: () => folder.swapIn() } as const;
       const taken = await this.#take(by, version, place, options);
       folder.keep();
@@ -247,7 +246,7 @@ export class PluginAdmin {
     const tree = await sourceFromFolder(folder);
     const manifest = parseManifest(manifestOf(tree).text, { files: tree.files.keys() });
     this.#decide(by, operation, manifest);
-    const version = await buildVersion(folder, this.#settings.signatures);
+    const version = await buildVersion(folder, this.#settings);
     requireSameId(version.manifest, id);
     return version;
   }

@@ -10,18 +10,16 @@ import { createHash } from 'node:crypto';
 import { decide } from '../../gates/decide.ts';
 import type { Mode } from '../../gates/gates.ts';
 import { NeiraError } from '../errors.ts';
-import { buildVersion, type SourceTree } from './candidate.ts';
+import { type BuildSettings, buildVersion, type SourceTree } from './candidate.ts';
 import { givenSettings, type LivePlugin } from './live-plugin.ts';
 import { ENGINE_GATES, type Manifest } from './manifest.ts';
 import type { Registry } from './registry.ts';
 import { clearFailure, recordFailure, swapTo } from './reload.ts';
-import type { SignaturePolicy } from './signature.ts';
 import { digestOf, sourceFromFolder } from './source.ts';
 import { PluginWatcher } from './watch.ts';
 
-export interface SaveSettings {
+export interface SaveSettings extends BuildSettings {
   readonly versionsKept: number;
-  readonly signatures: SignaturePolicy;
   mode(): Mode;
 }
 
@@ -124,7 +122,7 @@ export class FolderSaves {
 
   async #swap({ row, grants }: LivePlugin): Promise<void> {
     const { id, path: folder, origin } = row;
-    const version = await buildVersion(folder, this.#settings.signatures);
+    const version = await buildVersion(folder, this.#settings);
     requireSameId(version.manifest, id);
     await swapTo(this.#registry, version, {
       actor: ACTOR,

@@ -140,10 +140,6 @@ export class Cell {
       case 'replay':
         await this.#replay(message.id, message.program, message.recordings);
         break;
-      case 'stop':
-        this.#parts.parent.close();
-        this.#parts.records.close();
-        break;
     }
     // After the answers are out: it takes some milliseconds.
     if (this.#instances.worthCollecting(COLLECT_AFTER_BYTES)) collectGarbage();

@@ -80,8 +80,7 @@ export type ToCell =
       readonly id: number;
       readonly program: Program;
       readonly recordings: readonly string[];
-    }
-  | { readonly type: 'stop' };
+    };
 
 export interface BootReply {
   readonly image: Image;

@@ -149,7 +149,7 @@ export class CellPool {
   #end(number: number): void {
     const cell = this.#cells.get(number);
     this.#cells.delete(number);
-    cell?.tell({ type: 'stop' });
+    void cell?.worker.terminate();
   }
 
   /** Where that one lives, from when it is first needed. */

@@ -337,7 +337,7 @@ async function buildFolder(
       mkdirSync(path.dirname(path.join(folder, name)), { recursive: true });
       writeFileSync(path.join(folder, name), text);
     }
-    return await buildVersion(folder, { require: false, trusted: {} });
+    return await buildVersion(folder, { signatures: { require: false, trusted: {} } });
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

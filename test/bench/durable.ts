@@ -179,7 +179,7 @@ async function measure(driver: Driver) {
 }
 
 async function versionOf(folder: string): Promise<Version> {
-  return buildVersion(folder, { require: false, trusted: {} });
+  return buildVersion(folder, { signatures: { require: false, trusted: {} } });
 }
 
 export async function run(): Promise<Section> {

@@ -195,7 +195,7 @@ export class Arena {
   }
 
   /** Asserts that everything is as it was: the neighbour, the process, its memory. */
-  async close(): Promise<void> {
+  async close(marginMb = MEMORY_MARGIN_MB): Promise<void> {
     this.#running = false;
     await this.#traffic;
     try {
@@ -205,10 +205,8 @@ export class Arena {
       if (base === undefined) return;
       const until = performance.now() + MEMORY_WAIT_MS;
       // A little work, so that the threads get round to collecting what the cases left.
-      while (this.residentMb() > base + MEMORY_MARGIN_MB && performance.now() < until) await this.#count();
-      expect(this.residentMb(), `MB resident, ${base} at the beginning`).toBeLessThan(
-        base + MEMORY_MARGIN_MB,
-      );
+      while (this.residentMb() > base + marginMb && performance.now() < until) await this.#count();
+      expect(this.residentMb(), `MB resident, ${base} at the beginning`).toBeLessThan(base + marginMb);
     } finally {
       await Promise.race([this.host.close(), pause(STOP_MS).then(() => this.host.kill())]);
     }
@@ -269,6 +267,7 @@ export function hostileSuite(
   title: string,
   cases: readonly HostileCase[],
   boots: readonly HostileBoot[] = [],
+  marginMb?: number,
 ): void {
   describe(title, () => {
     let arena: Arena;
@@ -278,7 +277,7 @@ export function hostileSuite(
     for (const each of cases) test(each.name, () => arena.fight(each));
     for (const each of boots) test(each.name, () => arena.refuse(each));
     // The claims about all cases together are made when the arena closes.
-    afterAll(() => arena?.close(), 60_000);
+    afterAll(() => arena?.close(marginMb), 60_000);
   });
 }
 

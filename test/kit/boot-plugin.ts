@@ -68,7 +68,7 @@ export function recordedTurns(folder: URL): readonly { readonly name: string; re
 }
 
 export async function bootPlugin(folder: URL, options: PluginOptions = {}): Promise<BootedPlugin> {
-  const version = await buildVersion(fileURLToPath(folder), { require: false, trusted: {} });
+  const version = await buildVersion(fileURLToPath(folder), { signatures: { require: false, trusted: {} } });
   const { manifest } = version;
   const home = mkdtempSync(path.join(tmpdir(), 'neira-plugin-'));
   const store = await openStore({
@@ -130,13 +130,14 @@ export async function bootPlugin(folder: URL, options: PluginOptions = {}): Prom
   const { code, sourceMap } = version;
   const { image } = await pool.boot({ plugin: manifest.id, limits: policy.limits, code, sourceMap, policy });
   const program = { generation: 1, plugin: manifest.id, limits: policy.limits, image, sourceMap, policy };
-  pool.install(program);
+  const cell = pool.install(program);
   const serving = {
     id: manifest.id,
     state: { id: manifest.id, state: 'enabled' as const },
     generation: 1,
     policy,
     concurrency: 1,
+    ...(cell !== undefined && { cell }),
     writes: true,
   };
 

@@ -138,7 +138,8 @@ export class ComponentRun {
     if (this.#ended) return this.#ended;
     if (error instanceof Ended) return error.failure;
     if (this.fuel.value < 0n) return { kind: 'aborted', why: 'cpu' };
-    if (error instanceof RangeError) return { kind: 'fault', message: 'stack overflow' };
+    if (error instanceof RangeError && /call stack/.test(error.message))
+      return { kind: 'fault', message: 'stack overflow' };
     if (error instanceof WebAssembly.RuntimeError) return { kind: 'fault', message: error.message };
     if (!(error instanceof Error)) return this.#failed(error);
     return 'payload' in error

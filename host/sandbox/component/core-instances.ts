@@ -126,8 +126,8 @@ export class CoreInstances {
 }
 
 function coreOf(exports: Exports, before: readonly Core[]): Core {
-  const memory = exports[`${MEMORY}0`] as WebAssembly.Memory | undefined;
-  const cards = exports[`${CARDS}0`] as WebAssembly.Memory | undefined;
+  const memory = exports[MEMORY] as WebAssembly.Memory | undefined;
+  const cards = exports[CARDS] as WebAssembly.Memory | undefined;
   const globals: AnyGlobal[] = [];
   for (const [name, value] of Object.entries(exports))
     if (name.startsWith(GLOBAL)) globals.push(value as AnyGlobal);

@@ -1,12 +1,17 @@
 import { expect, test } from 'vitest';
+import { packComponent, unpackComponent } from '../built-component.ts';
 import { buildComponent } from './build-component.ts';
-import { packComponent, unpackComponent } from './packed-component.ts';
 import { componentOfText, componentOfWorld, echoText, instanceOf, LIMITS } from './test-components.ts';
 
 // HOST-10: a component that satisfies the WIT runs.
 test('a component of the world plugin is built, and its handle answers', async () => {
   const built = await buildComponent(await componentOfText(echoText()), LIMITS);
-  expect(built.facts).toMatchObject({ exports: ['handle'], prepares: false, coreModules: 1, coreInstances: 1 });
+  expect(built.facts).toMatchObject({
+    exports: ['handle'],
+    prepares: false,
+    coreModules: 1,
+    coreInstances: 1,
+  });
   const instance = instanceOf(built);
   expect(await instance.handle('{"text":"Привет"}')).toBe('{"text":"Привет"}');
 });

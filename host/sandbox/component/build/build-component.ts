@@ -6,6 +6,7 @@
  * component runs on it. Two builds of the same bytes are the same text.
  */
 import { NeiraError } from '../../../errors.ts';
+import type { BuiltComponent } from '../built-component.ts';
 import { type MeteredModule, ModuleRefused, meterModule } from '../meter/meter.ts';
 import { allowImports } from './allowed-imports.ts';
 import type { Misfit, Transpiled } from './analysis.ts';
@@ -26,31 +27,6 @@ export interface BuildOptions {
   readonly timeoutMs?: number;
   /** Where builds are kept; without it every build is made anew. */
   readonly cache?: CacheOptions;
-}
-
-export interface ComponentFacts {
-  /** Interfaces that the glue asks for, as keys of `imports`: `neira:host/storage`, `wasi:clocks/wall-clock`. */
-  readonly imports: readonly string[];
-  /** Functions that the instance has: `handle`, and `prepare` where the plugin exports it. */
-  readonly exports: readonly string[];
-  readonly prepares: boolean;
-  /** Whether an instance can be put back to its image in place. */
-  readonly resettable: boolean;
-  readonly coreModules: number;
-  readonly coreInstances: number;
-  /** Of the component as it came. */
-  readonly bytes: number;
-}
-
-export interface BuiltComponent {
-  /**
-   * Body of a CommonJS module: sets `exports.instantiate(getCoreModule, imports, instantiateCore)`. `handle` of the
-   * instance answers a promise, so do the functions of `imports` that wait.
-   */
-  readonly glue: string;
-  /** Metered core modules in Base64, by the name that the glue asks for. */
-  readonly modules: Readonly<Record<string, string>>;
-  readonly facts: ComponentFacts;
 }
 
 /** The world that handlers have, and what a component may export of it. */

@@ -8,8 +8,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { BuiltComponent } from './build-component.ts';
-import { packComponent, unpackComponent } from './packed-component.ts';
+import { type BuiltComponent, packComponent, unpackComponent } from '../built-component.ts';
 
 export interface CacheOptions {
   readonly folder: string;

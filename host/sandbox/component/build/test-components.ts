@@ -1,7 +1,8 @@
 /** Components for tests, made on the spot. */
 import { compileFunction } from 'node:vm';
 import { componentEmbed, componentNew, parse } from '@bytecodealliance/jco-transpile/wasm-tools';
-import { type BuildOptions, type BuiltComponent, buildComponent } from './build-component.ts';
+import type { BuiltComponent } from '../built-component.ts';
+import { type BuildOptions, buildComponent } from './build-component.ts';
 import { hostWorld } from './host-world.ts';
 
 export const LIMITS: BuildOptions = { maxMemoryBytes: 64 * 1024 * 1024 };
@@ -44,7 +45,9 @@ export function echoText({
   param = '"input-json" string',
   result = '(result string (error string))',
 }: HandleText = {}): string {
-  const escaped = [...Buffer.from(coreName)].map((byte) => `\\${byte.toString(16).padStart(2, '0')}`).join('');
+  const escaped = [...Buffer.from(coreName)]
+    .map((byte) => `\\${byte.toString(16).padStart(2, '0')}`)
+    .join('');
   return `(component
     ${before}
     (core module $m

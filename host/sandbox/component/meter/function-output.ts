@@ -1,4 +1,4 @@
-import { CARD_SHIFT } from './helpers.ts';
+import { CARD_SHIFT } from './layout.ts';
 import * as op from './opcodes.ts';
 import type { Reader } from './reader.ts';
 import type { ModuleShape } from './shape.ts';

@@ -1,10 +1,8 @@
+import { CARD_SHIFT } from './layout.ts';
 import * as op from './opcodes.ts';
 import type { ModuleShape } from './shape.ts';
 import { EMPTY, I32 } from './value-types.ts';
 import { Writer } from './writer.ts';
-
-/** The cards: 2^12 bytes of guest memory share one. */
-export const CARD_SHIFT = 12;
 
 /** A memory operation costs 8, and 1 more for every 2^4 bytes. */
 const BULK_BASE = 8;
