@@ -43,3 +43,14 @@ declare module 'ioredis' {
     disconnect(): void;
   }
 }
+
+declare module '@extism/extism' {
+  interface Plugin {
+    call(name: string, input: string): Promise<{ text(): string } | null>;
+    close(): Promise<void>;
+  }
+  export default function createPlugin(
+    manifest: { readonly wasm: readonly { readonly data: Uint8Array }[] },
+    options: { readonly useWasi: boolean; readonly runInWorker?: boolean },
+  ): Promise<Plugin>;
+}

@@ -12,7 +12,18 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { conditions, printSection, type Section } from './kit.ts';
 
-const SECTIONS = ['turn', 'durable', 'http', 'reload', 'size', 'bus', 'bus-scale', 'transcripts', 'io'];
+const SECTIONS = [
+  'turn',
+  'durable',
+  'http',
+  'reload',
+  'size',
+  'bus',
+  'bus-scale',
+  'transcripts',
+  'io',
+  'component',
+];
 const LIMIT_MS = 100_000;
 const HERE = import.meta.dirname;
 

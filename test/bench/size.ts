@@ -23,7 +23,7 @@ export function handle(event) {
 }
 `;
 
-function residentBytes(pid: number): number {
+export function residentBytes(pid: number): number {
   return Number(execFileSync('ps', ['-o', 'rss=', '-p', String(pid)], { encoding: 'utf8' })) * 1024;
 }
 
