@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { ValidateFunction } from 'ajv';
-import { Ajv2020 } from 'ajv/dist/2020.js';
-import addFormatsModule from 'ajv-formats';
-import { LineCounter, parseDocument, stringify } from 'yaml';
+import type { Ajv2020 } from 'ajv/dist/2020.js';
+import { lazyPackage } from './base/lazy-package.ts';
 import { compileLinear } from './base/linear-pattern.ts';
 import { isRecord, type KeywordError, type Problem, readable, summary } from './base/problems.ts';
 import { auditPluginSchema, PLUGIN_SCHEMA_LIMITS } from './base/schema-audit.ts';
@@ -40,21 +39,14 @@ const FORMATS = [
   'regex',
 ] as const;
 
-// CommonJS: the default export of the module is the function itself, whatever its types say.
-const addFormats = addFormatsModule as unknown as typeof addFormatsModule.default;
+const ajvPackage = lazyPackage<typeof import('ajv/dist/2020.js')>('ajv/dist/2020.js');
+// CommonJS: the module is the function itself, whatever its types say.
+const addFormats = lazyPackage<typeof import('ajv-formats').default>('ajv-formats');
+const yaml = lazyPackage<typeof import('yaml')>('yaml');
 
-const hostAjv = new Ajv2020({
-  strict: true,
-  strictTypes: false,
-  strictRequired: false,
-  allErrors: true,
-  verbose: true,
-});
-addFormats(hostAjv, [...FORMATS]);
-// What to say instead of the bare keyword error.
-hostAjv.addKeyword('x-say');
-
-const pluginAjv = createPluginAjv();
+// Made when they are first needed: a cell whose plugins publish nothing never is, and each takes megabytes.
+let hostAjv: Ajv2020 | undefined;
+let pluginAjv: Ajv2020 | undefined;
 const hostCache = new WeakMap<object, Validator>();
 const pluginCache = new Map<string, Validator>();
 const MAX_CACHED_PLUGIN_SCHEMAS = 512;
@@ -63,6 +55,7 @@ const MAX_CACHED_PLUGIN_SCHEMAS = 512;
 export function compileSchema(schema: Readonly<Record<string, unknown>>): Validator {
   const known = hostCache.get(schema);
   if (known !== undefined) return known;
+  hostAjv ??= createHostAjv();
   const compiled = validatorOf(hostAjv.compile(schema));
   hostAjv.removeSchema(schema);
   hostCache.set(schema, compiled);
@@ -99,11 +92,12 @@ export function compilePluginSchema(schema: unknown, what = 'the schema'): Valid
   if (problems.length > 0) throw refuse(problems);
   let compiled: Validator;
   try {
+    pluginAjv ??= createPluginAjv();
     compiled = validatorOf(pluginAjv.compile(copy as Record<string, unknown>));
   } catch (error) {
     throw refuse([{ path: '$', message: error instanceof Error ? error.message : String(error) }]);
   } finally {
-    if (typeof copy === 'object' && copy !== null) pluginAjv.removeSchema(copy);
+    if (typeof copy === 'object' && copy !== null) pluginAjv?.removeSchema(copy);
   }
   pluginCache.set(key, compiled);
   if (pluginCache.size > MAX_CACHED_PLUGIN_SCHEMAS) pluginCache.delete(pluginCache.keys().next().value!);
@@ -132,6 +126,20 @@ export function withDefaults(schema: unknown, value: unknown): unknown {
   return filled;
 }
 
+function createHostAjv(): Ajv2020 {
+  const ajv = new (ajvPackage().Ajv2020)({
+    strict: true,
+    strictTypes: false,
+    strictRequired: false,
+    allErrors: true,
+    verbose: true,
+  });
+  addFormats().default(ajv, [...FORMATS]);
+  // What to say instead of the bare keyword error.
+  ajv.addKeyword('x-say');
+  return ajv;
+}
+
 function createPluginAjv(): Ajv2020 {
   const regExp = Object.assign(
     (pattern: string) => {
@@ -141,7 +149,7 @@ function createPluginAjv(): Ajv2020 {
     },
     { code: 'linear' },
   );
-  const ajv = new Ajv2020({
+  const ajv = new (ajvPackage().Ajv2020)({
     strict: false,
     strictSchema: true,
     allErrors: false,
@@ -151,7 +159,7 @@ function createPluginAjv(): Ajv2020 {
     code: { regExp },
   });
   for (const name of FORMATS) {
-    const format = addFormatsModule.default.get(name, 'fast') as unknown;
+    const format = addFormats().default.get(name, 'fast') as unknown;
     const test =
       format instanceof RegExp
         ? (text: string) => format.test(text)
@@ -242,9 +250,9 @@ export function parseYaml(text: string, what = 'the YAML', options: YamlOptions 
   const maxBytes = options.maxBytes ?? MAX_YAML_BYTES;
   if (Buffer.byteLength(text) > maxBytes) throw refuse(`it is larger than ${maxBytes} bytes`);
   if (nestsDeeply(text)) throw refuse('it is nested too deeply');
-  const lines = new LineCounter();
+  const lines = new (yaml().LineCounter)();
   try {
-    const document = parseDocument(text, {
+    const document = yaml().parseDocument(text, {
       version: '1.2',
       schema: 'core',
       strict: true,
@@ -273,7 +281,7 @@ export function parseYaml(text: string, what = 'the YAML', options: YamlOptions 
 
 /** Plain JSON values as YAML, without anchors. */
 export function renderYaml(value: unknown): string {
-  return stringify(value, { aliasDuplicateObjects: false, lineWidth: 110 });
+  return yaml().stringify(value, { aliasDuplicateObjects: false, lineWidth: 110 });
 }
 
 /** Cheap look at the text before the parser, which recurses: flow brackets, and indentation. */

@@ -5,7 +5,10 @@
  * steps an automaton instead, so matching costs characters × states and never more; look-around and back
  * references, which no automaton can do, are refused.
  */
-import { RE2JS } from 're2js';
+import type { RE2JS } from 're2js';
+import { lazyPackage } from './lazy-package.ts';
+
+const re2 = lazyPackage<typeof import('re2js')>('re2js');
 
 export const MAX_PATTERN_CHARS = 256;
 export const MAX_PATTERN_STATES = 2000;
@@ -29,6 +32,7 @@ export function compileLinear(source: string): LinearPattern {
 
 function compile(source: string): RE2JS {
   try {
+    const { RE2JS } = re2();
     return RE2JS.compile(RE2JS.translateRegExp(source));
   } catch (error) {
     throw new Error(`is not a pattern that is matched in linear time (${(error as Error).message})`);

@@ -10,7 +10,8 @@
  * writer thread on every publish, and both they and the events are written by plugins: a text has few parts
  * and no loops, and one evaluation has {@link MAX_STEPS} steps; one that needs more does not match.
  */
-import { Environment, ParseError } from '@marcbachmann/cel-js';
+import type { Environment } from '@marcbachmann/cel-js';
+import { lazyPackage } from '../base/lazy-package.ts';
 import { NeiraError } from '../errors.ts';
 import { compileRoot, type Evaluate, FilterProblem } from './filter-compiler.ts';
 
@@ -27,7 +28,8 @@ export interface Filter {
   matches(envelope: unknown): boolean;
 }
 
-const parser = new Environment({ limits: { maxAstNodes: MAX_FILTER_PARTS, maxDepth: MAX_FILTER_DEPTH } });
+const cel = lazyPackage<typeof import('@marcbachmann/cel-js')>('@marcbachmann/cel-js');
+let parser: Environment | undefined;
 const remembered = new Map<string, Filter>();
 
 /** @throws NEIRA_VALUE_INVALID with `reason` and `position`, the number of the character, from 1. */
@@ -51,10 +53,13 @@ function compile(text: string): Evaluate {
   }
   const { source, offsetOf } = writeOut(text);
   try {
+    parser ??= new (cel().Environment)({
+      limits: { maxAstNodes: MAX_FILTER_PARTS, maxDepth: MAX_FILTER_DEPTH },
+    });
     return compileRoot(parser.parse(source).ast);
   } catch (error) {
     if (error instanceof FilterProblem) throw invalid(error.message, offsetOf(error.offset));
-    if (!(error instanceof ParseError)) throw error;
+    if (!(error instanceof cel().ParseError)) throw error;
     const reason =
       error.code === 'limit_exceeded'
         ? `it has more than ${MAX_FILTER_PARTS} parts or is nested deeper than ${MAX_FILTER_DEPTH}`

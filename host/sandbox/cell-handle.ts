@@ -36,6 +36,8 @@ const WATCHDOG_GRACE_MS = 500;
 /** Boots have 5 s inside the cell (cell.ts); a cell that needs longer is stuck. */
 const ERRAND_LIMIT_MS = 6000;
 const MAX_HEAP_MB = 512;
+/** Of what dies young: JSON of a turn or two. */
+const SMALL_YOUNG_MB = 1;
 
 export class CellHandle {
   readonly worker: Worker;
@@ -48,7 +50,14 @@ export class CellHandle {
   /** What the watchdog ended it for: until the thread is gone it may have gone on to somebody else's turn. */
   #endedFor = 0;
 
-  constructor({ entry, connect, root }: CellOptions, engine: Engine, events: CellEvents) {
+  /** @param tenants `one` for a cell that a component has to itself: there are many, and each is small. */
+  constructor(
+    { entry, connect, root }: CellOptions,
+    engine: Engine,
+    events: CellEvents,
+    tenants: 'one' | 'many' = 'many',
+  ) {
+    const young = tenants === 'one' && { maxYoungGenerationSizeMb: SMALL_YOUNG_MB };
     const slot = new SharedArrayBuffer(SLOT_WORDS * Int32Array.BYTES_PER_ELEMENT);
     const { cell, port } = connect();
     const data: CellData = { ...engine, slot, records: port, root };
@@ -58,7 +67,7 @@ export class CellHandle {
       name: `neira-cell-${cell}`,
       workerData: data,
       transferList: [port],
-      resourceLimits: { stackSizeMb: CELL_STACK_MB, maxOldGenerationSizeMb: MAX_HEAP_MB },
+      resourceLimits: { stackSizeMb: CELL_STACK_MB, maxOldGenerationSizeMb: MAX_HEAP_MB, ...young },
       // A guest has no way to the environment, and neither has the thread it runs in.
       env: threadEnvironment(),
     });

@@ -5,7 +5,7 @@
  * runs top-level code, and it takes the place of a cell that had to be ended.
  */
 import type { ErrorShape } from '../errors.ts';
-import { CellHandle, type CellOptions, type Engine } from './cell-handle.ts';
+import { type CellEvents, CellHandle, type CellOptions, type Engine } from './cell-handle.ts';
 import { ErrandCell } from './errand-cell.ts';
 import type { BootReply, BootSpec, Delivery, FromCell, Program } from './messages.ts';
 import { engineModule } from './quickjs/engine.ts';
@@ -55,6 +55,8 @@ export class CellPool {
   readonly #cells = new Map<number, CellHandle>();
   /** Numbers of cells of components, by generation. */
   readonly #own = new Map<number, number>();
+  /** The next of them, warm. */
+  #nextOwn: CellHandle | undefined;
   #lastCell: number;
   readonly #spare: ErrandCell;
   /** A cell of another engine than the one that serves, for turns that were recorded on it. */
@@ -116,6 +118,7 @@ export class CellPool {
   install(program: Program): number | undefined {
     this.#programs.set(program.generation, program);
     if (program.image.kind !== 'wasm') return undefined;
+    this.#nextOwn ??= this.#start(undefined, 'one');
     this.#own.set(program.generation, ++this.#lastCell);
     return this.#lastCell;
   }
@@ -156,14 +159,10 @@ export class CellPool {
   #cell(number: number): CellHandle {
     const known = this.#cells.get(number);
     if (known) return known;
-    const cell = this.#fresh();
+    const cell = this.#nextOwn ?? this.#start(undefined, 'one');
+    this.#nextOwn = this.#start(undefined, 'one');
     this.#cells.set(number, cell);
     return cell;
-  }
-
-  /** The warm spare, unless it is about something. */
-  #fresh(): CellHandle {
-    return this.#spare.busy ? this.#start() : this.#spare.take();
   }
 
   /** Hands deliveries to a cell, in this order. */
@@ -203,14 +202,16 @@ export class CellPool {
 
   #all(): readonly CellHandle[] {
     const errands = [this.#spare, ...(this.#elsewhere ? [this.#elsewhere.cell] : [])];
-    return [...this.#cells.values(), ...errands.map(({ cell }) => cell)];
+    const next = this.#nextOwn ? [this.#nextOwn] : [];
+    return [...this.#cells.values(), ...next, ...errands.map(({ cell }) => cell)];
   }
 
-  #start(engine = this.#engine): CellHandle {
-    return new CellHandle(this.#options, engine, {
+  #start(engine = this.#engine, tenants: 'one' | 'many' = 'many'): CellHandle {
+    const events: CellEvents = {
       receive: (cell, message) => this.#receive(cell, message),
       lost: (cell, reason) => this.#lost(cell, reason),
-    });
+    };
+    return new CellHandle(this.#options, engine, events, tenants);
   }
 
   #receive(cell: CellHandle, message: FromCell): void {
@@ -254,10 +255,11 @@ export class CellPool {
       errands.lost(reason);
       return;
     }
+    if (cell === this.#nextOwn) this.#nextOwn = undefined;
     const number = [...this.#cells].find(([, each]) => each === cell)?.[0];
     // One that made room for the next, or whose component serves no more.
     if (number === undefined) return;
-    if (number < this.size) this.#cells.set(number, this.#fresh());
+    if (number < this.size) this.#cells.set(number, this.#spare.busy ? this.#start() : this.#spare.take());
     else this.#cells.delete(number);
     this.#listener.onLost({
       storeCell: cell.storeCell,

@@ -232,7 +232,7 @@ export async function run(): Promise<Section> {
       { what: 'Extism, one instance for all calls', figure: us(median(of('extism'))) },
       { what: 'Extism in its worker, one at a time', figure: us(median(of('extism worker'))) },
       atMost('turn : jco alone', ratio(of('neira'), of('jco')), 1.5, times),
-      atLeast('Extism : turn', ratio(of('extism'), of('neira')), 1, times),
+      { what: 'turn : Extism, which starts from no image', figure: times(ratio(of('neira'), of('extism'))) },
       atLeast('turns a second through a cell', perSecond, 50_000, (value) => Math.round(value).toString()),
       atLeast(
         'Extism in its worker : turn through a cell',
