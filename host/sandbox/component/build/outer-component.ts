@@ -7,8 +7,9 @@
  * a further import or export of the outer component.
  */
 import { componentEmbed, componentNew, parse, print } from '@bytecodealliance/jco-transpile/wasm-tools';
+import { Reader } from '../meter/reader.ts';
+import { Writer } from '../meter/writer.ts';
 import type { Given } from './allowed-imports.ts';
-import { BytesReader, encodeU32 } from './bytes-reader.ts';
 import { WORLD } from './host-world.ts';
 
 /** The pieces of a component of a world, as text. */
@@ -46,8 +47,16 @@ export async function wrapComponent(
   return putInside(outer, bytes);
 }
 
-/** From a component that has the world and nothing else in it: jco prints what it is made of. */
+let lastWorld: { readonly wit: string; readonly text: WorldText } | undefined;
+
+/** Most components import the same. */
 async function worldText(wit: string): Promise<WorldText> {
+  if (lastWorld?.wit !== wit) lastWorld = { wit, text: await printWorld(wit) };
+  return lastWorld.text;
+}
+
+/** From a component that has the world and nothing else in it: jco prints what it is made of. */
+async function printWorld(wit: string): Promise<WorldText> {
   const embedded = await componentEmbed({ dummy: true, witSource: wit, world: WORLD });
   const text = await print(await componentNew(embedded, []));
   const exportPart = text.slice(text.lastIndexOf('(core instance'));
@@ -66,14 +75,14 @@ function withNames(line: string): string {
 }
 
 function putInside(outer: Uint8Array, inner: Uint8Array): Uint8Array {
-  const reader = new BytesReader(outer, HEADER_BYTES);
-  while (!reader.isDone) {
-    const start = reader.at;
+  const reader = new Reader(outer, HEADER_BYTES, outer.length, 'outer component');
+  while (reader.position < reader.end) {
+    const start = reader.position;
     const id = reader.byte();
-    const section = reader.part(reader.u32());
+    const section = reader.stretch('section');
     if (id !== SECTION_COMPONENT) continue;
-    const header = Uint8Array.from([SECTION_COMPONENT, ...encodeU32(inner.length)]);
+    const header = new Writer().byte(SECTION_COMPONENT).u32(inner.length).written;
     return Buffer.concat([outer.subarray(0, start), header, inner, outer.subarray(section.end)]);
   }
-  throw new Error('the outer component has no place for the inner one');
+  throw reader.fault('there is no place for the inner one');
 }
