@@ -1,4 +1,5 @@
 /** What the host and its analysis thread say to each other. */
+import type { ModuleLimits, RefusalKind } from '../meter/meter.ts';
 import type { Given } from './allowed-imports.ts';
 
 export interface AnalysisJob {
@@ -10,14 +11,17 @@ export interface AnalysisJob {
   readonly exported: readonly string[];
   /** Imports that wait, as `<interface>#<function>`. */
   readonly waiting: readonly string[];
+  readonly moduleLimits: ModuleLimits;
+  readonly maxCoreModules: number;
 }
 
 export interface Transpiled {
   readonly kind: 'transpiled';
   /** An ES module that exports `instantiate`. */
   readonly glue: string;
-  /** By the name that the glue asks for. */
+  /** Metered, by the name that the glue asks for. */
   readonly modules: ReadonlyMap<string, Uint8Array>;
+  readonly resettable: boolean;
   /** Interfaces that the glue asks for, without versions. */
   readonly imports: readonly string[];
 }
@@ -30,4 +34,15 @@ export interface Misfit {
   readonly exports: readonly string[];
 }
 
-export type AnalysisAnswer = Transpiled | Misfit;
+export interface BadModule {
+  readonly kind: 'module';
+  readonly refusal: RefusalKind;
+  readonly reason: string;
+}
+
+export interface TooManyModules {
+  readonly kind: 'modules';
+  readonly count: number;
+}
+
+export type AnalysisAnswer = Transpiled | Misfit | BadModule | TooManyModules;

@@ -55,6 +55,8 @@ const NONE: Readonly<Parts> = { coreInstances: 0, instances: 0 };
 const ONE_CORE: Readonly<Parts> = { coreInstances: 1, instances: 0 };
 const MAX_DEPTH = 16;
 const MAX_NESTED = 64;
+/** Imports, exports, instances, aliases and functions, of all components together. */
+const MAX_ITEMS = 100_000;
 const LAYER_CORE = 0x0000_0001;
 const LAYER_COMPONENT = 0x0001_000d;
 const HEADER_BYTES = 8;
@@ -99,6 +101,7 @@ class OutlineReader implements ComponentOutline {
   readonly #limits: ComponentLimits;
   #coreModules = 0;
   #nested = 0;
+  #items = 0;
 
   constructor(limits: ComponentLimits) {
     this.#limits = limits;
@@ -128,6 +131,8 @@ class OutlineReader implements ComponentOutline {
   }
 
   #readItem(id: number, section: Reader, scope: Scope): void {
+    this.#items += 1;
+    if (this.#items > MAX_ITEMS) throw tooMany('items', this.#items, MAX_ITEMS);
     if (id === SECTION_IMPORT) this.#noteImport(readImport(section), scope);
     else if (id === SECTION_EXPORT) this.#noteExport(readExport(section), scope);
     else if (id === SECTION_ALIAS) noteAlias(readAlias(section), scope);
