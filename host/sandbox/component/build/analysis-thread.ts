@@ -29,10 +29,7 @@ parentPort!.on('message', async (job: AnalysisJob) => {
 
 async function analyse(job: AnalysisJob): Promise<AnalysisAnswer> {
   try {
-    const generated = transpile(
-      await wrapComponent(job.bytes, job.wit, job.given, job.exported),
-      job.waiting,
-    );
+    const generated = transpile(await wrapComponent(job), job.waiting);
     return meterAll(generated, job);
   } catch (error) {
     if (error instanceof ModuleRefused) return { kind: 'module', refusal: error.kind, reason: error.reason };

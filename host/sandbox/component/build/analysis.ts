@@ -2,11 +2,20 @@
 import type { ModuleLimits, RefusalKind } from '../meter/meter.ts';
 import type { Given } from './allowed-imports.ts';
 
-export interface AnalysisJob {
+export interface Part {
   readonly bytes: Uint8Array;
+  readonly given: readonly Given[];
+}
+
+/** A component whose interfaces another one imports. */
+export interface LinkedPart extends Part {
+  readonly interfaces: readonly string[];
+}
+
+export interface AnalysisJob extends Part {
   /** Our WIT with the world that the component is to have. */
   readonly wit: string;
-  readonly given: readonly Given[];
+  readonly linked: readonly LinkedPart[];
   /** Functions of the world that the component exports. */
   readonly exported: readonly string[];
   /** Imports that wait, as `<interface>#<function>`. */

@@ -8,7 +8,7 @@
 import { NeiraError } from '../../../errors.ts';
 import type { BuiltComponent } from '../built-component.ts';
 import { allowImports } from './allowed-imports.ts';
-import type { AnalysisAnswer, BadModule, Misfit, Transpiled } from './analysis.ts';
+import type { AnalysisAnswer, BadModule, LinkedPart, Misfit, Part, Transpiled } from './analysis.ts';
 import { analyse } from './analyst.ts';
 import { type CacheOptions, ComponentCache } from './component-cache.ts';
 import { prepareGlue } from './glue.ts';
@@ -24,8 +24,21 @@ export interface BuildOptions {
   readonly maxBytes?: number;
   /** For the analysis, without the time that it waits for another one. */
   readonly timeoutMs?: number;
+  /** Interfaces that the component has to export for others, as its manifest says. */
+  readonly provides?: readonly string[];
+  /**
+   * Components that it is linked to. They become parts of what is built: their code runs in its turns, with its
+   * permissions and fuel, each on a memory of its own.
+   */
+  readonly links?: readonly LinkedComponent[];
   /** Where builds are kept; without it every build is made anew. */
   readonly cache?: CacheOptions;
+}
+
+export interface LinkedComponent {
+  readonly bytes: Uint8Array;
+  /** What it exports and the other imports: `acme:text/stem@1.0.0`. */
+  readonly interfaces: readonly string[];
 }
 
 /** The world that handlers have, and what a component may export of it. */
@@ -42,42 +55,55 @@ const MAX_TABLE_ELEMENTS = 100_000;
  * NEIRA_COMPONENT_TOO_LARGE, NEIRA_COMPONENT_TOO_MANY_PARTS, NEIRA_COMPONENT_LIMITS, NEIRA_COMPONENT_TOO_COMPLEX
  */
 export async function buildComponent(bytes: Uint8Array, options: BuildOptions): Promise<BuiltComponent> {
-  const { maxBytes = MAX_BYTES, maxMemoryBytes } = options;
-  const outline = readComponent(bytes, {
-    maxBytes,
-    maxCoreModules: MAX_CORE_MODULES,
-    maxCoreInstances: MAX_CORE_INSTANCES,
-  });
-  if (options.cache === undefined) return build(bytes, outline, options);
+  const { links = [], provides = [] } = options;
+  const parts = partsOf(bytes, links, options.maxBytes);
+  requireInterfaces(parts.outline, provides, 'it says that it provides');
+  if (options.cache === undefined) return build(parts, options);
   const cache = new ComponentCache(options.cache);
-  const key = buildKey(bytes, [maxMemoryBytes, MAX_TABLE_ELEMENTS]);
+  const components = [bytes, ...links.map((link) => link.bytes)];
+  const linked = links.map(({ interfaces }) => interfaces);
+  const key = buildKey(components, [options.maxMemoryBytes, MAX_TABLE_ELEMENTS, linked]);
   const kept = await cache.load(key);
   if (kept) return kept;
-  const built = await build(bytes, outline, options);
+  const built = await build(parts, options);
   await cache.save(key, built);
   return built;
 }
 
+interface Parts extends Part {
+  readonly outline: ComponentOutline;
+  readonly linked: readonly LinkedPart[];
+}
+
+function partsOf(bytes: Uint8Array, links: readonly LinkedComponent[], maxBytes = MAX_BYTES): Parts {
+  const limits = { maxBytes, maxCoreModules: MAX_CORE_MODULES, maxCoreInstances: MAX_CORE_INSTANCES };
+  const outline = readComponent(bytes, limits);
+  const linked = links.map((link) => {
+    const provider = readComponent(link.bytes, limits);
+    requireInterfaces(provider, link.interfaces, 'a component that it is linked to is said to export');
+    return { ...link, given: allowImports(provider.imports, hostWorld()) };
+  });
+  const offered = links.flatMap(({ interfaces }) => interfaces);
+  return { bytes, outline, given: allowImports(outline.imports, hostWorld(), offered), linked };
+}
+
 async function build(
-  bytes: Uint8Array,
-  outline: ComponentOutline,
+  { bytes, outline, given, linked }: Parts,
   { maxMemoryBytes, timeoutMs = TIMEOUT_MS }: BuildOptions,
 ): Promise<BuiltComponent> {
   const world = hostWorld();
-  const given = allowImports(outline.imports, world);
   const exported = exportsOf(outline, world);
-  const answer = await analyse(
-    {
-      bytes,
-      wit: witFor(world, given),
-      given,
-      exported,
-      waiting: world.waiting,
-      moduleLimits: { maxMemoryBytes, maxTableElements: MAX_TABLE_ELEMENTS },
-      maxCoreModules: MAX_CORE_MODULES,
-    },
-    timeoutMs,
-  );
+  const job = {
+    bytes,
+    given,
+    linked,
+    wit: witFor(world, [given, ...linked.map((each) => each.given)].flat()),
+    exported,
+    waiting: world.waiting,
+    moduleLimits: { maxMemoryBytes, maxTableElements: MAX_TABLE_ELEMENTS },
+    maxCoreModules: MAX_CORE_MODULES,
+  };
+  const answer = await analyse(job, timeoutMs);
   if (answer.kind !== 'transpiled') throw refusalOf(answer, world);
   const { code, coreInstances } = await prepareGlue(answer.glue, MAX_CORE_INSTANCES);
   const modules = [...answer.modules].map(([name, metered]) => [name, inBase64(metered)] as const);
@@ -94,6 +120,13 @@ async function build(
       bytes: bytes.length,
     },
   };
+}
+
+function requireInterfaces({ exports }: ComponentOutline, names: readonly string[], says: string): void {
+  const missing = names.find(
+    (name) => !exports.some((each) => each.name === name && each.kind === 'instance'),
+  );
+  if (missing !== undefined) throw wrongWorld(`${says} \`${missing}\`, and it does not`);
 }
 
 function inBase64({ buffer, byteOffset, byteLength }: Uint8Array): string {
