@@ -20,4 +20,5 @@ declare namespace WebAssembly {
   type ImportValue = Memory | Global<'i32'> | Global<'i64'> | ((...args: never[]) => unknown);
   type Imports = Record<string, Record<string, ImportValue>>;
   function validate(bytes: Uint8Array): boolean;
+  let compile: (bytes: Uint8Array) => Promise<Module>;
 }

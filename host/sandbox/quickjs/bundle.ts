@@ -86,27 +86,31 @@ export async function bundleGuest(file: string, format: 'iife' | 'esm'): Promise
 /**
  * Glue that jco generated, as the body of a CommonJS module that sets `exports.instantiate`: small, strict, and
  * without what it prints for those who debug jco.
+ * @throws NEIRA_BUNDLE_FAILED
  */
 export async function bundleGlue(source: string): Promise<string> {
-  const result = await buildAlone({
-    stdin: { contents: source, loader: 'js' },
-    bundle: true,
-    format: 'iife',
-    globalName: 'glue',
-    banner: { js: "'use strict';" },
-    footer: { js: 'exports.instantiate=glue.instantiate;' },
-    target: 'esnext',
-    platform: 'neutral',
-    minify: true,
-    define: { 'globalThis.process.env.JCO_DEBUG': 'undefined' },
-    drop: ['console', 'debugger'],
-    pure: ['_debugLog'],
-    charset: 'utf8',
-    legalComments: 'none',
-    logLevel: 'silent',
-    plugins: [nothingElse],
-  });
-  return result.outputFiles[0]!.text;
+  try {
+    const result = await buildAlone({
+      stdin: { contents: source, loader: 'js' },
+      bundle: true,
+      format: 'iife',
+      globalName: 'glue',
+      banner: { js: "'use strict';" },
+      footer: { js: 'exports.instantiate=glue.instantiate;' },
+      target: 'esnext',
+      platform: 'neutral',
+      minify: true,
+      drop: ['console', 'debugger'],
+      pure: ['_debugLog'],
+      charset: 'utf8',
+      legalComments: 'none',
+      logLevel: 'silent',
+      plugins: [nothingElse],
+    });
+    return result.outputFiles[0]!.text;
+  } catch (error) {
+    throw asNeiraError(error, '.');
+  }
 }
 
 /** Glue stands alone: an import in it would be one that nobody has looked at. */

@@ -11,7 +11,7 @@ export interface HostInterfaces {
   readonly interfaces: readonly string[];
 }
 
-/** An import, and the interface of the host's own world that it is given. */
+/** An import, and what it is given: an interface of the host's own world, or one of a linked component. */
 export interface Given {
   readonly name: string;
   readonly from: string;
@@ -19,10 +19,19 @@ export interface Given {
 
 const INTERFACE = /^([a-z0-9:-]+)\/([a-z0-9-]+)(?:@(\d+\.\d+\.\d+))?$/;
 const MAX_LISTED = 100;
+const NOT_GIVEN = 'is not given to plugins';
+const NOT_LINKED = 'is not given to plugins, and `permissions.links` links it to no other plugin';
 
-/** @throws NEIRA_COMPONENT_IMPORTS with `imports`, all that are not given, and for each the reason. */
-export function allowImports(imports: readonly Extern[], host: HostInterfaces): Given[] {
-  const decided = imports.map((each) => ({ ...each, ...decide(each, host) }));
+/**
+ * @param linked interfaces that other components give to this one
+ * @throws NEIRA_COMPONENT_IMPORTS with `imports`, all that are not given, and for each the reason.
+ */
+export function allowImports(
+  imports: readonly Extern[],
+  host: HostInterfaces,
+  linked: readonly string[] = [],
+): Given[] {
+  const decided = imports.map((each) => ({ ...each, ...decide(each, host, linked) }));
   const refused = decided.filter(({ refused: why }) => why !== undefined);
   if (refused.length > 0) {
     const listed = refused.slice(0, MAX_LISTED).map(({ name, refused: why }) => `${name} ${why}`);
@@ -35,12 +44,17 @@ export function allowImports(imports: readonly Extern[], host: HostInterfaces): 
   return decided.map(({ name, from }) => ({ name, from: from! }));
 }
 
-function decide({ name, kind }: Extern, host: HostInterfaces): { from?: string; refused?: string } {
+function decide(
+  { name, kind }: Extern,
+  host: HostInterfaces,
+  linked: readonly string[],
+): { from?: string; refused?: string } {
   const [, family, face, version] = INTERFACE.exec(name) ?? [];
   if (family === undefined || kind !== 'instance') return { refused: `is a ${kind}, not an interface` };
   if (family === host.package) return decideOwn(face!, version, host);
   const inert = INERT_WASI.find((each) => each.interface === `${family}/${face}`);
-  if (!inert) return { refused: 'is not given to plugins' };
+  if (!inert && linked.includes(name)) return { from: name };
+  if (!inert) return { refused: family.startsWith('wasi:') ? NOT_GIVEN : NOT_LINKED };
   if (version === undefined || !/^0\.2\.\d+$/.test(version)) {
     return { refused: 'is not provided in that version (has: 0.2)' };
   }

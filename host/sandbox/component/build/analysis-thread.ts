@@ -1,8 +1,9 @@
 /**
- * The thread in which jco reads hostile components. It has no environment, its heap is limited, and the memories of
+ * The thread in which jco reads hostile components, and the meter their modules. It has no environment, its heap is limited, and the memories of
  * jco's own modules are capped before they are compiled: a component that blows up in analysis ends this thread.
  */
 import { parentPort } from 'node:worker_threads';
+import { ModuleRefused, meterModule } from '../meter/meter.ts';
 import type { AnalysisAnswer, AnalysisJob, Misfit } from './analysis.ts';
 import { capMemory } from './cap-memory.ts';
 
@@ -20,21 +21,25 @@ const { $init: ready, generate } = await import('@bytecodealliance/jco-transpile
 const { wrapComponent } = await import('./outer-component.ts');
 await ready;
 
+type Generated = ReturnType<typeof generate>;
+
 parentPort!.on('message', async (job: AnalysisJob) => {
   parentPort!.postMessage(await analyse(job));
 });
 
 async function analyse(job: AnalysisJob): Promise<AnalysisAnswer> {
   try {
-    return transpile(await wrapComponent(job.bytes, job.wit, job.given, job.exported), job.waiting);
+    const generated = transpile(await wrapComponent(job), job.waiting);
+    return meterAll(generated, job);
   } catch (error) {
+    if (error instanceof ModuleRefused) return { kind: 'module', refusal: error.kind, reason: error.reason };
     if (!isVerdict(error)) return { kind: 'broken', reason: reasonOf(error), exports: [] };
     return explain(job.bytes, reasonOf(error));
   }
 }
 
-function transpile(bytes: Uint8Array, waiting: readonly string[]): AnalysisAnswer {
-  const { files, imports } = generate(bytes, {
+function transpile(bytes: Uint8Array, waiting: readonly string[]): Generated {
+  return generate(bytes, {
     name: NAME,
     instantiation: { tag: 'sync' },
     asyncMode: { tag: 'jspi', val: { imports: [...waiting], exports: ['handle'] } },
@@ -42,13 +47,28 @@ function transpile(bytes: Uint8Array, waiting: readonly string[]): AnalysisAnswe
     noTypescript: true,
     noNodejsCompat: true,
   });
-  const glue = files.find(([name]) => name === `${NAME}.js`)![1];
+}
+
+function meterAll(
+  { files, imports }: Generated,
+  { moduleLimits, maxCoreModules }: AnalysisJob,
+): AnalysisAnswer {
+  const modules = files.filter(([name]) => name.endsWith('.wasm')).sort(byName);
+  if (modules.length > maxCoreModules) return { kind: 'modules', count: modules.length };
+  const metered = modules.map(([name, bytes]) => [name, meterModule(bytes, moduleLimits)] as const);
+  const strange = metered.find(([, { bytes }]) => !WebAssembly.validate(bytes));
+  if (strange) throw new ModuleRefused('unsupported', `this version of Node cannot compile ${strange[0]}`);
   return {
     kind: 'transpiled',
-    glue: new TextDecoder().decode(glue),
-    modules: new Map(files.filter(([name]) => name.endsWith('.wasm'))),
+    glue: new TextDecoder().decode(files.find(([name]) => name === `${NAME}.js`)![1]),
+    modules: new Map(metered.map(([name, { bytes }]) => [name, bytes])),
+    resettable: metered.every(([, { resettable }]) => resettable),
     imports,
   };
+}
+
+function byName([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number {
+  return a < b ? -1 : 1;
 }
 
 /** Whether the component is not valid by itself, or only not what we ask for. */

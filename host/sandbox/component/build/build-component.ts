@@ -7,16 +7,15 @@
  */
 import { NeiraError } from '../../../errors.ts';
 import type { BuiltComponent } from '../built-component.ts';
-import { type MeteredModule, ModuleRefused, meterModule } from '../meter/meter.ts';
 import { allowImports } from './allowed-imports.ts';
-import type { Misfit, Transpiled } from './analysis.ts';
+import type { AnalysisAnswer, BadModule, LinkedPart, Misfit, Part, Transpiled } from './analysis.ts';
 import { analyse } from './analyst.ts';
 import { type CacheOptions, ComponentCache } from './component-cache.ts';
 import { prepareGlue } from './glue.ts';
 import { type HostWorld, hostWorld, witFor } from './host-world.ts';
 import { type ComponentOutline, readComponent } from './read-component.ts';
 import { buildKey } from './recipe.ts';
-import { tooMany, unsafeName, unsupported } from './refusals.ts';
+import { tooMany, unsafeNameSaid, unsupported } from './refusals.ts';
 
 export interface BuildOptions {
   /** Of one instance of the component: each memory grows to so much and no further. */
@@ -25,8 +24,21 @@ export interface BuildOptions {
   readonly maxBytes?: number;
   /** For the analysis, without the time that it waits for another one. */
   readonly timeoutMs?: number;
+  /** Interfaces that the component has to export for others, as its manifest says. */
+  readonly provides?: readonly string[];
+  /**
+   * Components that it is linked to. They become parts of what is built: their code runs in its turns, with its
+   * permissions and fuel, each on a memory of its own.
+   */
+  readonly links?: readonly LinkedComponent[];
   /** Where builds are kept; without it every build is made anew. */
   readonly cache?: CacheOptions;
+}
+
+export interface LinkedComponent {
+  readonly bytes: Uint8Array;
+  /** What it exports and the other imports: `acme:text/stem@1.0.0`. */
+  readonly interfaces: readonly string[];
 }
 
 /** The world that handlers have, and what a component may export of it. */
@@ -43,48 +55,82 @@ const MAX_TABLE_ELEMENTS = 100_000;
  * NEIRA_COMPONENT_TOO_LARGE, NEIRA_COMPONENT_TOO_MANY_PARTS, NEIRA_COMPONENT_LIMITS, NEIRA_COMPONENT_TOO_COMPLEX
  */
 export async function buildComponent(bytes: Uint8Array, options: BuildOptions): Promise<BuiltComponent> {
-  const { maxBytes = MAX_BYTES, maxMemoryBytes } = options;
-  const outline = readComponent(bytes, {
-    maxBytes,
-    maxCoreModules: MAX_CORE_MODULES,
-    maxCoreInstances: MAX_CORE_INSTANCES,
-  });
-  if (options.cache === undefined) return build(bytes, outline, options);
+  const { links = [], provides = [] } = options;
+  const parts = partsOf(bytes, links, options.maxBytes);
+  requireInterfaces(parts.outline, provides, 'it says that it provides');
+  if (options.cache === undefined) return build(parts, options);
   const cache = new ComponentCache(options.cache);
-  const key = buildKey(bytes, [maxMemoryBytes, MAX_TABLE_ELEMENTS]);
+  const components = [bytes, ...links.map((link) => link.bytes)];
+  const linked = links.map(({ interfaces }) => interfaces);
+  const key = buildKey(components, [options.maxMemoryBytes, MAX_TABLE_ELEMENTS, linked]);
   const kept = await cache.load(key);
   if (kept) return kept;
-  const built = await build(bytes, outline, options);
+  const built = await build(parts, options);
   await cache.save(key, built);
   return built;
 }
 
+interface Parts extends Part {
+  readonly outline: ComponentOutline;
+  readonly linked: readonly LinkedPart[];
+}
+
+function partsOf(bytes: Uint8Array, links: readonly LinkedComponent[], maxBytes = MAX_BYTES): Parts {
+  const limits = { maxBytes, maxCoreModules: MAX_CORE_MODULES, maxCoreInstances: MAX_CORE_INSTANCES };
+  const outline = readComponent(bytes, limits);
+  const linked = links.map((link) => {
+    const provider = readComponent(link.bytes, limits);
+    requireInterfaces(provider, link.interfaces, 'a component that it is linked to is said to export');
+    return { ...link, given: allowImports(provider.imports, hostWorld()) };
+  });
+  const offered = links.flatMap(({ interfaces }) => interfaces);
+  return { bytes, outline, given: allowImports(outline.imports, hostWorld(), offered), linked };
+}
+
 async function build(
-  bytes: Uint8Array,
-  outline: ComponentOutline,
+  { bytes, outline, given, linked }: Parts,
   { maxMemoryBytes, timeoutMs = TIMEOUT_MS }: BuildOptions,
 ): Promise<BuiltComponent> {
   const world = hostWorld();
-  const given = allowImports(outline.imports, world);
   const exported = exportsOf(outline, world);
-  const wit = witFor(world, given);
-  const answer = await analyse({ bytes, wit, given, exported, waiting: world.waiting }, timeoutMs);
+  const job = {
+    bytes,
+    given,
+    linked,
+    wit: witFor(world, [given, ...linked.map((each) => each.given)].flat()),
+    exported,
+    waiting: world.waiting,
+    moduleLimits: { maxMemoryBytes, maxTableElements: MAX_TABLE_ELEMENTS },
+    maxCoreModules: MAX_CORE_MODULES,
+  };
+  const answer = await analyse(job, timeoutMs);
   if (answer.kind !== 'transpiled') throw refusalOf(answer, world);
-  const modules = meterAll(answer, maxMemoryBytes);
   const { code, coreInstances } = await prepareGlue(answer.glue, MAX_CORE_INSTANCES);
+  const modules = [...answer.modules].map(([name, metered]) => [name, inBase64(metered)] as const);
   return {
     glue: code,
-    modules: Object.fromEntries(modules.map(([name, { bytes }]) => [name, bytes.toString('base64')])),
+    modules: Object.fromEntries(modules),
     facts: {
       imports: answer.imports,
       exports: exported,
       prepares: exported.includes('prepare'),
-      resettable: modules.every(([, { resettable }]) => resettable),
+      resettable: answer.resettable,
       coreModules: modules.length,
       coreInstances,
       bytes: bytes.length,
     },
   };
+}
+
+function requireInterfaces({ exports }: ComponentOutline, names: readonly string[], says: string): void {
+  const missing = names.find(
+    (name) => !exports.some((each) => each.name === name && each.kind === 'instance'),
+  );
+  if (missing !== undefined) throw wrongWorld(`${says} \`${missing}\`, and it does not`);
+}
+
+function inBase64({ buffer, byteOffset, byteLength }: Uint8Array): string {
+  return Buffer.from(buffer, byteOffset, byteLength).toString('base64');
 }
 
 /** What else a component exports is hidden: tools leave things behind, and other hosts ask for more. */
@@ -96,11 +142,35 @@ function exportsOf(outline: ComponentOutline, world: HostWorld): string[] {
   return EXPORTS.filter((name) => names.includes(name));
 }
 
-function refusalOf({ kind, reason, exports }: Misfit, world: HostWorld): NeiraError {
-  if (kind === 'broken') {
-    const words = `the tool that reads it gave up (${reason}), which may be for want of memory`;
-    return new NeiraError('NEIRA_COMPONENT_TOO_COMPLEX', { reason: words });
+function refusalOf(answer: Exclude<AnalysisAnswer, Transpiled>, world: HostWorld): NeiraError {
+  switch (answer.kind) {
+    case 'module':
+      return moduleRefusal(answer);
+    case 'modules':
+      return tooMany('core modules', answer.count, MAX_CORE_MODULES);
+    case 'broken': {
+      const reason = `the tool that reads it gave up (${answer.reason}), which may be for want of memory`;
+      return new NeiraError('NEIRA_COMPONENT_TOO_COMPLEX', { reason });
+    }
+    default:
+      return misfitRefusal(answer, world);
   }
+}
+
+function moduleRefusal({ refusal, reason }: BadModule): NeiraError {
+  switch (refusal) {
+    case 'name':
+      return unsafeNameSaid(reason);
+    case 'unsupported':
+      return unsupported(reason);
+    case 'limits':
+      return new NeiraError('NEIRA_COMPONENT_LIMITS', { reason });
+    case 'malformed':
+      return new NeiraError('NEIRA_COMPONENT_CORRUPT', { reason });
+  }
+}
+
+function misfitRefusal({ kind, reason, exports }: Misfit, world: HostWorld): NeiraError {
   if (isAboutFeature(reason)) return unsupported(reason);
   if (kind === 'invalid') return new NeiraError('NEIRA_COMPONENT_CORRUPT', { reason });
   const wrong = exports.find((text) => isExport(nameOf(text)) && !world.exports.includes(text));
@@ -130,43 +200,4 @@ function isExport(name: string): boolean {
 /** Of a function in WIT. */
 function nameOf(text: string): string {
   return text.slice(0, text.indexOf(':'));
-}
-
-function meterAll({ modules }: Transpiled, maxMemoryBytes: number): (readonly [string, MeteredModule])[] {
-  if (modules.size > MAX_CORE_MODULES) throw tooMany('core modules', modules.size, MAX_CORE_MODULES);
-  return [...modules].sort(byName).map(([name, bytes]) => [name, meterOne(bytes, maxMemoryBytes)] as const);
-}
-
-function meterOne(bytes: Uint8Array, maxMemoryBytes: number): MeteredModule {
-  const metered = meter(bytes, maxMemoryBytes);
-  if (!WebAssembly.validate(metered.bytes)) {
-    throw unsupported('a core module that this version of Node cannot compile');
-  }
-  return metered;
-}
-
-function meter(bytes: Uint8Array, maxMemoryBytes: number): MeteredModule {
-  try {
-    return meterModule(bytes, { maxMemoryBytes, maxTableElements: MAX_TABLE_ELEMENTS });
-  } catch (error) {
-    if (!(error instanceof ModuleRefused)) throw error;
-    throw moduleRefusal(error);
-  }
-}
-
-function moduleRefusal({ kind, reason }: ModuleRefused): NeiraError {
-  switch (kind) {
-    case 'name':
-      return unsafeName(reason);
-    case 'unsupported':
-      return unsupported(reason);
-    case 'limits':
-      return new NeiraError('NEIRA_COMPONENT_LIMITS', { reason });
-    case 'malformed':
-      return new NeiraError('NEIRA_COMPONENT_CORRUPT', { reason });
-  }
-}
-
-function byName([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number {
-  return a < b ? -1 : 1;
 }

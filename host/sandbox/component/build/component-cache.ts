@@ -61,7 +61,7 @@ export class ComponentCache {
       await this.#trim();
     } catch (error) {
       this.#report('written', error);
-      await rm(temporary, { force: true });
+      await rm(temporary, { force: true }).catch((again: unknown) => this.#report('tidied', again));
     }
   }
 
@@ -76,7 +76,8 @@ export class ComponentCache {
 
   async #trim(): Promise<void> {
     const { folder, maxEntries = MAX_ENTRIES, maxTotalBytes = MAX_TOTAL_BYTES } = this.#options;
-    const names = (await readdir(folder)).filter((name) => name.endsWith(SUFFIX));
+    // What a host that died was writing goes with the rest, when it is the oldest.
+    const names = (await readdir(folder)).filter((name) => name.endsWith(SUFFIX) || name.endsWith(TEMPORARY));
     const entries = (await Promise.all(names.map((name) => sizeOf(path.join(folder, name)))))
       .filter((entry) => entry !== undefined)
       .sort((a, b) => b.usedMs - a.usedMs);

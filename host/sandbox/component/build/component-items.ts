@@ -1,5 +1,6 @@
 /** The items of the sections of a component, as far as the host has to know them; all names in them are checked. */
-import { BadBytes, type BytesReader } from './bytes-reader.ts';
+import { isSafeName } from '../meter/names.ts';
+import type { Reader } from '../meter/reader.ts';
 import { unsafeName, unsupported } from './refusals.ts';
 
 export interface Extern {
@@ -11,8 +12,6 @@ export interface Extern {
 const MAX_NAME_LENGTH = 512;
 /** How names of WIT are spelled, with `[method]` and the like before them and a version behind. */
 const EXTERN_NAME = /^[A-Za-z0-9_:@./[\]+-]+$/;
-/** What compilers put into core names; no quote, no backslash, no brace, no line end, nothing that ends a comment. */
-const CORE_NAME = /^(?!.*\*\/)[\w $.:@/|[\]#<>*+=,&?!%~^()-]*$/;
 
 const KINDS: Readonly<Record<number, string>> = {
   0: 'module',
@@ -30,12 +29,12 @@ const REFUSED_OPTIONS: Readonly<Record<number, string>> = {
   9: 'the canonical option `gc`',
 };
 
-export function readImport(section: BytesReader): Extern {
+export function readImport(section: Reader): Extern {
   const name = readExternName(section);
   return { name, kind: readDescription(section) };
 }
 
-export function readExport(section: BytesReader): Extern {
+export function readExport(section: Reader): Extern {
   const name = readExternName(section);
   const kind = readSorted(section);
   if (kind === 'component') throw unsupported(COMPONENTS_AS_VALUES);
@@ -44,7 +43,7 @@ export function readExport(section: BytesReader): Extern {
 }
 
 /** The type that an import or export is said to have; its kind. */
-function readDescription(section: BytesReader): string {
+function readDescription(section: Reader): string {
   const kind = readKind(section);
   if (kind === 'value') throw unsupported('values');
   const isResource = kind === 'type' && section.byte() === 1;
@@ -53,10 +52,10 @@ function readDescription(section: BytesReader): string {
 }
 
 /** Whether it is an instance of a module; else it is one put together of exports, in a list that looks alike. */
-export function readCoreInstance(section: BytesReader): boolean {
+export function readCoreInstance(section: Reader): boolean {
   const isOfModule = section.byte() === 0;
   if (isOfModule) section.u32();
-  section.each(() => {
+  eachOf(section, () => {
     readCoreName(section);
     section.byte();
     section.u32();
@@ -65,10 +64,10 @@ export function readCoreInstance(section: BytesReader): boolean {
 }
 
 /** The index of the component that it is an instance of; undefined when it is put together of exports. */
-export function readInstance(section: BytesReader): number | undefined {
+export function readInstance(section: Reader): number | undefined {
   const isOfComponent = section.byte() === 0;
   const component = isOfComponent ? section.u32() : undefined;
-  section.each(() => {
+  eachOf(section, () => {
     if (isOfComponent) requireExternName(section.name());
     else readExternName(section);
     readSorted(section);
@@ -82,7 +81,7 @@ export interface OuterComponent {
   readonly index: number;
 }
 
-export function readAlias(section: BytesReader): OuterComponent | undefined {
+export function readAlias(section: Reader): OuterComponent | undefined {
   const kind = readKind(section);
   const target = section.byte();
   const first = section.u32();
@@ -97,14 +96,14 @@ export function readAlias(section: BytesReader): OuterComponent | undefined {
 }
 
 /** Lifting, lowering and resources; everything asynchronous stays outside: what waits is a plain function here. */
-export function readCanonical(section: BytesReader): void {
+export function readCanonical(section: Reader): void {
   const kind = section.byte();
   if (kind > 4) throw unsupported(`asynchronous built-ins (canonical function 0x${kind.toString(16)})`);
   const isFunction = kind < 2;
   if (isFunction) section.byte();
   section.u32();
   if (!isFunction) return;
-  section.each(() => {
+  eachOf(section, () => {
     const option = section.byte();
     if (option > 5)
       throw unsupported(REFUSED_OPTIONS[option] ?? `the canonical option 0x${option.toString(16)}`);
@@ -113,22 +112,27 @@ export function readCanonical(section: BytesReader): void {
   if (kind === 0) section.u32();
 }
 
-function readSorted(section: BytesReader): string {
+function readSorted(section: Reader): string {
   const kind = readKind(section);
   section.u32();
   return kind;
 }
 
+/** Calls back for every item of a list. */
+export function eachOf(section: Reader, readItem: () => void): void {
+  for (let left = section.count(Number.MAX_SAFE_INTEGER, 'items'); left > 0; left--) readItem();
+}
+
 /** The sort of an item; a core one is told apart no further. */
-function readKind(section: BytesReader): string {
+function readKind(section: Reader): string {
   const byte = section.byte();
   const kind = KINDS[byte];
-  if (kind === undefined) throw new BadBytes(`there is no kind of item 0x${byte.toString(16)}`, section.at);
+  if (kind === undefined) throw section.fault(`there is no kind of item 0x${byte.toString(16)}`);
   if (byte === 0) section.byte();
   return kind;
 }
 
-function readExternName(section: BytesReader): string {
+function readExternName(section: Reader): string {
   const form = section.byte();
   if (form > 1) throw unsupported(`names of the form 0x${form.toString(16)}`);
   return requireExternName(section.name());
@@ -139,7 +143,7 @@ function requireExternName(name: string): string {
   return name;
 }
 
-function readCoreName(section: BytesReader): void {
+function readCoreName(section: Reader): void {
   const name = section.name();
-  if (name.length > MAX_NAME_LENGTH || !CORE_NAME.test(name)) throw unsafeName(name);
+  if (name.length > MAX_NAME_LENGTH || !isSafeName(name)) throw unsafeName(name);
 }

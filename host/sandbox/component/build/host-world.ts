@@ -56,7 +56,7 @@ function readWorld(): HostWorld {
  * imports, so that its glue asks for no more.
  */
 export function witFor(world: HostWorld, given: readonly Given[]): string {
-  const wasi = new Set(given.map(({ from }) => from).filter((from) => !from.startsWith(`${world.package}/`)));
+  const wasi = new Set(given.map(({ from }) => from).filter((from) => from.startsWith('wasi:')));
   const imports = [...wasi].sort().map((each) => `  import ${each};\n`);
   return `${world.wit}\nworld ${WORLD} {\n  include prepared-plugin;\n${imports.join('')}}\n`;
 }

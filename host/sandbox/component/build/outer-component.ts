@@ -3,12 +3,13 @@
  * and the validator of jco judges whether it fits.
  *
  * So a lie in the type section does not validate, exports that nobody asked for are hidden (tools leave some), and
- * the generated code asks for and offers only what is in our WIT. An interface that plugins give each other will be
- * a further import or export of the outer component.
+ * the generated code asks for and offers only what is in our WIT. Components that it is linked to lie beside it: they
+ * import of the host as it does, and what one exports of the type that the other imports is passed between them.
  */
 import { componentEmbed, componentNew, parse, print } from '@bytecodealliance/jco-transpile/wasm-tools';
-import type { Given } from './allowed-imports.ts';
-import { BytesReader, encodeU32 } from './bytes-reader.ts';
+import { Reader } from '../meter/reader.ts';
+import { Writer } from '../meter/writer.ts';
+import type { AnalysisJob, Part } from './analysis.ts';
 import { WORLD } from './host-world.ts';
 
 /** The pieces of a component of a world, as text. */
@@ -24,30 +25,45 @@ interface WorldText {
 const HEADER_BYTES = 8;
 const SECTION_COMPONENT = 4;
 
-/** @param exported functions of the world that the component exports. */
-export async function wrapComponent(
-  bytes: Uint8Array,
-  wit: string,
-  given: readonly Given[],
-  exported: readonly string[],
-): Promise<Uint8Array> {
+export async function wrapComponent(job: AnalysisJob): Promise<Uint8Array> {
+  const { wit, exported, linked } = job;
   const world = await worldText(wit);
-  const links = given.map(({ name, from }) => `(with "${name}" (instance $${from}))`);
+  const providers = linked.map(
+    (part, index) =>
+      `(instance $provider${index} (instantiate $linked${index} ${linksOf(part)}))` +
+      part.interfaces
+        .map((name) => `(alias export $provider${index} "${name}" (instance $${name}))`)
+        .join(' '),
+  );
   const exports = exported.map(
     (name) =>
       `(alias export $plugin "${name}" (func $${name}))` +
       `(export "${name}" (func $${name}) (func (type ${world.exports.get(name)!})))`,
   );
   const outer = await parse(
-    `(component ${world.imports} (component $inner)
-      (instance $plugin (instantiate $inner ${links.join(' ')}))
+    `(component ${world.imports}
+      ${linked.map((_, index) => `(component $linked${index})`).join(' ')} (component $inner)
+      ${providers.join('\n')}
+      (instance $plugin (instantiate $inner ${linksOf(job)}))
       ${world.exportTypes} ${exports.join('\n')})`,
   );
-  return putInside(outer, bytes);
+  return putInside(outer, [...linked, job]);
+}
+
+function linksOf({ given }: Part): string {
+  return given.map(({ name, from }) => `(with "${name}" (instance $${from}))`).join(' ');
+}
+
+let lastWorld: { readonly wit: string; readonly text: WorldText } | undefined;
+
+/** Most components import the same. */
+async function worldText(wit: string): Promise<WorldText> {
+  if (lastWorld?.wit !== wit) lastWorld = { wit, text: await printWorld(wit) };
+  return lastWorld.text;
 }
 
 /** From a component that has the world and nothing else in it: jco prints what it is made of. */
-async function worldText(wit: string): Promise<WorldText> {
+async function printWorld(wit: string): Promise<WorldText> {
   const embedded = await componentEmbed({ dummy: true, witSource: wit, world: WORLD });
   const text = await print(await componentNew(embedded, []));
   const exportPart = text.slice(text.lastIndexOf('(core instance'));
@@ -65,15 +81,19 @@ function withNames(line: string): string {
   return line.replace(/\(;(\d+);\)/, '$$type$1').replace(/(?<= )\d+(?=[ )])/g, '$$type$&');
 }
 
-function putInside(outer: Uint8Array, inner: Uint8Array): Uint8Array {
-  const reader = new BytesReader(outer, HEADER_BYTES);
-  while (!reader.isDone) {
-    const start = reader.at;
+/** Puts the components into the places that the outer one keeps for them, in this order. */
+function putInside(outer: Uint8Array, components: readonly Part[]): Uint8Array {
+  const reader = new Reader(outer, HEADER_BYTES, outer.length, 'outer component');
+  const pieces = [outer.subarray(0, HEADER_BYTES)];
+  const left = components.values();
+  while (reader.position < reader.end) {
+    const start = reader.position;
     const id = reader.byte();
-    const section = reader.part(reader.u32());
-    if (id !== SECTION_COMPONENT) continue;
-    const header = Uint8Array.from([SECTION_COMPONENT, ...encodeU32(inner.length)]);
-    return Buffer.concat([outer.subarray(0, start), header, inner, outer.subarray(section.end)]);
+    const section = reader.stretch('section');
+    if (id === SECTION_COMPONENT) {
+      const { bytes } = left.next().value!;
+      pieces.push(new Writer().byte(SECTION_COMPONENT).u32(bytes.length).written, bytes);
+    } else pieces.push(outer.subarray(start, section.end));
   }
-  throw new Error('the outer component has no place for the inner one');
+  return Buffer.concat(pieces);
 }

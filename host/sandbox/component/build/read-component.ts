@@ -9,9 +9,11 @@
  * does not escape them, so a name with a quote in it would be code that runs in a thread of the host.
  */
 import { NeiraError } from '../../../errors.ts';
-import { BadBytes, BytesReader } from './bytes-reader.ts';
+import { Reader } from '../meter/reader.ts';
+import { ModuleRefused } from '../meter/refusal.ts';
 import {
   type Extern,
+  eachOf,
   type OuterComponent,
   readAlias,
   readCanonical,
@@ -53,9 +55,13 @@ const NONE: Readonly<Parts> = { coreInstances: 0, instances: 0 };
 const ONE_CORE: Readonly<Parts> = { coreInstances: 1, instances: 0 };
 const MAX_DEPTH = 16;
 const MAX_NESTED = 64;
+/** Imports, exports, instances, aliases and functions, of all components together. */
+const MAX_ITEMS = 100_000;
 const LAYER_CORE = 0x0000_0001;
 const LAYER_COMPONENT = 0x0001_000d;
 const HEADER_BYTES = 8;
+/** Of a number of 32 bits. */
+const MAX_LENGTH_BYTES = 5;
 
 const SECTION_CUSTOM = 0;
 const SECTION_CORE_MODULE = 1;
@@ -81,10 +87,10 @@ export function readComponent(bytes: Uint8Array, limits: ComponentLimits): Compo
   requireLayer(bytes);
   const outline = new OutlineReader(limits);
   try {
-    outline.readBody(new BytesReader(bytes, HEADER_BYTES), undefined);
+    outline.readBody(new Reader(bytes, HEADER_BYTES, bytes.length, 'component'), undefined);
   } catch (error) {
-    if (!(error instanceof BadBytes)) throw error;
-    throw corrupt(error);
+    if (!(error instanceof ModuleRefused)) throw error;
+    throw new NeiraError('NEIRA_COMPONENT_CORRUPT', { reason: error.reason });
   }
   return outline;
 }
@@ -95,21 +101,23 @@ class OutlineReader implements ComponentOutline {
   readonly #limits: ComponentLimits;
   #coreModules = 0;
   #nested = 0;
+  #items = 0;
 
   constructor(limits: ComponentLimits) {
     this.#limits = limits;
   }
 
-  readBody(reader: BytesReader, outer: Scope | undefined): Scope {
+  readBody(reader: Reader, outer: Scope | undefined): Scope {
     const scope: Scope = { outer, components: [], parts: { ...NONE } };
-    while (!reader.isDone) {
+    while (reader.position < reader.end) {
       const id = reader.byte();
-      this.#readSection(id, outer ? reader.part(reader.u32()) : wholeSection(reader), scope);
+      const where = `${outer ? 'nested component' : 'component'}, section ${id}`;
+      this.#readSection(id, outer ? reader.stretch(where) : wholeSection(reader, where), scope);
     }
     return scope;
   }
 
-  #readSection(id: number, section: BytesReader, scope: Scope): void {
+  #readSection(id: number, section: Reader, scope: Scope): void {
     // Labels inside types are kebab-case, which the validator sees to.
     if (id === SECTION_CUSTOM || id === SECTION_TYPE) return;
     if (id === SECTION_CORE_MODULE) this.#countModule();
@@ -117,12 +125,14 @@ class OutlineReader implements ComponentOutline {
     else this.#readItems(id, section, scope);
   }
 
-  #readItems(id: number, section: BytesReader, scope: Scope): void {
-    section.each(() => this.#readItem(id, section, scope));
-    if (!section.isDone) throw new BadBytes('a section has bytes left', section.at);
+  #readItems(id: number, section: Reader, scope: Scope): void {
+    eachOf(section, () => this.#readItem(id, section, scope));
+    section.finish();
   }
 
-  #readItem(id: number, section: BytesReader, scope: Scope): void {
+  #readItem(id: number, section: Reader, scope: Scope): void {
+    this.#items += 1;
+    if (this.#items > MAX_ITEMS) throw tooMany('items', this.#items, MAX_ITEMS);
     if (id === SECTION_IMPORT) this.#noteImport(readImport(section), scope);
     else if (id === SECTION_EXPORT) this.#noteExport(readExport(section), scope);
     else if (id === SECTION_ALIAS) noteAlias(readAlias(section), scope);
@@ -162,19 +172,21 @@ class OutlineReader implements ComponentOutline {
     }
   }
 
-  #readNested(section: BytesReader, outer: Scope): void {
+  #readNested(section: Reader, outer: Scope): void {
     this.#nested += 1;
     if (depthOf(outer) >= MAX_DEPTH) throw unsupported(`components nested more than ${MAX_DEPTH} deep`);
     if (this.#nested > MAX_NESTED) throw tooMany('nested components', this.#nested, MAX_NESTED);
-    const header = section.part(HEADER_BYTES);
-    if (!isMagic(header.bytes, header.at) || layerAt(header.bytes, header.at) !== LAYER_COMPONENT) {
-      throw new BadBytes('a nested component has no header of one', header.at);
+    const start = section.position;
+    section.skip(HEADER_BYTES);
+    if (!isMagic(section.bytes, start) || layerAt(section.bytes, start) !== LAYER_COMPONENT) {
+      throw section.fault('a nested component has no header of one');
     }
     const { parts } = this.readBody(section, outer);
     outer.components.push({ ...parts, instances: parts.instances + 1 });
   }
 }
 
+/** Of a component that an outer one has; an index that is not there is for the validator to refuse. */
 function noteAlias(alias: OuterComponent | undefined, scope: Scope): void {
   if (!alias) return;
   let seen: Scope | undefined = scope;
@@ -184,9 +196,7 @@ function noteAlias(alias: OuterComponent | undefined, scope: Scope): void {
 
 function partsOf(component: number | undefined, scope: Scope | undefined): Parts {
   if (component === undefined) return NONE;
-  const known = scope?.components[component];
-  if (known === undefined) throw new BadBytes(`there is no component ${component}`, 0);
-  return known;
+  return scope?.components[component] ?? NONE;
 }
 
 function depthOf(scope: Scope): number {
@@ -207,21 +217,26 @@ function requireLayer(bytes: Uint8Array): void {
 }
 
 /** A section of the outermost component: where it does not fit, the file was cut off. */
-function wholeSection(reader: BytesReader): BytesReader {
+function wholeSection(reader: Reader, where: string): Reader {
+  const start = reader.position;
   try {
-    return reader.part(reader.u32());
+    return reader.stretch(where);
   } catch (error) {
-    if (error instanceof BadBytes && error.isShort) throw cutOff(reader.bytes.length, 'within a section');
+    reader.position = start;
+    if (isCutOff(reader)) throw cutOff(reader.bytes.length, `within section ${where.split(' ').at(-1)}`);
     throw error;
   }
 }
 
-function cutOff(bytes: number, reason: string): NeiraError {
-  return new NeiraError('NEIRA_COMPONENT_TRUNCATED', { bytes, reason });
+/** Whether the length of a section, or what it counts, goes on behind the end. */
+function isCutOff(reader: Reader): boolean {
+  const length = reader.bytes.subarray(reader.position, reader.position + MAX_LENGTH_BYTES);
+  const isWhole = length.some((byte) => byte < 0x80);
+  return isWhole ? reader.u32() > reader.end - reader.position : length.length < MAX_LENGTH_BYTES;
 }
 
-function corrupt(error: BadBytes): NeiraError {
-  return new NeiraError('NEIRA_COMPONENT_CORRUPT', { reason: `${error.message} (at byte ${error.atByte})` });
+function cutOff(bytes: number, reason: string): NeiraError {
+  return new NeiraError('NEIRA_COMPONENT_TRUNCATED', { bytes, reason });
 }
 
 function layerAt(bytes: Uint8Array, at: number): number {

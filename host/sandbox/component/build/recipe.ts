@@ -10,12 +10,12 @@ const PACKAGES = ['@bytecodealliance/jco-transpile/component', 'esbuild'];
 
 let own: string | undefined;
 
-/** The name of a build: of the bytes, the limits that are built in, our WIT, jco, and the code that builds. */
-export function buildKey(bytes: Uint8Array, limits: readonly number[]): string {
+/** The name of a build: of its components, the limits that are built in, our WIT, jco, and the code that builds. */
+export function buildKey(components: readonly Uint8Array[], settings: readonly unknown[]): string {
   own ??= ownDigest();
+  const digests = components.map((bytes) => createHash('sha256').update(bytes).digest('hex'));
   return createHash('sha256')
-    .update(JSON.stringify([own, limits]))
-    .update(bytes)
+    .update(JSON.stringify([own, settings, digests]))
     .digest('hex');
 }
 

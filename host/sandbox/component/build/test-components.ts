@@ -31,6 +31,8 @@ export interface HandleText {
   readonly fields?: string;
   /** Arguments of the core instance. */
   readonly withs?: string;
+  /** What `handle` does before it answers. */
+  readonly first?: string;
   readonly coreName?: string;
   readonly param?: string;
   readonly result?: string;
@@ -41,6 +43,7 @@ export function echoText({
   before = '',
   fields = '',
   withs = '',
+  first = '',
   coreName = 'handle',
   param = '"input-json" string',
   result = '(result string (error string))',
@@ -58,6 +61,7 @@ export function echoText({
         (global.set $top (i32.add (global.get $top) (local.get 3)))
         (i32.sub (global.get $top) (local.get 3)))
       (func (export "${escaped}") (param i32 i32) (result i32)
+        ${first}
         (i32.store8 (i32.const 16) (i32.const 0))
         (i32.store (i32.const 20) (local.get 0))
         (i32.store (i32.const 24) (local.get 1))

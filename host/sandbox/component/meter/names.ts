@@ -36,11 +36,16 @@ export function exportName(reader: Reader): string {
   return name;
 }
 
+/** Whether a core name may stand in the JavaScript that jco generates. */
+export function isSafeName(name: string): boolean {
+  return SAFE_NAME.test(name) && !name.includes('*/');
+}
+
 function check(name: string, does: string): void {
   if (name.length > MAX_NAME_LENGTH) {
     throw new ModuleRefused('name', `the module ${does} a name of more than ${MAX_NAME_LENGTH} characters`);
   }
-  if (!SAFE_NAME.test(name) || name.includes('*/')) {
+  if (!isSafeName(name)) {
     throw new ModuleRefused(
       'name',
       `the module ${does} ${shown(name)}, which has characters that are not allowed`,
