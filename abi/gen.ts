@@ -11,10 +11,12 @@ import { lintEvents, PUBLISHED_FILE, publishedIn, renderPublished } from '../hos
 import { ERRORS } from '../host/errors.ts';
 import { loadGates } from '../host/registry/gate-catalogue.ts';
 import { loadEvents } from './event-sources.ts';
+import { renderC } from './render-c.ts';
 import { renderCommands } from './render-commands.ts';
 import { renderErrors } from './render-errors.ts';
 import { renderEventTypes, renderRegistry } from './render-events.ts';
 import { renderHints } from './render-hints.ts';
+import { renderRust } from './render-rust.ts';
 import { renderShapes } from './render-shapes.ts';
 import { renderFunctions, renderGuestTypes, renderHostTypes } from './render-types.ts';
 import { readWit, type WitPackage } from './wit-reader.ts';
@@ -32,6 +34,8 @@ export function generate(): ReadonlyMap<string, string> {
     ['abi/types/host.d.ts', renderHostTypes(wit)],
     ['abi/types/functions.json', renderFunctions(wit)],
     ['abi/types/shapes.json', renderShapes(wit)],
+    ['abi/types/neira.h', renderC(wit)],
+    ['abi/types/neira.rs', renderRust(wit)],
     ['abi/errors.md', renderErrors(ERRORS)],
     ['abi/types/events.d.ts', renderEventTypes(events)],
     [`${EVENTS}/_dist/registry.json`, renderRegistry(events)],
