@@ -1,0 +1,75 @@
+import { existsSync } from 'node:fs';
+import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join, relative, resolve } from 'node:path';
+import type { Command } from 'commander';
+import { NeiraError } from '../errors.ts';
+import { type Manifest, parseManifest } from '../registry/manifest.ts';
+import { type Built, buildGuest } from '../sandbox/guest-build/build.ts';
+import { buildScriptComponent } from '../sandbox/guest-build/script.ts';
+import { run, type Session } from './command.ts';
+
+const MANIFEST = 'manifest.yaml';
+const COMPONENT = 'plugin.wasm';
+/** What of a script's folder goes along with its component: the source stays behind. */
+const GOES_ALONG = ['events', 'README.md'];
+
+export function addBuild(program: Command): void {
+  program
+    .command('build')
+    .argument('[folder]', 'of the plugin', '.')
+    .description('make the component of a plugin from its source; needs no host')
+    .option(
+      '--out <folder>',
+      'where to put the component with its manifest; `dist` in the folder for a script',
+    )
+    .addHelpText('after', HELP)
+    .action(run(build));
+}
+
+const HELP = `
+A plugin of kind \`wasm\` is built from main.ts, main.as (AssemblyScript), main.c or main.rs in its folder, into the
+file that its manifest names as \`entry\`. A plugin of kind \`script\` becomes a component of the same source in a
+folder of its own; the script stays as it is.`;
+
+async function build({ out }: Session, folder: string, { out: wanted }: { out?: string }): Promise<void> {
+  const text = await readManifest(folder);
+  const manifest = parseManifest(text);
+  const home = resolve(wanted ?? (manifest.kind === 'wasm' ? folder : join(folder, 'dist')));
+  const { component, language } = await componentOf(folder, manifest);
+  const entry = manifest.kind === 'wasm' ? manifest.entry : COMPONENT;
+  await mkdir(home, { recursive: true });
+  await writeFile(join(home, entry), component);
+  if (home !== resolve(folder)) {
+    await writeFile(join(home, MANIFEST), manifest.kind === 'wasm' ? text : ofComponent(text));
+    for (const name of GOES_ALONG.filter((each) => existsSync(join(folder, each))))
+      await cp(join(folder, name), join(home, name), { recursive: true });
+  }
+  const file = join(home, entry);
+  out.result({ id: manifest.id, language, path: file, bytes: component.length }, () => {
+    out.line(`${relative('.', file)} is built from ${language}: ${component.length} bytes`);
+  });
+}
+
+async function componentOf(folder: string, { kind, id, entry }: Manifest): Promise<Built> {
+  if (kind === 'wasm') return buildGuest(folder, id);
+  return { language: 'typescript', component: await buildScriptComponent(folder, id, entry) };
+}
+
+async function readManifest(folder: string): Promise<string> {
+  try {
+    return await readFile(join(folder, MANIFEST), 'utf8');
+  } catch (error) {
+    const reason = `there is no ${MANIFEST} in \`${folder}\` (${(error as NodeJS.ErrnoException).code})`;
+    throw new NeiraError('NEIRA_SOURCE_REFUSED', { reason });
+  }
+}
+
+/** The manifest of a script as that of its component, with all the author's words. */
+function ofComponent(manifest: string): string {
+  const text = manifest.replace(/^kind:.*$/m, 'kind: wasm').replace(/^entry:.*$/m, `entry: ${COMPONENT}`);
+  const { kind, entry } = parseManifest(text);
+  if (kind === 'wasm' && entry === COMPONENT) return text;
+  throw new NeiraError('NEIRA_MANIFEST_INVALID', {
+    errors: [{ path: 'kind', message: '`kind` and `entry` must stand on lines of their own to be replaced' }],
+  });
+}
