@@ -3,7 +3,7 @@ import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { NeiraError } from '../errors.ts';
-import { type Manifest, parseManifest } from '../registry/manifest.ts';
+import { parseManifest } from '../registry/manifest.ts';
 import { type Built, buildGuest } from '../sandbox/guest-build/build.ts';
 import { buildScriptComponent } from '../sandbox/guest-build/script.ts';
 import { run, type Session } from './command.ts';
@@ -32,26 +32,31 @@ file that its manifest names as \`entry\`. A plugin of kind \`script\` becomes a
 folder of its own; the script stays as it is.`;
 
 async function build({ out }: Session, folder: string, { out: wanted }: { out?: string }): Promise<void> {
-  const text = await readManifest(folder);
-  const manifest = parseManifest(text);
-  const home = resolve(wanted ?? (manifest.kind === 'wasm' ? folder : join(folder, 'dist')));
-  const { component, language } = await componentOf(folder, manifest);
-  const entry = manifest.kind === 'wasm' ? manifest.entry : COMPONENT;
-  await mkdir(home, { recursive: true });
-  await writeFile(join(home, entry), component);
-  if (home !== resolve(folder)) {
-    await writeFile(join(home, MANIFEST), manifest.kind === 'wasm' ? text : ofComponent(text));
-    for (const name of GOES_ALONG.filter((each) => existsSync(join(folder, each))))
-      await cp(join(folder, name), join(home, name), { recursive: true });
-  }
-  const file = join(home, entry);
-  out.result({ id: manifest.id, language, path: file, bytes: component.length }, () => {
-    out.line(`${relative('.', file)} is built from ${language}: ${component.length} bytes`);
+  const { id, language, file, bytes } = await buildInto(folder, wanted);
+  out.result({ id, language, path: file, bytes }, () => {
+    out.line(`${relative('.', file)} is built from ${language}: ${bytes} bytes`);
   });
 }
 
-async function componentOf(folder: string, { kind, id, entry }: Manifest): Promise<Built> {
-  if (kind === 'wasm') return buildGuest(folder, id);
+/** Builds what is in `folder`, into `wanted` or where such a plugin's component belongs. */
+export async function buildInto(folder: string, wanted?: string) {
+  const text = await readManifest(folder);
+  const { id, kind, entry: named } = parseManifest(text);
+  const home = resolve(wanted ?? (kind === 'wasm' ? folder : join(folder, 'dist')));
+  const { component, language } =
+    kind === 'wasm' ? await buildGuest(folder, id) : await fromScript(folder, id, named);
+  const entry = kind === 'wasm' ? named : COMPONENT;
+  await mkdir(home, { recursive: true });
+  await writeFile(join(home, entry), component);
+  if (home !== resolve(folder)) {
+    await writeFile(join(home, MANIFEST), kind === 'wasm' ? text : ofComponent(text));
+    for (const name of GOES_ALONG.filter((each) => existsSync(join(folder, each))))
+      await cp(join(folder, name), join(home, name), { recursive: true });
+  }
+  return { id, language, file: join(home, entry), bytes: component.length };
+}
+
+async function fromScript(folder: string, id: string, entry: string): Promise<Built> {
   return { language: 'typescript', component: await buildScriptComponent(folder, id, entry) };
 }
 
