@@ -1,5 +1,5 @@
 /** The component that `neira build` makes of a plugin's source, in a folder of its own beside nothing else. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -11,10 +11,14 @@ export interface ComponentFolder extends Disposable {
   readonly components: string;
 }
 
-export async function componentFolder(source: URL): Promise<ComponentFolder> {
+/** @param cpuMs in place of the limit that the manifest names */
+export async function componentFolder(source: URL, cpuMs?: number): Promise<ComponentFolder> {
   const home = mkdtempSync(path.join(tmpdir(), 'neira-component-'));
   const folder = path.join(home, 'plugin');
   await buildInto(fileURLToPath(source), folder);
+  const manifest = path.join(folder, 'manifest.yaml');
+  const text = readFileSync(manifest, 'utf8');
+  if (cpuMs !== undefined) writeFileSync(manifest, text.replace(/cpu_ms: \d+/, `cpu_ms: ${cpuMs}`));
   return {
     folder: pathToFileURL(folder + path.sep),
     components: path.join(home, 'cache'),

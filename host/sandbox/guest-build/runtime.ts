@@ -14,9 +14,9 @@ import { parse, print } from '@bytecodealliance/jco-transpile/wasm-tools';
 const require = createRequire(import.meta.url);
 const CORE_MODULE = Buffer.from('0061736d01000000', 'hex');
 const MAGIC = CORE_MODULE.subarray(0, 4);
-/** Only the runtime exports this, and only the one without the async ABI has no use for tasks. */
+/** Only the runtime exports this, and only the one without the async ABI never waits for several things. */
 const MARK = 'wit_dylib_export_call';
-const OF_ASYNC = '[task-return]';
+const OF_ASYNC = '[waitable-set-new]';
 const LAST_SECTION = 13;
 
 /** Imports that tell of the machine, and what stands in their place. */
