@@ -27,7 +27,7 @@ describe.each(['script', 'component'] as const)('as %s', (kind) => {
 
   beforeAll(async () => {
     // The limit of a component counts instructions of WebAssembly, of which an interpreter inside takes very many.
-  if (kind === 'component') component = await componentFolder(HERE, 2500);
+    if (kind === 'component') component = await componentFolder(HERE, 2500);
     plugin = await boot({ grant: 'all' });
   });
   afterAll(async () => {
