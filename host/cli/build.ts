@@ -39,7 +39,8 @@ async function build({ out }: Session, folder: string, { out: wanted }: { out?: 
 }
 
 /** Builds what is in `folder`, into `wanted` or where such a plugin's component belongs. */
-export async function buildInto(folder: string, wanted?: string) {
+export async function buildInto(given: string, wanted?: string) {
+  const folder = resolve(given);
   const text = await readManifest(folder);
   const { id, kind, entry: named } = parseManifest(text);
   const home = resolve(wanted ?? (kind === 'wasm' ? folder : join(folder, 'dist')));
@@ -48,7 +49,7 @@ export async function buildInto(folder: string, wanted?: string) {
   const entry = kind === 'wasm' ? named : COMPONENT;
   await mkdir(home, { recursive: true });
   await writeFile(join(home, entry), component);
-  if (home !== resolve(folder)) {
+  if (home !== folder) {
     await writeFile(join(home, MANIFEST), kind === 'wasm' ? text : ofComponent(text));
     for (const name of GOES_ALONG.filter((each) => existsSync(join(folder, each))))
       await cp(join(folder, name), join(home, name), { recursive: true });

@@ -3,7 +3,7 @@
  * leave nothing of the machine in the module, and with a small stack and memory: an instance is made for every turn.
  */
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -92,19 +92,35 @@ async function compileRust(folder: string, source: string, scratch: string, outp
   ]);
 }
 
+/**
+ * The compiler reads files that end in `.ts` and no others, which our plugins keep for TypeScript. So it gets a copy
+ * under such names, and what it says is told by the names that the author knows.
+ */
 async function compileAssemblyScript(folder: string, source: string, output: string): Promise<void> {
   const asc = assemblyScriptCompiler(folder);
-  await compile('assemblyscript', folder, process.execPath, [
+  const sources = path.join(path.dirname(output), 'sources');
+  const inside = { recursive: true, withFileTypes: true } as const;
+  for (const file of await readdir(folder, inside)) {
+    const name = path.relative(folder, path.join(file.parentPath, file.name));
+    if (!file.isFile() || !name.endsWith('.as') || name.startsWith('node_modules')) continue;
+    const copy = path.join(sources, asTypeScript(name));
+    await mkdir(path.dirname(copy), { recursive: true });
+    await copyFile(path.join(folder, name), copy);
+  }
+  await compile('assemblyscript', sources, process.execPath, [
     asc,
-    source,
-    '--extension=as',
+    asTypeScript(source),
+    `--path=${path.join(folder, 'node_modules')}`,
     '--runtime=minimal',
     '--use=abort=',
     '-Osize',
     '--noAssert',
-    `--outFile=${path.relative(folder, output)}`,
+    '--noColors',
+    `--outFile=${output}`,
   ]);
 }
+
+const asTypeScript = (name: string) => name.replace(/\.as$/, '.ts');
 
 /** Where the author has it, else where we have. */
 function assemblyScriptCompiler(folder: string): string {
@@ -129,7 +145,8 @@ async function compile(
   } catch (error) {
     const { code, stderr = '', message } = error as { code?: unknown; stderr?: string; message: string };
     if (code === 'ENOENT' || LIBRARY_MISSING.test(stderr)) throw missing(language);
-    const reason = stderr.trim() || message;
+    const said = stderr.trim() || message;
+    const reason = language === 'assemblyscript' ? said.replace(/(?<=[\w-])\.ts\b/g, '.as') : said;
     throw new NeiraError('NEIRA_BUILD_FAILED', { what: `the compiler refuses it`, reason });
   }
 }
