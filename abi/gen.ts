@@ -11,13 +11,23 @@ import { lintEvents, PUBLISHED_FILE, publishedIn, renderPublished } from '../hos
 import { ERRORS } from '../host/errors.ts';
 import { loadGates } from '../host/registry/gate-catalogue.ts';
 import { loadEvents } from './event-sources.ts';
+import { renderC } from './render-c.ts';
 import { renderCommands } from './render-commands.ts';
 import { renderErrors } from './render-errors.ts';
 import { renderEventTypes, renderRegistry } from './render-events.ts';
 import { renderHints } from './render-hints.ts';
+import { renderRust } from './render-rust.ts';
 import { renderShapes } from './render-shapes.ts';
 import { renderFunctions, renderGuestTypes, renderHostTypes } from './render-types.ts';
 import { readWit, type WitPackage } from './wit-reader.ts';
+import {
+  breaksOf,
+  RELEASED_FILE,
+  type Releases,
+  releasedBefore,
+  releaseOf,
+  renderReleases,
+} from './wit-release.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '..');
 const WIT = 'abi/wit/v1';
@@ -32,6 +42,8 @@ export function generate(): ReadonlyMap<string, string> {
     ['abi/types/host.d.ts', renderHostTypes(wit)],
     ['abi/types/functions.json', renderFunctions(wit)],
     ['abi/types/shapes.json', renderShapes(wit)],
+    ['abi/types/neira.h', renderC(wit)],
+    ['abi/types/neira.rs', renderRust(wit)],
     ['abi/errors.md', renderErrors(ERRORS)],
     ['abi/types/events.d.ts', renderEventTypes(events)],
     [`${EVENTS}/_dist/registry.json`, renderRegistry(events)],
@@ -70,6 +82,20 @@ function publishEvents(): number {
   return 0;
 }
 
+/**
+ * Takes the WIT as it is into the record of what was released. Part of a release, never of a build: from then on a
+ * test holds the WIT to it. @returns 1 when it breaks what was released before; nothing is written then.
+ */
+function releaseWit(): number {
+  const releases = JSON.parse(read(RELEASED_FILE) ?? '{}') as Releases;
+  const wit = loadWit();
+  const breaks = breaksOf(releasedBefore(releases, wit.id), releaseOf(wit));
+  for (const each of breaks) console.error(each);
+  if (breaks.length > 0) return 1;
+  write(RELEASED_FILE, renderReleases({ ...releases, [wit.id]: releaseOf(wit) }));
+  return 0;
+}
+
 function write(file: string, text: string): void {
   mkdirSync(path.dirname(path.join(ROOT, file)), { recursive: true });
   writeFileSync(path.join(ROOT, file), text);
@@ -86,6 +112,7 @@ function read(file: string): string | undefined {
 
 function main(args: readonly string[]): number {
   if (args.includes('--publish-events')) return publishEvents();
+  if (args.includes('--release-wit')) return releaseWit();
   const stale = staleFiles();
   if (args.includes('--check')) {
     for (const file of stale) console.error(`stale: ${file} (run \`npm run gen\`)`);

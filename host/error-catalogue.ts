@@ -4,6 +4,7 @@
  * `status` is the HTTP status of the problem document (RFC 9457), `blame` says who has to act.
  */
 
+import { BUILD_ERRORS } from './base/error-catalogue-build.ts';
 import { BUS_ERRORS } from './base/error-catalogue-bus.ts';
 import { COMPONENT_ERRORS } from './base/error-catalogue-components.ts';
 import { IO_ERRORS } from './base/error-catalogue-io.ts';
@@ -152,12 +153,6 @@ const OWN = {
     blame: 'caller',
     message: 'The plugin source is refused: {reason}.',
     remedy: 'Give plain files with relative paths inside the plugin folder.',
-  },
-  NEIRA_BUNDLE_FAILED: {
-    status: 422,
-    blame: 'plugin',
-    message: 'The source does not build: {reason}.',
-    remedy: 'Correct the place named in `file` and `line`.',
   },
   NEIRA_BOOT_FAILED: {
     status: 422,
@@ -398,4 +393,6 @@ const OWN = {
   },
 } as const satisfies Record<string, Entry>;
 
-export const ERRORS = { ...OWN, ...BUS_ERRORS, ...COMPONENT_ERRORS, ...IO_ERRORS, ...SECRET_ERRORS };
+const PARTS = { ...BUILD_ERRORS, ...BUS_ERRORS, ...COMPONENT_ERRORS, ...IO_ERRORS, ...SECRET_ERRORS };
+
+export const ERRORS = { ...OWN, ...PARTS };

@@ -456,6 +456,7 @@ declare module 'neira:host/types' {
     | 'NEIRA_BAD_REQUEST'
     | 'NEIRA_BODY_TOO_LARGE'
     | 'NEIRA_BOOT_FAILED'
+    | 'NEIRA_BUILD_FAILED'
     | 'NEIRA_BUNDLE_FAILED'
     | 'NEIRA_BUSY'
     | 'NEIRA_CELL_LOST'

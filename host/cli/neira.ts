@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { isNeiraError, type Problem, toProblem } from '../errors.ts';
 import { addBackup } from './backup.ts';
+import { addBuild } from './build.ts';
 import { Refused } from './client.ts';
 import { addDryRun } from './dry-run.ts';
 import { addEvents } from './events.ts';
@@ -51,6 +52,7 @@ function createProgram(argv: readonly string[]): Command {
   addDryRun(program);
   addRecords(program);
   addNew(program);
+  addBuild(program);
   addJournal(program);
   addToken(program);
   addSecret(program);

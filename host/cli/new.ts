@@ -1,12 +1,27 @@
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { NeiraError } from '../errors.ts';
 import { run, type Session } from './command.ts';
 
-const TEMPLATE_ID = 'hello';
-const TEMPLATE = fileURLToPath(new URL(`../../plugins/scripts/${TEMPLATE_ID}`, import.meta.url));
+/** A living template, and the id that it has itself. */
+interface Template {
+  readonly id: string;
+  readonly folder: string;
+}
+
+const SCRIPT: Template = { id: 'hello', folder: 'scripts/hello' };
+/** Of components, by the language of their source. */
+const COMPONENTS = {
+  ts: { id: 'hello.ts', folder: 'wasm/hello_ts' },
+  assemblyscript: { id: 'hello.as', folder: 'wasm/hello_as' },
+  c: { id: 'hello.c', folder: 'wasm/hello_c' },
+  rust: { id: 'hello.rust', folder: 'wasm/hello_rust' },
+} as const satisfies Record<string, Template>;
+
+type Language = keyof typeof COMPONENTS;
+const PLUGINS = fileURLToPath(new URL('../../plugins/', import.meta.url));
 /** The template's test imports the kit of the checkout by a path of its own place. */
 const KIT_FROM_TEMPLATE = '../../../test/kit/';
 const KIT = fileURLToPath(new URL('../../test/kit', import.meta.url));
@@ -18,12 +33,26 @@ export function addNew(program: Command): void {
     .argument('<id>', 'lower-case letters, digits and `_`, with dots between parts', readId)
     .description('start a plugin from the template; needs no host')
     .option('--dir <folder>', 'where to put its folder', '.')
+    .addOption(
+      new Option('--kind <kind>', 'a script, or a component').choices(['script', 'wasm']).default('script'),
+    )
+    .addOption(
+      new Option('--lang <language>', 'what a component is written in (ts)').choices(Object.keys(COMPONENTS)),
+    )
     .action(run(create));
 }
 
-async function create({ out }: Session, id: string, { dir }: { dir: string }): Promise<void> {
+interface Wanted {
+  readonly dir: string;
+  readonly kind: 'script' | 'wasm';
+  readonly lang?: Language;
+}
+
+async function create({ out, usage }: Session, id: string, { dir, kind, lang }: Wanted): Promise<void> {
+  if (kind === 'script' && lang !== undefined)
+    usage('--lang is of components: say --kind wasm too. A script is in TypeScript.');
   const target = resolve(dir, id);
-  await copyTemplate(id, target);
+  await copyTemplate(kind === 'script' ? SCRIPT : COMPONENTS[lang ?? 'ts'], id, target);
   const files = (await readdir(target, { recursive: true, withFileTypes: true }))
     .filter((entry) => entry.isFile())
     .map((entry) => relative(target, join(entry.parentPath, entry.name)))
@@ -31,12 +60,13 @@ async function create({ out }: Session, id: string, { dir }: { dir: string }): P
   const shown = relative('.', target) || '.';
   out.result({ id, path: target, files }, () => {
     out.line(`${shown} is there: ${files.join(', ')}`);
+    if (kind === 'wasm') out.remark(`Build it with \`neira build ${shown}\`.`);
     out.remark(`Run it with \`neira plugin add ${shown} --enable --grant all\`.`);
   });
 }
 
 /** Making the folder claims it; what could not be finished is taken away again. */
-async function copyTemplate(id: string, target: string): Promise<void> {
+async function copyTemplate(template: Template, id: string, target: string): Promise<void> {
   const unwritable = ({ code }: NodeJS.ErrnoException): NeiraError =>
     code === 'EEXIST'
       ? new NeiraError('NEIRA_CONFLICT', { what: 'folder', id: target, by: 'what is there' })
@@ -49,7 +79,9 @@ async function copyTemplate(id: string, target: string): Promise<void> {
   }
   try {
     const kit = `${relative(target, KIT).split(sep).join('/')}/`;
-    await copyInto(TEMPLATE, target, (text) => withId(text, id).replaceAll(KIT_FROM_TEMPLATE, kit));
+    await copyInto(join(PLUGINS, template.folder), target, (text) =>
+      withId(text, id, template.id).replaceAll(KIT_FROM_TEMPLATE, kit),
+    );
   } catch (error) {
     await rm(target, { recursive: true, force: true });
     throw unwritable(error as NodeJS.ErrnoException);
@@ -58,7 +90,8 @@ async function copyTemplate(id: string, target: string): Promise<void> {
 
 async function copyInto(from: string, to: string, adapt: (text: string) => string): Promise<void> {
   for (const entry of await readdir(from, { withFileTypes: true })) {
-    if (entry.name.startsWith('.') || entry.name === 'node_modules') continue;
+    // What is built follows from the source, and is not the new plugin's.
+    if (entry.name.startsWith('.') || entry.name === 'node_modules' || entry.name.endsWith('.wasm')) continue;
     const [source, target] = [join(from, entry.name), join(to, entry.name)];
     if (entry.isDirectory()) {
       await mkdir(target);
@@ -71,10 +104,11 @@ async function copyInto(from: string, to: string, adapt: (text: string) => strin
  * The template's id where it stands as a name: quoted, in a dotted name, in a path, or as a plain value of the
  * manifest. A "hello" in a sentence stays.
  */
-export function withId(text: string, id: string): string {
+export function withId(text: string, id: string, template = SCRIPT.id): string {
+  const own = template.replaceAll('.', '\\.');
   return text
-    .replace(/(?<=["'`./{:[] ?)hello(?=["'`./@,}\]]|$)/gm, id)
-    .replace(/(?<![\w-])hello(?=\.\w)/g, id);
+    .replace(new RegExp(`(?<=["'\`./{:[] ?)${own}(?=["'\`./@,}\\]]|$)`, 'gm'), id)
+    .replace(new RegExp(`(?<![\\w-])${own}(?=\\.\\w)`, 'g'), id);
 }
 
 function readId(text: string): string {

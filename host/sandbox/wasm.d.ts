@@ -3,6 +3,10 @@ declare namespace WebAssembly {
   class Module {
     constructor(bytes: Uint8Array);
   }
+  namespace Module {
+    function imports(module: Module): { readonly module: string; readonly name: string }[];
+    function exports(module: Module): { readonly name: string }[];
+  }
   class Instance {
     constructor(module: Module, imports: Imports);
     readonly exports: Record<string, unknown>;

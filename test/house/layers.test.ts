@@ -43,8 +43,8 @@ const HOST_FILES: Readonly<Record<string, string>> = {
   'main.ts': 'main',
 };
 
-/** A client of the HTTP API, and what has to work with no host running. */
-const CLI_MAY_IMPORT = ['abi', 'gates', 'base', 'store', 'bus', 'registry', 'main'];
+/** A client of the HTTP API, and what has to work with no host running: `build` is of the sandbox. */
+const CLI_MAY_IMPORT = ['abi', 'gates', 'base', 'store', 'sandbox', 'bus', 'registry', 'main'];
 
 /** Undefined for a file that is not in any layer. */
 function layerOf(file: string): string | undefined {

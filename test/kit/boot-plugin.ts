@@ -35,6 +35,8 @@ export interface PluginOptions {
   readonly settings?: unknown;
   /** What `io.secret` shows, where the manifest asks to see it. */
   readonly secrets?: Readonly<Record<string, string>>;
+  /** Where built components are kept from boot to boot. */
+  readonly components?: string;
 }
 
 export interface BootedPlugin extends AsyncDisposable {
@@ -68,7 +70,12 @@ export function recordedTurns(folder: URL): readonly { readonly name: string; re
 }
 
 export async function bootPlugin(folder: URL, options: PluginOptions = {}): Promise<BootedPlugin> {
-  const version = await buildVersion(fileURLToPath(folder), { signatures: { require: false, trusted: {} } });
+  const version = await buildVersion(fileURLToPath(folder), {
+    signatures: { require: false, trusted: {} },
+    ...(options.components !== undefined && {
+      components: { folder: options.components, report: (trouble) => console.error(trouble) },
+    }),
+  });
   const { manifest } = version;
   const home = mkdtempSync(path.join(tmpdir(), 'neira-plugin-'));
   const store = await openStore({

@@ -29,6 +29,8 @@ export interface Bundle {
   readonly map: string;
   /** Files that went into it, relative to the folder. */
   readonly inputs: readonly string[];
+  /** Names that the entry exports. */
+  readonly exports: readonly string[];
 }
 
 /** @throws NEIRA_BUNDLE_FAILED with `file`, `line` and `column` of the first error. */
@@ -61,7 +63,8 @@ export async function bundlePlugin(folder: string, entry: string): Promise<Bundl
         reason: `the bundle is larger than ${MAX_BUNDLE_BYTES} bytes`,
       });
     }
-    return { code, map: output('.map'), inputs: Object.keys(result.metafile.inputs) };
+    const exports = Object.values(result.metafile.outputs).flatMap((each) => each.exports);
+    return { code, map: output('.map'), inputs: Object.keys(result.metafile.inputs), exports };
   } catch (error) {
     throw asNeiraError(error, root);
   }
