@@ -530,6 +530,13 @@ export interface EventPayloads {
     };
   };
   /**
+   * Some records were taken into the search index, and there are more. (event)
+   */
+  readonly 'search.index.advanced@1': {
+    /** Records that are in the index now. */
+    readonly indexed: number;
+  };
+  /**
    * Finds messages and annotations. (command)
    */
   readonly 'search.query@1': {
