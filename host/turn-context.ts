@@ -262,11 +262,9 @@ export class TurnContext {
    * later lies behind it, so the turn depends on nothing by it.
    */
   records(wanted: RecordPage): string {
-    const what = `records after ${wanted.after}, ${wanted.limit} at most`;
-    return showRecords(
-      this.observe(what, () => readRecords(this.#read().records(wanted.after), wanted)),
-      this.confidential,
-    );
+    const what = `records after ${wanted.after}, ${wanted.limit} at most${wanted.textOnly ? ', text only' : ''}`;
+    const page = this.observe(what, () => readRecords(this.#read().records(wanted.after), wanted));
+    return showRecords(page, wanted, this.confidential);
   }
 
   // --- effects

@@ -55,6 +55,8 @@ export interface RecordOptions {
   readonly after?: number;
   /** How many records at most: up to 1000, 100 without it. */
   readonly limit?: number;
+  /** Without their `line`: a page holds more of them, and they are read faster. */
+  readonly textOnly?: boolean;
 }
 
 /** An annotation or a message as it was saved. */
@@ -70,8 +72,8 @@ export interface ChatRecord {
   readonly sessionId: string;
   /** What a search looks at: the text of a message, the kind and all texts of an annotation; up to 4096 characters. */
   readonly text: string;
-  /** All of it, as it stands in its file. */
-  readonly line: JsonText;
+  /** All of it, as it stands in its file; none with `textOnly`. */
+  readonly line?: JsonText;
 }
 
 export interface PublishOptions {
@@ -248,7 +250,7 @@ export interface StorageFunctions {
 
   /**
    * A page of the annotations and messages that any plugin saved, of every chat, in the order in which they were
-   * committed; what this turn saved itself is not among them. It holds at most 1 MB of their JSON and texts, so it may
+   * committed; what this turn saved itself is not among them. It holds at most 1 MB of their lines and texts, so it may
    * be shorter than `limit`; an empty one is the end. The next page is the one `after` its last number. What was saved
    * never changes: records that are committed meanwhile do not make the turn run again, the event `record.saved`
    * tells of them. Needs `records: [read]`.

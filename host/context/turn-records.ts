@@ -8,6 +8,8 @@ export const MAX_SEARCH_TEXT = 4096;
 export interface RecordPage {
   readonly after: number;
   readonly limit: number;
+  /** Without lines. */
+  readonly textOnly: boolean;
   /** Of lines and texts; the first record is taken whatever its size. */
   readonly maxBytes: number;
 }
@@ -16,38 +18,42 @@ export interface RecordPage {
 interface ChatRecord {
   readonly number: number;
   readonly text: string;
-  readonly line: unknown;
+  readonly line?: unknown;
   readonly pii?: string;
 }
 
-/** A page as it is kept for a replay, JSON. */
-export function readRecords(rows: Iterable<RecordRow>, { limit, maxBytes }: RecordPage): string {
+/** A page as it is kept for a replay, JSON: with the lines that are asked for, or in which something is marked. */
+export function readRecords(
+  rows: Iterable<RecordRow>,
+  { limit, maxBytes, textOnly }: RecordPage,
+): string {
   const page: string[] = [];
   let bytes = 0;
   if (limit === 0) return '[]';
   for (const { line, pii, ...place } of rows) {
     const text = searchText(JSON.parse(line) as Saved);
-    bytes += Buffer.byteLength(line) + Buffer.byteLength(text);
+    bytes += Buffer.byteLength(text) + (textOnly ? 0 : Buffer.byteLength(line));
     if (bytes > maxBytes && page.length > 0) break;
-    page.push(recordJson({ ...place, text, ...(pii !== null && { pii }) }, line));
+    const record = JSON.stringify({ ...place, text, ...(pii !== null && { pii }) });
+    page.push(textOnly && pii === null ? record : withLine(record, line));
     if (page.length >= limit) break;
   }
   return `[${page.join()}]`;
 }
 
 /** The page as the plugin gets it: what is marked in it binds the turn, and the marks themselves stay behind. */
-export function showRecords(page: string, confidential: Confidential): string {
+export function showRecords(page: string, { textOnly }: RecordPage, confidential: Confidential): string {
   if (!page.includes('"pii":')) return page;
   const shown = (JSON.parse(page) as ChatRecord[]).map(({ pii, line, ...place }) => {
-    const text = JSON.stringify(line);
-    if (pii !== undefined) confidential.markAt(text, pii);
-    return recordJson(place, text);
+    if (pii !== undefined) confidential.markAt(JSON.stringify(line), pii);
+    return textOnly ? place : { ...place, line };
   });
-  return `[${shown.join()}]`;
+  return JSON.stringify(shown);
 }
 
-function recordJson(place: object, line: string): string {
-  return `${JSON.stringify(place).slice(0, -1)},"line":${line}}`;
+/** The line is JSON already. */
+function withLine(record: string, line: string): string {
+  return `${record.slice(0, -1)},"line":${line}}`;
 }
 
 export interface Saved {

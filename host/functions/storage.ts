@@ -4,7 +4,7 @@
  *
  * The plugin comes from the turn, never from an argument, so a plugin cannot name another plugin's data.
  */
-import { searchText } from '../context/turn-records.ts';
+import { type RecordPage, searchText } from '../context/turn-records.ts';
 import { NeiraError } from '../errors.ts';
 import type { StateEntry, TurnContext } from '../turn-context.ts';
 import {
@@ -160,17 +160,20 @@ function listOptions(options: string | undefined): { limit: number; after?: stri
   };
 }
 
-function recordOptions(options: string | undefined): { after: number; limit: number } {
+function recordOptions(options: string | undefined): Omit<RecordPage, 'maxBytes'> {
   const given = isPresent(options) ? parseObject(options, 'options', MAX_LIST_OPTIONS_BYTES) : {};
-  const { after = null, limit = null, ...others } = given;
+  const { after = null, limit = null, textOnly = null, ...others } = given;
   const [other] = Object.keys(others);
   if (other !== undefined) throw invalid('options', `there is no option \`${other}\``);
+  if (textOnly !== null && typeof textOnly !== 'boolean')
+    throw invalid('options', '`textOnly` must be true or false');
   for (const [name, value] of Object.entries({ after, limit }))
     if (value !== null && typeof value !== 'number') throw invalid('options', `\`${name}\` must be a number`);
   const count = (value: unknown) => (value === null ? undefined : optionalCount(String(value)));
   return {
     after: count(after) ?? 0,
     limit: Math.min(count(limit) ?? DEFAULT_LIST_LIMIT, MAX_LIST_LIMIT),
+    textOnly: textOnly === true,
   };
 }
 

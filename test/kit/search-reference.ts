@@ -177,7 +177,10 @@ export function clausesOf(q: string): Clause[] {
     if (words.length === 0) continue;
     left -= words.length;
     const isLast = plain !== undefined && minus === '' && q.endsWith(all) && !/\s$/.test(all);
-    const prefix = isLast && words.length === 1 && new TextEncoder().encode(words[0]!.folded).length >= 2;
+    const prefix =
+      isLast &&
+      words.length === 1 &&
+      Array.from(words[0]!.folded).reduce((sum, sign) => sum + bytesOf(sign), 0) >= 2;
     clauses.push({ words: words.map((word) => ({ ...word, prefix })), excluded: minus === '-' });
   }
   return clauses;

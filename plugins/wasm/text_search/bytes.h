@@ -77,6 +77,21 @@ static bool begins_with(neira_string text, neira_string prefix) {
   return text.len >= prefix.len && memcmp(text.ptr, prefix.ptr, prefix.len) == 0;
 }
 
+/** An ending of words with its length. */
+typedef struct {
+  uint8_t len;
+  char text[15];
+} ending;
+
+#define ENDING(literal) {sizeof(literal) - 1, literal}
+/** Stands behind the last of a list. */
+#define NO_ENDING {0, ""}
+
+static bool has_ending(const char *at, size_t len, const ending *of) {
+  if (len < of->len || at[len - 1] != of->text[of->len - 1]) return false;
+  return memcmp(at + len - of->len, of->text, of->len) == 0;
+}
+
 static const char BASE64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 static void put_base64(buffer *to, buffer bytes) {

@@ -67,7 +67,7 @@ static bool save_state(const state *from) {
 }
 
 static bool list_records(uint64_t after, uint32_t limit, neira_list_chat_record *found) {
-  const neira_record_options options = {.after = {true, after}, .limit = {true, limit}};
+  const neira_record_options options = {.after = {true, after}, .limit = {true, limit}, .text_only = {true, true}};
   return neira_storage_records(&options, found, &refusal);
 }
 

@@ -184,15 +184,22 @@ static uint32_t find_in_record(query *of, const neira_chat_record *record) {
   return place;
 }
 
-/** Records that one question looks through behind the index. */
-#define MAX_BEHIND 1000
+/** Records that one question looks through behind the index, a page at a time. */
+#define MAX_BEHIND 10000
+#define BEHIND_PAGE 1000
 
-/** What was saved a moment ago is found too. Counts it in, so that scores do not change when it is indexed. */
+/** What was saved a moment ago is found too. It is counted in, so that scores do not change when it is indexed. */
 static bool find_behind(query *of, state *index) {
-  neira_list_chat_record page;
-  if (!list_records(index->cursor, MAX_BEHIND, &page)) return false;
-  for (size_t at = 0; at < page.len; at++) index->words += find_in_record(of, &page.ptr[at]);
-  index->records += page.len;
+  size_t seen = 0;
+  for (uint64_t after = index->cursor; seen < MAX_BEHIND;) {
+    neira_list_chat_record page;
+    if (!list_records(after, BEHIND_PAGE, &page)) return false;
+    if (page.len == 0) break;
+    for (size_t at = 0; at < page.len; at++) index->words += find_in_record(of, &page.ptr[at]);
+    seen += page.len;
+    after = page.ptr[page.len - 1].number;
+  }
+  index->records += seen;
   return true;
 }
 

@@ -15,12 +15,13 @@ typedef struct {
   size_t r2;
 } english;
 
-static bool en_vowel(char letter) { return letter != 0 && strchr("aeiouy", letter) != NULL; }
-
-static bool en_ends(const english *word, const char *suffix) {
-  const size_t len = strlen(suffix);
-  return word->len >= len && memcmp(word->at + word->len - len, suffix, len) == 0;
+static bool en_vowel(char letter) {
+  return letter == 'a' || letter == 'e' || letter == 'i' || letter == 'o' || letter == 'u' || letter == 'y';
 }
+
+static bool en_has(const english *word, ending suffix) { return has_ending(word->at, word->len, &suffix); }
+
+#define en_ends(word, suffix) en_has(word, (ending)ENDING(suffix))
 
 static bool en_has_vowel(const english *word, size_t len) {
   for (size_t at = 0; at < len; at++)
@@ -43,11 +44,11 @@ static size_t en_region(const english *word, size_t from) {
 }
 
 static void en_mark_regions(english *word) {
-  static const char *const PREFIXES[] = {"gener", "commun", "arsen"};
+  static const ending PREFIXES[] = {ENDING("gener"), ENDING("commun"), ENDING("arsen")};
   word->r1 = en_region(word, 0);
   for (size_t each = 0; each < 3; each++) {
-    const size_t len = strlen(PREFIXES[each]);
-    if (word->len >= len && memcmp(word->at, PREFIXES[each], len) == 0) word->r1 = len;
+    const size_t len = PREFIXES[each].len;
+    if (word->len >= len && memcmp(word->at, PREFIXES[each].text, len) == 0) word->r1 = len;
   }
   word->r2 = en_region(word, word->r1);
 }
@@ -63,25 +64,29 @@ static bool en_short_syllable(const english *word, size_t len) {
 static bool en_short_word(const english *word) { return word->r1 >= word->len && en_short_syllable(word, word->len); }
 
 typedef struct {
-  const char *suffix;
+  ending suffix;
   const char *with;
 } en_rule;
 
+#define RULE(suffix, with) {ENDING(suffix), with}
+#define NO_RULE {NO_ENDING, ""}
+
 /** The first rule whose suffix the word has: longer suffixes stand before those that they end in. */
 static const en_rule *en_find(const english *word, const en_rule *rules) {
-  for (; rules->suffix; rules++)
-    if (en_ends(word, rules->suffix)) return rules;
+  for (; rules->suffix.len > 0; rules++)
+    if (has_ending(word->at, word->len, &rules->suffix)) return rules;
   return NULL;
 }
 
-static bool en_in(const english *word, const char *suffix, size_t region) {
-  return word->len - strlen(suffix) >= region;
-}
+/** Whether the last `len` letters lie in a region. */
+static bool en_in(const english *word, size_t len, size_t region) { return word->len - len >= region; }
+
+static bool en_is_rule(const en_rule *rule, const char *suffix) { return strcmp(rule->suffix.text, suffix) == 0; }
 
 static void en_step0(english *word) {
-  static const en_rule RULES[] = {{"'s'", ""}, {"'s", ""}, {"'", ""}, {NULL, NULL}};
+  static const en_rule RULES[] = {RULE("'s'", ""), RULE("'s", ""), RULE("'", ""), NO_RULE};
   const en_rule *rule = en_find(word, RULES);
-  if (rule) en_replace(word, strlen(rule->suffix), "");
+  if (rule) en_replace(word, rule->suffix.len, "");
 }
 
 static void en_step1a(english *word) {
@@ -102,12 +107,12 @@ static bool en_doubled(const english *word) {
 }
 
 static void en_step1b(english *word) {
-  static const en_rule RULES[] = {{"eedly", ""}, {"ingly", ""}, {"edly", ""}, {"eed", ""}, {"ing", ""}, {"ed", ""}, {NULL, NULL}};
+  static const en_rule RULES[] = {RULE("eedly", ""), RULE("ingly", ""), RULE("edly", ""), RULE("eed", ""), RULE("ing", ""), RULE("ed", ""), NO_RULE};
   const en_rule *rule = en_find(word, RULES);
   if (!rule) return;
-  const size_t len = strlen(rule->suffix);
-  if (memcmp(rule->suffix, "eed", 3) == 0) {
-    if (en_in(word, rule->suffix, word->r1)) en_replace(word, len, "ee");
+  const size_t len = rule->suffix.len;
+  if (memcmp(rule->suffix.text, "eed", 3) == 0) {
+    if (en_in(word, len, word->r1)) en_replace(word, len, "ee");
     return;
   }
   if (!en_has_vowel(word, word->len - len)) return;
@@ -124,38 +129,38 @@ static void en_step1c(english *word) {
 
 static void en_step2(english *word) {
   static const en_rule RULES[] = {
-      {"ational", "ate"}, {"fulness", "ful"}, {"iveness", "ive"}, {"ization", "ize"}, {"ousness", "ous"},
-      {"biliti", "ble"},  {"lessli", "less"}, {"tional", "tion"}, {"alism", "al"},    {"aliti", "al"},
-      {"ation", "ate"},   {"entli", "ent"},   {"fulli", "ful"},   {"iviti", "ive"},   {"ousli", "ous"},
-      {"abli", "able"},   {"alli", "al"},     {"anci", "ance"},   {"ator", "ate"},    {"enci", "ence"},
-      {"izer", "ize"},    {"bli", "ble"},     {"ogi", "og"},      {"li", ""},         {NULL, NULL}};
+      RULE("ational", "ate"), RULE("fulness", "ful"), RULE("iveness", "ive"), RULE("ization", "ize"), RULE("ousness", "ous"),
+      RULE("biliti", "ble"),  RULE("lessli", "less"), RULE("tional", "tion"), RULE("alism", "al"),    RULE("aliti", "al"),
+      RULE("ation", "ate"),   RULE("entli", "ent"),   RULE("fulli", "ful"),   RULE("iviti", "ive"),   RULE("ousli", "ous"),
+      RULE("abli", "able"),   RULE("alli", "al"),     RULE("anci", "ance"),   RULE("ator", "ate"),    RULE("enci", "ence"),
+      RULE("izer", "ize"),    RULE("bli", "ble"),     RULE("ogi", "og"),      RULE("li", ""),         NO_RULE};
   const en_rule *rule = en_find(word, RULES);
-  if (!rule || !en_in(word, rule->suffix, word->r1)) return;
-  const size_t len = strlen(rule->suffix);
+  if (!rule || !en_in(word, rule->suffix.len, word->r1)) return;
+  const size_t len = rule->suffix.len;
   const char before = word->len > len ? word->at[word->len - len - 1] : 0;
-  if (strcmp(rule->suffix, "ogi") == 0 && before != 'l') return;
-  if (strcmp(rule->suffix, "li") == 0 && (before == 0 || strchr("cdeghkmnrt", before) == NULL)) return;
+  if (en_is_rule(rule, "ogi") && before != 'l') return;
+  if (en_is_rule(rule, "li") && (before == 0 || strchr("cdeghkmnrt", before) == NULL)) return;
   en_replace(word, len, rule->with);
 }
 
 static void en_step3(english *word) {
-  static const en_rule RULES[] = {{"ational", "ate"}, {"tional", "tion"}, {"alize", "al"}, {"icate", "ic"}, {"iciti", "ic"},
-                                  {"ative", ""},      {"ical", "ic"},     {"ness", ""},    {"ful", ""},     {NULL, NULL}};
+  static const en_rule RULES[] = {RULE("ational", "ate"), RULE("tional", "tion"), RULE("alize", "al"), RULE("icate", "ic"), RULE("iciti", "ic"),
+                                  RULE("ative", ""),      RULE("ical", "ic"),     RULE("ness", ""),    RULE("ful", ""),     NO_RULE};
   const en_rule *rule = en_find(word, RULES);
-  if (!rule || !en_in(word, rule->suffix, word->r1)) return;
-  if (strcmp(rule->suffix, "ative") == 0 && !en_in(word, rule->suffix, word->r2)) return;
-  en_replace(word, strlen(rule->suffix), rule->with);
+  if (!rule || !en_in(word, rule->suffix.len, word->r1)) return;
+  if (en_is_rule(rule, "ative") && !en_in(word, rule->suffix.len, word->r2)) return;
+  en_replace(word, rule->suffix.len, rule->with);
 }
 
 static void en_step4(english *word) {
-  static const en_rule RULES[] = {{"ement", ""}, {"ance", ""}, {"ence", ""}, {"able", ""}, {"ible", ""}, {"ment", ""},
-                                  {"ant", ""},   {"ent", ""},  {"ism", ""},  {"ate", ""},  {"iti", ""},  {"ous", ""},
-                                  {"ive", ""},   {"ize", ""},  {"ion", ""},  {"al", ""},   {"er", ""},   {"ic", ""},
-                                  {NULL, NULL}};
+  static const en_rule RULES[] = {RULE("ement", ""), RULE("ance", ""), RULE("ence", ""), RULE("able", ""), RULE("ible", ""), RULE("ment", ""),
+                                  RULE("ant", ""),   RULE("ent", ""),  RULE("ism", ""),  RULE("ate", ""),  RULE("iti", ""),  RULE("ous", ""),
+                                  RULE("ive", ""),   RULE("ize", ""),  RULE("ion", ""),  RULE("al", ""),   RULE("er", ""),   RULE("ic", ""),
+                                  NO_RULE};
   const en_rule *rule = en_find(word, RULES);
-  if (!rule || !en_in(word, rule->suffix, word->r2)) return;
-  const size_t len = strlen(rule->suffix);
-  if (strcmp(rule->suffix, "ion") == 0) {
+  if (!rule || !en_in(word, rule->suffix.len, word->r2)) return;
+  const size_t len = rule->suffix.len;
+  if (en_is_rule(rule, "ion")) {
     const char before = word->len > len ? word->at[word->len - len - 1] : 0;
     if (before != 's' && before != 't') return;
   }
@@ -164,26 +169,24 @@ static void en_step4(english *word) {
 
 static void en_step5(english *word) {
   if (en_ends(word, "e")) {
-    const bool in_r1 = en_in(word, "e", word->r1) && !en_short_syllable(word, word->len - 1);
-    if (en_in(word, "e", word->r2) || in_r1) word->len--;
-  } else if (en_ends(word, "ll") && en_in(word, "l", word->r2)) {
+    const bool in_r1 = en_in(word, 1, word->r1) && !en_short_syllable(word, word->len - 1);
+    if (en_in(word, 1, word->r2) || in_r1) word->len--;
+  } else if (en_ends(word, "ll") && en_in(word, 1, word->r2)) {
     word->len--;
   }
 }
 
 /** Words that the rules would get wrong, each with its stem. */
 static const en_rule EN_WHOLE[] = {
-    {"skis", "ski"},   {"skies", "sky"},  {"dying", "die"},   {"lying", "lie"},     {"tying", "tie"},   {"idly", "idl"},
-    {"gently", "gentl"}, {"ugly", "ugli"}, {"early", "earli"}, {"only", "onli"},     {"singly", "singl"}, {"sky", "sky"},
-    {"news", "news"},  {"howe", "howe"},  {"atlas", "atlas"}, {"cosmos", "cosmos"}, {"bias", "bias"},   {"andes", "andes"},
-    {NULL, NULL}};
+    RULE("skis", "ski"),   RULE("skies", "sky"),  RULE("dying", "die"),   RULE("lying", "lie"),     RULE("tying", "tie"),   RULE("idly", "idl"),
+    RULE("gently", "gentl"), RULE("ugly", "ugli"), RULE("early", "earli"), RULE("only", "onli"),     RULE("singly", "singl"), RULE("sky", "sky"),
+    RULE("news", "news"),  RULE("howe", "howe"),  RULE("atlas", "atlas"), RULE("cosmos", "cosmos"), RULE("bias", "bias"),   RULE("andes", "andes"),
+    NO_RULE};
 /** Words that are finished once their plural is gone. */
-static const char *const EN_DONE[] = {"inning",  "outing",  "canning", "herring", "earring",
-                                      "proceed", "exceed", "succeed", NULL};
+static const ending EN_DONE[] = {ENDING("inning"),  ENDING("outing"), ENDING("canning"), ENDING("herring"), ENDING("earring"),
+                                 ENDING("proceed"), ENDING("exceed"), ENDING("succeed"), NO_ENDING};
 
-static bool en_is(const english *word, const char *other) {
-  return word->len == strlen(other) && memcmp(word->at, other, word->len) == 0;
-}
+static bool en_is(const english *word, ending other) { return word->len == other.len && en_has(word, other); }
 
 static void en_mark_consonants(english *word) {
   for (size_t at = 0; at < word->len; at++)
@@ -193,7 +196,7 @@ static void en_mark_consonants(english *word) {
 static void en_steps(english *word) {
   en_step0(word);
   en_step1a(word);
-  for (size_t each = 0; EN_DONE[each]; each++)
+  for (size_t each = 0; EN_DONE[each].len > 0; each++)
     if (en_is(word, EN_DONE[each])) return;
   en_step1b(word);
   en_step1c(word);
@@ -207,7 +210,7 @@ static void en_steps(english *word) {
 static size_t stem_english(char *letters, size_t len) {
   english word = {letters, len, 0, 0};
   if (len <= 2) return len;
-  for (const en_rule *rule = EN_WHOLE; rule->suffix; rule++) {
+  for (const en_rule *rule = EN_WHOLE; rule->suffix.len > 0; rule++) {
     if (!en_is(&word, rule->suffix)) continue;
     en_replace(&word, word.len, rule->with);
     return word.len;

@@ -17,25 +17,31 @@ typedef struct {
 } russian;
 
 
-static const char *const RU_GERUND_A[] = {"вшись", "вши", "в", NULL};
-static const char *const RU_GERUND[] = {"ившись", "ывшись", "ивши", "ывши", "ив", "ыв", NULL};
-static const char *const RU_ADJECTIVE[] = {"ими", "ыми", "его", "ого", "ему", "ому", "ее", "ие", "ые",
-                                           "ое",  "ей",  "ий",  "ый",  "ой",  "ем",  "им", "ым", "ом",
-                                           "их",  "ых",  "ую",  "юю",  "ая",  "яя",  "ою", "ею", NULL};
-static const char *const RU_PARTICIPLE_A[] = {"ем", "нн", "вш", "ющ", "щ", NULL};
-static const char *const RU_PARTICIPLE[] = {"ивш", "ывш", "ующ", NULL};
-static const char *const RU_REFLEXIVE[] = {"ся", "сь", NULL};
-static const char *const RU_VERB_A[] = {"ешь", "нно", "ете", "йте", "ла", "на", "ли", "ем", "ло", "но",
-                                        "ет",  "ют",  "ны",  "ть",  "й",  "л",  "н",  NULL};
-static const char *const RU_VERB[] = {"ейте", "уйте", "ила", "ыла", "ена", "ите", "или", "ыли", "ило", "ыло",
-                                      "ено",  "ует",  "уют", "ены", "ить", "ыть", "ишь", "ей",  "уй",  "ил",
-                                      "ыл",   "им",   "ым",  "ен",  "ят",  "ит",  "ыт",  "ую",  "ю",   NULL};
-static const char *const RU_NOUN[] = {"иями", "ями", "ами", "ией", "иям", "ием", "иях", "ев", "ов", "ие", "ье", "еи",
-                                      "ии",   "ей",  "ой",  "ий",  "ям",  "ем",  "ам",  "ом", "ах", "ях", "ию", "ью",
-                                      "ия",   "ья",  "а",   "е",   "и",   "й",   "о",   "у",  "ы",  "ь",  "ю",  "я",
-                                      NULL};
-static const char *const RU_DERIVATION[] = {"ость", "ост", NULL};
-static const char *const RU_SUPERLATIVE[] = {"ейше", "ейш", NULL};
+#define E ENDING
+/** Endings of one kind, longer ones before those that they end in. Of those with `_A` an а or я has to stand before. */
+static const ending RU_GERUND_A[] = {E("вшись"), E("вши"), E("в"), NO_ENDING};
+static const ending RU_GERUND[] = {E("ившись"), E("ывшись"), E("ивши"), E("ывши"), E("ив"), E("ыв"), NO_ENDING};
+static const ending RU_ADJECTIVE[] = {
+    E("ими"), E("ыми"), E("его"), E("ого"), E("ему"), E("ому"), E("ее"), E("ие"), E("ые"), E("ое"), E("ей"),
+    E("ий"), E("ый"), E("ой"), E("ем"), E("им"), E("ым"), E("ом"), E("их"), E("ых"), E("ую"), E("юю"), E("ая"),
+    E("яя"), E("ою"), E("ею"), NO_ENDING};
+static const ending RU_PARTICIPLE_A[] = {E("ем"), E("нн"), E("вш"), E("ющ"), E("щ"), NO_ENDING};
+static const ending RU_PARTICIPLE[] = {E("ивш"), E("ывш"), E("ующ"), NO_ENDING};
+static const ending RU_REFLEXIVE[] = {E("ся"), E("сь"), NO_ENDING};
+static const ending RU_VERB_A[] = {
+    E("ешь"), E("нно"), E("ете"), E("йте"), E("ла"), E("на"), E("ли"), E("ем"), E("ло"), E("но"), E("ет"), E("ют"),
+    E("ны"), E("ть"), E("й"), E("л"), E("н"), NO_ENDING};
+static const ending RU_VERB[] = {
+    E("ейте"), E("уйте"), E("ила"), E("ыла"), E("ена"), E("ите"), E("или"), E("ыли"), E("ило"), E("ыло"), E("ено"),
+    E("ует"), E("уют"), E("ены"), E("ить"), E("ыть"), E("ишь"), E("ей"), E("уй"), E("ил"), E("ыл"), E("им"),
+    E("ым"), E("ен"), E("ят"), E("ит"), E("ыт"), E("ую"), E("ю"), NO_ENDING};
+static const ending RU_NOUN[] = {
+    E("иями"), E("ями"), E("ами"), E("ией"), E("иям"), E("ием"), E("иях"), E("ев"), E("ов"), E("ие"), E("ье"),
+    E("еи"), E("ии"), E("ей"), E("ой"), E("ий"), E("ям"), E("ем"), E("ам"), E("ом"), E("ах"), E("ях"), E("ию"),
+    E("ью"), E("ия"), E("ья"), E("а"), E("е"), E("и"), E("й"), E("о"), E("у"), E("ы"), E("ь"), E("ю"), E("я"),
+    NO_ENDING};
+static const ending RU_DERIVATION[] = {E("ость"), E("ост"), NO_ENDING};
+static const ending RU_SUPERLATIVE[] = {E("ейше"), E("ейш"), NO_ENDING};
 
 static bool ru_is_letter(const char *at, const char *letter) { return memcmp(at, letter, RU_LETTER) == 0; }
 
@@ -60,22 +66,24 @@ static void ru_mark_regions(russian *word) {
 }
 
 /** Length of the longest ending of the list that lies in the region; 0 without one. */
-static size_t ru_longest(const russian *word, const char *const *endings, size_t region, bool behind_a) {
-  for (; *endings; endings++) {
-    const size_t len = strlen(*endings);
-    if (word->len < region + len || memcmp(word->at + word->len - len, *endings, len) != 0) continue;
-    if (!behind_a) return len;
+static size_t ru_longest(const russian *word, const ending *endings, size_t region, bool behind_a) {
+  if (word->len < region) return 0;
+  const char *part = word->at + region;
+  const size_t len = word->len - region;
+  for (; endings->len > 0; endings++) {
+    if (!has_ending(part, len, endings)) continue;
+    if (!behind_a) return endings->len;
     // The letter before the ending has to lie in the region too.
-    if (word->len < region + len + RU_LETTER) continue;
-    const char *before = word->at + word->len - len - RU_LETTER;
-    if (ru_is_letter(before, "а") || ru_is_letter(before, "я")) return len;
+    if (len < (size_t)endings->len + RU_LETTER) continue;
+    const char *before = part + len - endings->len - RU_LETTER;
+    if (ru_is_letter(before, "а") || ru_is_letter(before, "я")) return endings->len;
   }
   return 0;
 }
 
 /** Takes off the longest ending of its kind. */
-static bool ru_take(russian *word, const char *const *behind_a, const char *const *anywhere) {
-  static const char *const NONE[] = {NULL};
+static bool ru_take(russian *word, const ending *behind_a, const ending *anywhere) {
+  static const ending NONE[] = {NO_ENDING};
   const size_t one = ru_longest(word, behind_a ? behind_a : NONE, word->rv, true);
   const size_t other = ru_longest(word, anywhere, word->rv, false);
   const size_t len = one > other ? one : other;
@@ -93,13 +101,12 @@ static void ru_step1(russian *word) {
   if (!ru_take(word, RU_VERB_A, RU_VERB)) ru_take(word, NULL, RU_NOUN);
 }
 
-static bool ru_ends(const russian *word, const char *ending) {
-  const size_t len = strlen(ending);
-  return word->len >= word->rv + len && memcmp(word->at + word->len - len, ending, len) == 0;
+static bool ru_ends(const russian *word, ending with) {
+  return word->len >= word->rv && has_ending(word->at + word->rv, word->len - word->rv, &with);
 }
 
 static void ru_single_n(russian *word) {
-  if (ru_ends(word, "нн")) word->len -= RU_LETTER;
+  if (ru_ends(word, (ending)E("нн"))) word->len -= RU_LETTER;
 }
 
 /** Answers the length of the stem in bytes: a Russian stem is the beginning of its word. */
@@ -107,16 +114,17 @@ static size_t stem_russian(const char *letters, size_t len) {
   russian word = {letters, len, 0, 0};
   ru_mark_regions(&word);
   ru_step1(&word);
-  if (ru_ends(&word, "и")) word.len -= RU_LETTER;
+  if (ru_ends(&word, (ending)E("и"))) word.len -= RU_LETTER;
   const size_t from = word.r2 > word.rv ? word.r2 : word.rv;
   word.len -= ru_longest(&word, RU_DERIVATION, from, false);
-  if (ru_ends(&word, "нн")) {
+  if (ru_ends(&word, (ending)E("нн"))) {
     ru_single_n(&word);
   } else if (ru_take(&word, NULL, RU_SUPERLATIVE)) {
     ru_single_n(&word);
-  } else if (ru_ends(&word, "ь")) {
+  } else if (ru_ends(&word, (ending)E("ь"))) {
     word.len -= RU_LETTER;
   }
   return word.len;
 }
+#undef E
 #endif
