@@ -19,7 +19,10 @@ export function loadEvents(root: string): readonly EventDefinition[] {
 }
 
 function bundledEvents(root: string): EventDefinition[] {
-  const home = path.join(root, 'plugins/scripts');
+  return ['plugins/scripts', 'plugins/wasm'].flatMap((home) => bundledIn(path.join(root, home)));
+}
+
+function bundledIn(home: string): EventDefinition[] {
   if (!existsSync(home)) return [];
   return readdirSync(home).flatMap((name) => {
     const folder = path.join(home, name);

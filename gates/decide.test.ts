@@ -42,7 +42,13 @@ function* deliveries(): Generator<About<'delivery'>> {
 }
 
 function* calls(): Generator<About<'call'>> {
-  for (const permission of ['storage.read', 'storage.write', 'bus.publish:a.b', 'io.send:console'])
+  for (const permission of [
+    'storage.read',
+    'records.read',
+    'storage.write',
+    'bus.publish:a.b',
+    'io.send:console',
+  ])
     for (const asked of yesNo)
       for (const granted of yesNo)
         for (const stage of stages)
@@ -101,7 +107,7 @@ function expectedCall(q: About<'call'>): [string, string | undefined] {
   if (!q.asked) return ['refuse', 'asked'];
   if (!q.granted) return ['refuse', 'granted'];
   if (q.gate.stage === 'locked') return ['refuse', 'gate'];
-  if (q.mode === 'safe' && q.permission !== 'storage.read' && q.caller !== 'admin')
+  if (q.mode === 'safe' && !q.permission.endsWith('.read') && q.caller !== 'admin')
     return ['dry-run', 'mode'];
   return ['run', undefined];
 }

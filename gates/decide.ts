@@ -83,7 +83,7 @@ export type Question =
       /** On whose behalf the plugin acts, where that is not its own: then `asked` and `granted` are of that one. */
       readonly principal?: string;
       /**
-       * `storage.read`, `bus.publish:<event>`, `io.send:<port>`, `io.request:…` (http-rules.ts),
+       * `storage.read`, `records.read`, `bus.publish:<event>`, `io.send:<port>`, `io.request:…` (http-rules.ts),
        * `secrets:<name>@<host>`, `secrets.reveal:<name>`, `link:<plugin>:<interface>`.
        */
       readonly permission: string;
@@ -138,9 +138,11 @@ export function hasScope(caller: Scope, needed: Scope): boolean {
   return SCOPES.indexOf(caller) >= SCOPES.indexOf(needed);
 }
 
+const READING: ReadonlySet<string> = new Set(['storage.read', 'records.read']);
+
 /** Whether a permission lets a plugin change or send something. What is not known to read does. */
 export function isWriting(permission: string): boolean {
-  return permission !== 'storage.read' && !permission.startsWith('bus.subscribe');
+  return !READING.has(permission) && !permission.startsWith('bus.subscribe');
 }
 
 function decideDelivery(question: About<'delivery'>): Decision {

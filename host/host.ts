@@ -14,6 +14,7 @@ import { createHostApi } from './app/host-api.ts';
 import { Inbox } from './app/inbox.ts';
 import { HostMode } from './app/mode.ts';
 import { Observers } from './app/observers.ts';
+import { Search } from './app/search.ts';
 import { seldom } from './app/seldom.ts';
 import { adminToken, Tokens } from './app/tokens.ts';
 import { UiEvents } from './app/ui-events.ts';
@@ -233,6 +234,19 @@ export async function openHost(
     mode: () => mode.current,
     submit: (record) => store.submit(record),
   });
+  const search = new Search({
+    events,
+    store,
+    route: async (event) =>
+      requireAck(await store.submit({ kind: 'route', events: [event] })).targets?.[0]?.[0],
+    mayRun(plugin) {
+      const serving = registry.servingOf(plugin);
+      return serving !== undefined && registry.mayRun(serving, { caller: 'host', mode: mode.current });
+    },
+    ask: (event, timeoutMs) => requests.ask(event, timeoutMs),
+    mask: (value) => secrets.maskValue(value),
+    log,
+  });
   let stopping = false;
   const api = createHostApi({
     version: version(),
@@ -246,6 +260,7 @@ export async function openHost(
     ui,
     gateway,
     eventRecords,
+    search,
     mode,
     metrics,
     homeSecret: root.secret,

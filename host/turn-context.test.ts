@@ -55,6 +55,9 @@ class FakeReader implements StateReader {
   principal() {
     return undefined;
   }
+  records() {
+    return [];
+  }
   lastOf(_plugin: string, log: string) {
     const numbers = this.entries
       .filter(({ key }) => key.startsWith(`${log}/`) && /^\d{16}$/.test(key.slice(log.length + 1)))

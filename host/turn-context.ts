@@ -21,6 +21,7 @@ import {
 import type { PluginPolicy } from './context/turn-policy.ts';
 import { TurnPrincipals } from './context/turn-principals.ts';
 import type { TurnRandom } from './context/turn-random.ts';
+import { type RecordPage, readRecords, showRecords } from './context/turn-records.ts';
 import { TurnState } from './context/turn-state.ts';
 import { type ErrorCode, NeiraError } from './errors.ts';
 import type { Delivery } from './sandbox/messages.ts';
@@ -254,6 +255,16 @@ export class TurnContext {
     const see = (read: RangeRead) => this.#state.rangesRead.push(read);
     const page = readPage(committed, this.#state.staged, range, size, see);
     return this.principals.show(page).map((entry) => this.confidential.given(entry));
+  }
+
+  /**
+   * JSON of the page that lies behind `after`: committed records only. What was saved never changes and what is saved
+   * later lies behind it, so the turn depends on nothing by it.
+   */
+  records(wanted: RecordPage): string {
+    const what = `records after ${wanted.after}, ${wanted.limit} at most${wanted.textOnly ? ', text only' : ''}`;
+    const page = this.observe(what, () => readRecords(this.#read().records(wanted.after), wanted));
+    return showRecords(page, wanted, this.confidential);
   }
 
   // --- effects

@@ -417,6 +417,25 @@ export interface EventPayloads {
     };
   };
   /**
+   * A plugin saved annotations or messages, perhaps several of them. (event)
+   */
+  readonly 'record.saved@1': {
+    /** Who saved them; it is not told itself. */
+    readonly plugin: string;
+    /** Number of the first of them, as `records` of neira:host/storage counts. */
+    readonly first: number;
+    /** Number of the last; those between belong to the same turn. */
+    readonly last: number;
+    /** How many they are. */
+    readonly count: number;
+    /** Where they are, each place once; the first hundred. */
+    readonly places: readonly ({
+      readonly type: "annotation" | "message";
+      readonly chat_id: string;
+      readonly session_id: string;
+    })[];
+  };
+  /**
    * Installs a skill from a repository, or another version of one that is there. (command)
    */
   readonly 'repo.skill.install@1': {
@@ -511,6 +530,46 @@ export interface EventPayloads {
     };
   };
   /**
+   * Some records were taken into the search index, and there are more. (event)
+   */
+  readonly 'search.index.advanced@1': {
+    /** Records that are in the index now. */
+    readonly indexed: number;
+  };
+  /**
+   * Finds messages and annotations. (command)
+   */
+  readonly 'search.query@1': {
+    /** As a person typed it: all words must be found, "words in quotes" beside each other, words behind a minus not at all; the last word may be unfinished. */
+    readonly q: string;
+    /** Only these. */
+    readonly type?: "annotation" | "message";
+    /** Only of this chat. */
+    readonly chat?: string;
+    /** Only of this session. */
+    readonly session?: string;
+    /** `time`: by number. `score`: the best first. */
+    readonly order?: "time" | "score";
+    /** By time: only records with a higher number. By score: so many hits are skipped. */
+    readonly after?: number;
+    readonly limit?: number;
+  };
+  /**
+   * What was found. (reply)
+   */
+  readonly 'search.query.result@1': {
+    readonly hits: readonly ({
+      /** Number of the record, as `records` of neira:host/storage counts. */
+      readonly number: number;
+      /** How well it fits; only to be compared within one answer. */
+      readonly score?: number;
+      /** Words to highlight, in the form in which they stand in the record. */
+      readonly highlight?: readonly (string)[];
+    })[];
+    /** The `after` of the next page; null at the end. */
+    readonly next: number | null;
+  };
+  /**
    * The host is up and takes events. (event)
    */
   readonly 'system.boot.completed@1': {
@@ -558,6 +617,7 @@ export interface EventPayloads {
 export interface Replies {
   readonly 'repo.skill.install@1': 'repo.skill.install.result@1';
   readonly 'scenario.run@1': 'scenario.run.result@1';
+  readonly 'search.query@1': 'search.query.result@1';
 }
 
 export type EventFqdn = keyof EventPayloads;

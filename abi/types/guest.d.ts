@@ -7,7 +7,7 @@
  * Writes are staged; they become visible to others when the turn commits, or not at all.
  */
 declare module 'neira:host/storage' {
-  import type { Annotation, Entry, Json, ListOptions, Message } from 'neira:host/types';
+  import type { Annotation, ChatRecord, Entry, Json, ListOptions, Message, RecordOptions } from 'neira:host/types';
 
   /**
    * The value under `key`: committed state plus what this turn staged.
@@ -60,6 +60,15 @@ declare module 'neira:host/storage' {
    * `context/<chat-id>/<session-id>.messages.ndjson`. Needs `storage: [write]`.
    */
   export function saveMessage(message: Message): string;
+
+  /**
+   * A page of the annotations and messages that any plugin saved, of every chat, in the order in which they were
+   * committed; what this turn saved itself is not among them. It holds at most 1 MB of their lines and texts, so it may
+   * be shorter than `limit`; an empty one is the end. The next page is the one `after` its last number. What was saved
+   * never changes: records that are committed meanwhile do not make the turn run again, the event `record.saved`
+   * tells of them. Needs `records: [read]`.
+   */
+  export function records<T = Json>(options?: RecordOptions): ChatRecord<T>[];
 
   /** The plugin's settings as an administrator set them, defaults of the manifest filled in. */
   export function settings<T = Json>(): T;
@@ -294,6 +303,33 @@ declare module 'neira:host/types' {
     readonly role: string;
     readonly text: string;
     readonly data?: Json;
+  }
+
+  /** Which page of what was saved is wanted. */
+  export interface RecordOptions {
+    /** Begin behind this number; with the first without it. */
+    readonly after?: number;
+    /** How many records at most: up to 1000, 100 without it. */
+    readonly limit?: number;
+    /** Without their `line`: a page holds more of them, and they are read faster. */
+    readonly textOnly?: boolean;
+  }
+
+  /** An annotation or a message as it was saved. */
+  export interface ChatRecord<T = Json> {
+    /** Rises in the order in which records were committed, from 1, perhaps with gaps. */
+    readonly number: number;
+    /** `annotation` or `message`. */
+    readonly type: string;
+    readonly id: string;
+    /** Who saved it. */
+    readonly plugin: string;
+    readonly chatId: string;
+    readonly sessionId: string;
+    /** What a search looks at: the text of a message, the kind and all texts of an annotation; up to 4096 characters. */
+    readonly text: string;
+    /** All of it, as it stands in its file; none with `textOnly`. */
+    readonly line?: T;
   }
 
   export interface PublishOptions {

@@ -49,6 +49,33 @@ export interface Message {
   readonly data?: JsonText;
 }
 
+/** Which page of what was saved is wanted. */
+export interface RecordOptions {
+  /** Begin behind this number; with the first without it. */
+  readonly after?: number;
+  /** How many records at most: up to 1000, 100 without it. */
+  readonly limit?: number;
+  /** Without their `line`: a page holds more of them, and they are read faster. */
+  readonly textOnly?: boolean;
+}
+
+/** An annotation or a message as it was saved. */
+export interface ChatRecord {
+  /** Rises in the order in which records were committed, from 1, perhaps with gaps. */
+  readonly number: number;
+  /** `annotation` or `message`. */
+  readonly type: string;
+  readonly id: string;
+  /** Who saved it. */
+  readonly plugin: string;
+  readonly chatId: string;
+  readonly sessionId: string;
+  /** What a search looks at: the text of a message, the kind and all texts of an annotation; up to 4096 characters. */
+  readonly text: string;
+  /** All of it, as it stands in its file; none with `textOnly`. */
+  readonly line?: JsonText;
+}
+
 export interface PublishOptions {
   /** Major version of the event; 1 without it. */
   readonly version?: number;
@@ -220,6 +247,15 @@ export interface StorageFunctions {
    * `context/<chat-id>/<session-id>.messages.ndjson`. Needs `storage: [write]`.
    */
   saveMessage(message: Message): string;
+
+  /**
+   * A page of the annotations and messages that any plugin saved, of every chat, in the order in which they were
+   * committed; what this turn saved itself is not among them. It holds at most 1 MB of their lines and texts, so it may
+   * be shorter than `limit`; an empty one is the end. The next page is the one `after` its last number. What was saved
+   * never changes: records that are committed meanwhile do not make the turn run again, the event `record.saved`
+   * tells of them. Needs `records: [read]`.
+   */
+  records(options?: RecordOptions): ChatRecord[];
 
   /** The plugin's settings as an administrator set them, defaults of the manifest filled in. */
   settings(): JsonText;
@@ -397,6 +433,7 @@ export interface HostOps {
   'storage.append': StorageFunctions['append'];
   'storage.save-annotation': StorageFunctions['saveAnnotation'];
   'storage.save-message': StorageFunctions['saveMessage'];
+  'storage.records': StorageFunctions['records'];
   'storage.settings': StorageFunctions['settings'];
   'io.log': IoFunctions['log'];
   'io.secret': IoFunctions['secret'];

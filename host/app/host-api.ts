@@ -30,6 +30,7 @@ import type { EventGateway } from './event-gateway.ts';
 import type { EventRecords } from './event-records.ts';
 import { EventReplay } from './event-replay.ts';
 import type { HostMode } from './mode.ts';
+import type { Search } from './search.ts';
 import { secretAdmin } from './secret-admin.ts';
 import { statusView } from './status.ts';
 import type { Tokens } from './tokens.ts';
@@ -52,6 +53,7 @@ export interface HostApiParts {
   readonly ui: UiEvents;
   readonly gateway: EventGateway;
   readonly eventRecords: EventRecords;
+  readonly search: Search;
   readonly mode: HostMode;
   readonly metrics: Metrics;
   readonly homeSecret: Uint8Array;
@@ -248,14 +250,7 @@ export function createHostApi(parts: HostApiParts): HostApi {
     replayTurn: (_caller, id, version) => replays.one(id, version),
     replayTurns: (_caller, body) => replays.many(body),
     dryRun: (caller, body) => dryRuns.run(caller, body),
-    search(_caller, query) {
-      const found = store.search(query);
-      const full = found.length > 0 && found.length === (query.limit ?? 100);
-      return {
-        results: found.map(({ line }) => parts.secrets.maskValue(JSON.parse(line) as unknown)),
-        next: full ? found.at(-1)!.seq : null,
-      };
-    },
+    search: (_caller, query) => parts.search.find(query),
     *exportLines(_caller, query) {
       for (const line of store.exportLines(query)) yield parts.secrets.maskJson(line);
     },

@@ -23,6 +23,8 @@ export interface Permissions {
   readonly bus: { readonly publish: readonly string[]; readonly subscribe: readonly string[] };
   readonly io: { readonly ports: readonly string[]; readonly http: readonly HttpRule[] };
   readonly secrets: readonly SecretPermission[];
+  /** To read what all plugins saved into chats; absent where it is not asked for. */
+  readonly records?: readonly 'read'[];
   /** To register principals and act as one of them; absent where it is not asked for. */
   readonly principals?: readonly 'delegate'[];
   /** Absent where a component is linked to no other. */
@@ -44,6 +46,7 @@ export interface PermissionsInput {
   readonly io?: { readonly ports?: readonly string[]; readonly http?: readonly HttpRule[] };
   /** A name is short for every host of `io.http`. */
   readonly secrets?: readonly (string | (Partial<SecretPermission> & { readonly name: string }))[];
+  readonly records?: readonly 'read'[];
   readonly principals?: readonly 'delegate'[];
   readonly links?: readonly LinkPermission[];
 }
@@ -63,6 +66,7 @@ export function normalisePermissions(
     },
     io: { ports: unique(input.io?.ports ?? []), http: input.io?.http ?? [] },
     secrets: secretsOf(input),
+    ...(input.records?.length && { records: unique(input.records) }),
     ...(input.principals?.length && { principals: unique(input.principals) }),
     ...(input.links?.length && { links: input.links }),
   };
@@ -97,6 +101,7 @@ export function permissionNames(permissions: Permissions): string[] {
       ...hosts.map((host) => `secrets:${name}@${host}`),
       ...(reveal ? [`secrets.reveal:${name}`] : []),
     ]),
+    ...(permissions.records ?? []).map((each) => `records.${each}`),
     ...(permissions.principals ?? []).map((each) => `principals.${each}`),
     ...(permissions.links ?? []).map(linkName),
   ];
@@ -163,5 +168,6 @@ export function grantsWithin(granted: Permissions, asked: Permissions): Permissi
       };
       return kept.hosts.length > 0 || kept.reveal ? [kept] : [];
     }),
+    ...(granted.records?.some(keep('records.')) && { records: granted.records }),
   };
 }

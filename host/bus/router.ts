@@ -146,6 +146,11 @@ export class Router {
     );
   }
 
+  /** Whether anybody may get an event of this name, whatever its payload. */
+  hears(subject: string): boolean {
+    return this.#trie.match(subject).length > 0;
+  }
+
   #subscriberOf(plugin: string): Subscriber {
     const known = this.#subscribers.get(plugin);
     if (known !== undefined) return known;

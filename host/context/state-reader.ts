@@ -1,5 +1,6 @@
 import type { PrincipalEntry } from '../store/principals.ts';
 import type { KeyRange } from '../store/ranges.ts';
+import type { RecordRow } from '../store/record-reads.ts';
 
 /** The committed state, as the reader of a cell gives it. */
 export interface StateReader {
@@ -11,6 +12,8 @@ export interface StateReader {
   /** The number of the newest entry of the log `key`; 0 when it has none. */
   lastOf(plugin: string, key: string): number;
   principal(plugin: string, id: string): PrincipalEntry | undefined;
+  /** What all plugins saved, behind the number `after`, row by row. */
+  records(after: number): Iterable<RecordRow>;
 }
 
 export interface StateEntry {

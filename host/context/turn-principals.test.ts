@@ -19,6 +19,7 @@ const READER: StateReader = {
   },
   scan: () => [],
   lastOf: () => 0,
+  records: () => [],
   principal: (_plugin, id) => (id.startsWith('p') ? { version: 3, asked: text, grants: text } : undefined),
 };
 const HOST_CALLS = 50;

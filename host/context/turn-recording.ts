@@ -2,6 +2,7 @@
 
 import type { PrincipalEntry } from '../store/principals.ts';
 import type { KeyRange } from '../store/ranges.ts';
+import type { RecordRow } from '../store/record-reads.ts';
 import type { StateEntry, StateReader } from '../turn-context.ts';
 import type { WaitArguments } from './open-waits.ts';
 import { answerForRecord } from './secret-reveal.ts';
@@ -73,6 +74,11 @@ export class TurnRecording implements StateReader {
   /** What the turn makes of it goes through {@link observed}. */
   principal(plugin: string, id: string): PrincipalEntry | undefined {
     return this.#reader.principal(plugin, id);
+  }
+
+  /** Likewise: of the rows, a turn observes the page that it was given. */
+  records(after: number): Iterable<RecordRow> {
+    return this.#reader.records(after);
   }
 
   observed(what: string, answer: string): void {

@@ -68,6 +68,11 @@ export class TurnReplay implements StateReader {
     throw new NeverSeen(`the principal \`${id}\``);
   }
 
+  /** So it is of what was saved. */
+  records(after: number): never {
+    throw new NeverSeen(`records behind ${after}`);
+  }
+
   hasObserved(what: string): boolean {
     return this.#observed.has(what);
   }

@@ -4,11 +4,13 @@
  *
  * The plugin comes from the turn, never from an argument, so a plugin cannot name another plugin's data.
  */
+import { type RecordPage, searchText } from '../context/turn-records.ts';
 import { NeiraError } from '../errors.ts';
 import type { StateEntry, TurnContext } from '../turn-context.ts';
 import {
   finiteNumber,
   type HostFunction,
+  isPresent,
   jsonText,
   localId,
   optionalCount,
@@ -24,7 +26,6 @@ const MAX_LIST_LIMIT = 1000;
 /** principalPrefix() of store/principals.ts. */
 const OF_PRINCIPAL = /^principal:[\w.:-]{1,128}\//;
 const DEFAULT_LIST_LIMIT = 100;
-const MAX_SEARCH_TEXT = 4096;
 
 export const storageFunctions: Readonly<Record<string, HostFunction>> = {
   get(turn, [key]) {
@@ -86,7 +87,7 @@ export const storageFunctions: Readonly<Record<string, HostFunction>> = {
     if (typeof kind !== 'string' || kind === '')
       throw invalid('annotation', 'kind must be a text that is not empty');
     const data = draft['data'] ?? null;
-    return saveRecord(turn, 'annotation', draft, { kind, data }, `${kind} ${textsIn(data)}`);
+    return saveRecord(turn, 'annotation', draft, { kind, data });
   },
 
   'save-message'(turn, [message]) {
@@ -97,7 +98,12 @@ export const storageFunctions: Readonly<Record<string, HostFunction>> = {
       throw invalid('message', 'role must be a text that is not empty');
     if (typeof text !== 'string') throw invalid('message', 'text must be a text');
     const data = draft['data'] === undefined ? {} : { data: draft['data'] };
-    return saveRecord(turn, 'message', draft, { role, text, ...data }, text);
+    return saveRecord(turn, 'message', draft, { role, text, ...data });
+  },
+
+  records(turn, [options]) {
+    turn.require('records.read');
+    return turn.records({ ...recordOptions(options), maxBytes: MAX_LIST_BYTES });
   },
 
   settings(turn) {
@@ -110,7 +116,6 @@ function saveRecord(
   type: 'annotation' | 'message',
   draft: Record<string, unknown>,
   body: Record<string, unknown>,
-  text: string,
 ): string {
   const chatId = localId(draft['chatId'], 'chatId');
   const sessionId = localId(draft['sessionId'], 'sessionId');
@@ -126,29 +131,8 @@ function saveRecord(
     ...(acting && { principal: acting.id }),
     ...body,
   });
-  turn.record({ op: 'record', type, id, chatId, sessionId, line, text: text.slice(0, MAX_SEARCH_TEXT) });
+  turn.record({ op: 'record', type, id, chatId, sessionId, line, text: searchText({ type, ...body }) });
   return JSON.stringify(id);
-}
-
-/** Every string inside `value`, for full-text search; as much of it as search keeps. */
-function textsIn(value: unknown): string {
-  const found: string[] = [];
-  let length = 0;
-  const open: unknown[] = [value];
-  while (open.length > 0 && length < MAX_SEARCH_TEXT) {
-    const part = open.pop();
-    if (typeof part === 'string') {
-      found.push(part);
-      length += part.length + 1;
-    } else if (typeof part === 'object' && part !== null) {
-      const parts = Array.isArray(part) ? part : Object.values(part);
-      // What lies first is found first.
-      for (let index = parts.length - 1; index >= 0; index--) {
-        if (typeof parts[index] !== 'number') open.push(parts[index]);
-      }
-    }
-  }
-  return found.join(' ');
 }
 
 function entryJson({ key, value, version }: StateEntry): string {
@@ -173,6 +157,23 @@ function listOptions(options: string | undefined): { limit: number; after?: stri
     // No key is empty, so an empty one is where a listing begins.
     ...(after && { after }),
     ...(reverse && { reverse }),
+  };
+}
+
+function recordOptions(options: string | undefined): Omit<RecordPage, 'maxBytes'> {
+  const given = isPresent(options) ? parseObject(options, 'options', MAX_LIST_OPTIONS_BYTES) : {};
+  const { after = null, limit = null, textOnly = null, ...others } = given;
+  const [other] = Object.keys(others);
+  if (other !== undefined) throw invalid('options', `there is no option \`${other}\``);
+  if (textOnly !== null && typeof textOnly !== 'boolean')
+    throw invalid('options', '`textOnly` must be true or false');
+  for (const [name, value] of Object.entries({ after, limit }))
+    if (value !== null && typeof value !== 'number') throw invalid('options', `\`${name}\` must be a number`);
+  const count = (value: unknown) => (value === null ? undefined : optionalCount(String(value)));
+  return {
+    after: count(after) ?? 0,
+    limit: Math.min(count(limit) ?? DEFAULT_LIST_LIMIT, MAX_LIST_LIMIT),
+    textOnly: textOnly === true,
   };
 }
 

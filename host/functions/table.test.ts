@@ -32,6 +32,7 @@ const EMPTY: StateReader = {
   scan: () => [],
   lastOf: () => 0,
   principal: () => undefined,
+  records: () => [],
 };
 
 function turnOf(

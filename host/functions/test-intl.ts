@@ -16,6 +16,7 @@ const EMPTY: StateReader = {
   scan: () => [],
   lastOf: () => 0,
   principal: () => undefined,
+  records: () => [],
 };
 const POLICY: PluginPolicy = {
   plugin: PLUGIN,

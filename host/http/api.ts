@@ -172,8 +172,19 @@ export interface SearchQuery {
   readonly q?: string;
   readonly chat?: string;
   readonly session?: string;
+  /** `time` without it. */
+  readonly order?: 'time' | 'score';
   readonly after?: number;
   readonly limit?: number;
+}
+
+export interface FoundRecords {
+  readonly results: readonly unknown[];
+  readonly next: number | null;
+  /** The plugin that answered; null: the host's own search. */
+  readonly answered_by: string | null;
+  /** What the plugin said of each of the results. */
+  readonly hits?: readonly { readonly score?: number; readonly highlight: readonly string[] }[];
 }
 
 export interface TokenView {
@@ -280,10 +291,7 @@ export interface HostApi extends BusApi, TurnsApi, DryRunApi, SecretApi {
   setMode(caller: Caller, mode: Mode): Promise<{ readonly mode: Mode; readonly since: string }>;
 
   readJournal(caller: Caller, after: number, limit: number): readonly JournalEntryView[];
-  search(
-    caller: Caller,
-    query: SearchQuery,
-  ): { readonly results: readonly unknown[]; readonly next: number | null };
+  search(caller: Caller, query: SearchQuery): Promise<FoundRecords>;
   exportLines(caller: Caller, query: SearchQuery): Iterable<string>;
 
   listTokens(caller: Caller): readonly TokenView[];

@@ -232,6 +232,7 @@ describe('what reaches the host', () => {
     expect((await send('GET /api/neira/search?q=x')).body).toEqual({
       results: [{ type: 'annotation', id: 'a1' }],
       next: null,
+      answered_by: null,
     });
     const lines = await send('GET /api/neira/search?q=x', undefined, {
       ...bearer('read'),

@@ -10,6 +10,7 @@ import { JournalWriter } from './journal.ts';
 import type { LineWriter } from './projection.ts';
 import { RecipeWriter } from './recipes.ts';
 import type { Ack, AdminRecord, EventRecord, JournalDraft, WriteRecord } from './records.ts';
+import { SavedNews } from './saved-news.ts';
 import { StatisticsWriter } from './statistics.ts';
 import { type GroupMark, TurnWriter } from './turn-writer.ts';
 
@@ -43,6 +44,7 @@ export class Applier {
       bus: this.#bus,
       http: this.#http,
       records: this.#records,
+      savedNews: new SavedNews(db, router, this.#bus),
       statistics: this.#statistics,
       keys: this.#keys,
       journal: this.#journal,
@@ -75,6 +77,7 @@ export class Applier {
         return { ok: true, ...this.#bus.request(record, nowMs) };
       case 'request-end':
         this.#bus.endRequest(record.id, record.answer);
+        if (record.closes !== undefined) this.#bus.closeRequests(record.closes, 'settled');
         return { ok: true };
       case 'http-intent':
         return { ok: true, ...this.#http.begin(record, nowMs) };

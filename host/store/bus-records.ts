@@ -86,6 +86,8 @@ export interface RequestEndRecord {
   readonly id: number;
   /** `E<refusal>`, for whoever asks again. */
   readonly answer: string;
+  /** The caller whose requests nobody will ask for again. */
+  readonly closes?: string;
 }
 
 export interface RequestAnswer {
@@ -219,9 +221,27 @@ export interface EventRouter {
     readonly envelope: string;
     readonly mode: EventMode;
   }): readonly RouteTarget[];
+  /** Whether anybody may get an event of this name, whatever its payload. */
+  hears(subject: string): boolean;
+  /** The envelope of one of the host's own events, JSON. */
+  seal(draft: OwnEvent): string;
   /** Whether every subject that `inner` matches is matched by `outer`. */
   covers(outer: string, inner: string): boolean;
   parseEvent(text: string): { readonly pattern: string; readonly version: number | null };
+}
+
+/** An event that the writer itself has to tell. */
+export interface OwnEvent {
+  readonly id: string;
+  readonly eventName: string;
+  readonly version: number;
+  readonly atMs: number;
+  readonly source: string;
+  readonly correlationId: string;
+  readonly causationId: string | null;
+  readonly tenant: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly payloadJson: string;
 }
 
 export interface RouteTarget {

@@ -33,10 +33,14 @@ export class RecordWriter {
   }
 
   /**
-   * Saves one record within the transaction at hand; answers the bytes of its line.
+   * Saves one record within the transaction at hand; answers its number and the bytes of its line.
    * @throws NEIRA_VALUE_INVALID for an id that must not become a file name, or a line that is not one.
    */
-  save(plugin: string, record: RecordEffect, nowMs: number): number {
+  save(
+    plugin: string,
+    record: RecordEffect,
+    nowMs: number,
+  ): { readonly number: number; readonly bytes: number } {
     const { type, chatId, sessionId, line } = record;
     requireId(chatId, 'chatId');
     requireId(sessionId, 'sessionId');
@@ -60,7 +64,7 @@ export class RecordWriter {
       record.pii ?? null,
     );
     this.#words.push({ seq: lastInsertRowid, text: record.text });
-    return bytes;
+    return { number: Number(lastInsertRowid), bytes };
   }
 
   /** For taking back the words of a record that is rolled back. */

@@ -1,5 +1,6 @@
 import { DatabaseSync } from 'node:sqlite';
 import { expect, onTestFinished, test } from 'vitest';
+import { sealEnvelope } from '../bus/envelope.ts';
 import { Router } from '../bus/router.ts';
 import { covers, parseSubscriptionEvent } from '../bus/subject.ts';
 import type { EventDraft } from './bus-records.ts';
@@ -21,6 +22,8 @@ function open() {
       remove: (id) => router.remove(id),
       removePlugin: (plugin) => router.removePlugin(plugin),
       route: (event) => router.route(event),
+      hears: (subject) => router.hears(subject),
+      seal: sealEnvelope,
       covers,
       parseEvent: parseSubscriptionEvent,
     },

@@ -2,6 +2,7 @@ import { openForReading } from './database.ts';
 import { prepareLastOf } from './kv.ts';
 import { type PrincipalEntry, preparePrincipal } from './principals.ts';
 import { type KeyRange, type KvEntry, prepareHolds, prepareScan } from './ranges.ts';
+import { prepareRecords, type RecordRow } from './record-reads.ts';
 import type { Reads } from './records.ts';
 
 /**
@@ -24,6 +25,8 @@ export interface KvReader extends Disposable {
   lastOf(plugin: string, key: string): number;
   /** A principal of the plugin. */
   principal(plugin: string, id: string): PrincipalEntry | undefined;
+  /** Annotations and messages behind the number `after`, in the order in which they were committed. */
+  records(after: number): Iterable<RecordRow>;
 }
 
 const CELL_CACHE_KB = 8192;
@@ -54,6 +57,7 @@ export function createKvReader(path: string): KvReader {
     holds: prepareHolds(db),
     lastOf,
     principal: preparePrincipal(db),
+    records: prepareRecords(db),
     [Symbol.dispose]() {
       if (db.isOpen) db.close();
     },

@@ -110,7 +110,7 @@ export function createReads(db: DatabaseSync, home: string) {
   );
   const usage = db.prepare('select bytes from usage where plugin = ?');
   const sends = db.prepare('select id, port, target, payload from send order by seq limit ?');
-  const { search, exportLines } = createSearch(db);
+  const { search, recordsAt, exportLines } = createSearch(db);
 
   return {
     plugins: () => plugins.all() as unknown as readonly PluginRow[],
@@ -157,6 +157,7 @@ export function createReads(db: DatabaseSync, home: string) {
     ...createOutboxReads(db),
     ...createPrincipalReads(db),
     search,
+    recordsAt,
     exportLines,
   };
 }

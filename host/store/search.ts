@@ -8,7 +8,9 @@ export interface SearchQuery {
   readonly q?: string;
   readonly chat?: string;
   readonly session?: string;
-  /** Answers what comes after the record with this `seq`. */
+  /** `time` (the default): the oldest first. `score`: what fits best first. */
+  readonly order?: 'time' | 'score';
+  /** By time: what comes after the record with this `seq`. By score: so many are skipped. */
   readonly after?: number;
   readonly limit?: number;
 }
@@ -49,15 +51,18 @@ export function createSearch(db: DatabaseSync) {
   const columns = 'seq, type, plugin, chat as chatId, session as sessionId, id, line';
 
   function search(query: SearchQuery): readonly FoundRecord[] {
+    const byScore = query.order === 'score';
     const conditions = ['record.seq > ?'];
-    const values: (string | number)[] = [query.after ?? 0];
+    const values: (string | number)[] = [byScore ? 0 : (query.after ?? 0)];
     let from = 'record';
+    let order = 'seq';
     if (query.q !== undefined && query.q.trim() !== '') {
       const expression = matchExpression(query.q);
       if (expression === undefined) return [];
       from = 'record_text cross join record on record.seq = record_text.rowid';
       conditions.push('record_text match ?');
       values.push(expression);
+      if (byScore) order = 'bm25(record_text), seq';
     }
     for (const column of ['type', 'chat', 'session'] as const) {
       if (query[column] === undefined) continue;
@@ -66,8 +71,10 @@ export function createSearch(db: DatabaseSync) {
     }
     const limit = Math.max(0, Math.min(query.limit ?? DEFAULT_LIMIT, MAX_LIMIT));
     // There are as many texts of this statement as combinations of conditions; node:sqlite prepares in µs.
-    const sql = `select ${columns} from ${from} where ${conditions.join(' and ')} order by seq limit ?`;
-    return db.prepare(sql).all(...values, limit) as unknown as FoundRecord[];
+    const sql = `select ${columns} from ${from} where ${conditions.join(' and ')} order by ${order} limit ? offset ?`;
+    return db
+      .prepare(sql)
+      .all(...values, limit, byScore ? (query.after ?? 0) : 0) as unknown as FoundRecord[];
   }
 
   /** Every line that matches, oldest first; page by page, so that a long export holds no snapshot open. */
@@ -80,5 +87,12 @@ export function createSearch(db: DatabaseSync) {
     }
   }
 
-  return { search, exportLines };
+  const atSeq = db.prepare(`select ${columns} from record where seq = ?`);
+
+  /** In the order of `seqs`; where there is none, none is answered. */
+  function recordsAt(seqs: readonly number[]): readonly FoundRecord[] {
+    return seqs.flatMap((seq) => (atSeq.get(seq) as unknown as FoundRecord | undefined) ?? []);
+  }
+
+  return { search, recordsAt, exportLines };
 }

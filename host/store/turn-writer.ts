@@ -4,7 +4,7 @@ import { BoundedTable } from './bounded.ts';
 import type { EventDraft, Settlement } from './bus-records.ts';
 import type { BusWriter } from './bus-writer.ts';
 import type { Censor } from './censor.ts';
-import type { RecordWriter } from './chat-records.ts';
+import type { RecordEffect, RecordWriter } from './chat-records.ts';
 import type { AttemptEnd, HttpBook } from './http-requests.ts';
 import type { IdempotencyKeys } from './idempotency.ts';
 import type { JournalWriter } from './journal.ts';
@@ -12,6 +12,7 @@ import { type KvChange, KvWriter } from './kv.ts';
 import type { PublishOrigin } from './mailboxes.ts';
 import { PrincipalWriter } from './principals.ts';
 import type { Ack, Effect, JournalDraft, PortSend, TurnFailure, TurnOutcome, TurnRecord } from './records.ts';
+import type { SavedNews, SavedRecord } from './saved-news.ts';
 import type { StatisticsWriter } from './statistics.ts';
 
 /** Newest rows kept per plugin. */
@@ -42,6 +43,7 @@ export interface TurnWriterParts {
   readonly bus: BusWriter;
   readonly http: HttpBook;
   readonly records: RecordWriter;
+  readonly savedNews: SavedNews;
   readonly statistics: StatisticsWriter;
   readonly keys: IdempotencyKeys;
   readonly journal: JournalWriter;
@@ -55,6 +57,7 @@ export class TurnWriter {
   readonly #bus: BusWriter;
   readonly #http: HttpBook;
   readonly #records: RecordWriter;
+  readonly #savedNews: SavedNews;
   readonly #statistics: StatisticsWriter;
   readonly #keys: IdempotencyKeys;
   readonly #group: TurnWriterParts['group'];
@@ -79,6 +82,7 @@ export class TurnWriter {
     this.#bus = parts.bus;
     this.#http = parts.http;
     this.#records = parts.records;
+    this.#savedNews = parts.savedNews;
     this.#statistics = parts.statistics;
     this.#keys = parts.keys;
     this.#group = parts.group;
@@ -167,7 +171,7 @@ export class TurnWriter {
     if (outcome.status === 'ok') {
       // Whoever hears of the event and of what comes of it hears of them in this order.
       if (turn.delivery === undefined) this.#recordEvent(turn, 'executed', nowMs);
-      outcome = this.#applyEffects(turn, mark, nowMs);
+      outcome = this.#applyEffects(turn, delivery?.eventSeq, mark, nowMs);
     }
     if (outcome.status === 'failed' && delivery) {
       this.#keepFailure(turn, outcome.error, nowMs);
@@ -184,13 +188,18 @@ export class TurnWriter {
   }
 
   /** All effects of the turn, or none and the failure that the turn ends with. */
-  #applyEffects(turn: TurnRecord, mark: GroupMark, nowMs: number): TurnOutcome {
+  #applyEffects(turn: TurnRecord, eventSeq: number | undefined, mark: GroupMark, nowMs: number): TurnOutcome {
     if (turn.effects.length === 0) return turn.outcome;
     this.#hearingIsStale = false;
     try {
       const change = this.#kv.change(turn.plugin);
-      for (const effect of turn.effects) this.#applyEffect(effect, turn, change, nowMs);
+      const saved: SavedRecord[] = [];
+      for (const effect of turn.effects) {
+        if (effect.op === 'record') saved.push(this.#save(turn.plugin, effect, change, nowMs));
+        else this.#applyEffect(effect, turn, change, nowMs);
+      }
       this.#refreshHearing(turn.plugin);
+      this.#savedNews.tell(turn, eventSeq, saved, nowMs);
       change.finish(turn.storageMb);
       return turn.outcome;
     } catch (error) {
@@ -203,7 +212,18 @@ export class TurnWriter {
     }
   }
 
-  #applyEffect(effect: Effect, turn: TurnRecord, change: KvChange, nowMs: number): void {
+  #save(plugin: string, record: RecordEffect, change: KvChange, nowMs: number): SavedRecord {
+    const { number, bytes } = this.#records.save(plugin, record, nowMs);
+    change.hold(bytes);
+    return { number, record };
+  }
+
+  #applyEffect(
+    effect: Exclude<Effect, RecordEffect>,
+    turn: TurnRecord,
+    change: KvChange,
+    nowMs: number,
+  ): void {
     const { plugin, turnId } = turn;
     switch (effect.op) {
       case 'set':
@@ -217,9 +237,6 @@ export class TurnWriter {
         return;
       case 'append':
         change.append(effect.key, effect.value, effect.pii);
-        return;
-      case 'record':
-        change.hold(this.#records.save(plugin, effect, nowMs));
         return;
       case 'publish':
         this.#refreshHearing(plugin);

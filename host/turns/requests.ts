@@ -8,7 +8,7 @@ import { createHash, randomUUIDv7 } from 'node:crypto';
 import { childOf } from '../base/trace-context.ts';
 import { parseEnvelope, sealEnvelope } from '../bus/envelope.ts';
 import { askerOf } from '../context/open-waits.ts';
-import { describe, type ErrorCode, fromShape, NeiraError } from '../errors.ts';
+import { describe, type ErrorCode, type ErrorShape, fromShape, NeiraError } from '../errors.ts';
 import type { BusRequest } from '../functions/bus.ts';
 import type {
   ChainLink,
@@ -31,6 +31,8 @@ export interface RequestParts {
 
 /** Answers that came before anybody stood for them. */
 const MAX_EARLY = 1000;
+/** Of the host itself, which waits until the end. */
+const NEVER = new AbortController().signal;
 
 export class Requests {
   readonly #parts: RequestParts;
@@ -47,12 +49,28 @@ export class Requests {
   async perform(call: WaitCall): Promise<string> {
     const request = JSON.parse(call.args) as BusRequest;
     const record = this.#recordOf(call, request);
-    const ack = await this.#parts.submit(record);
-    if (!ack.ok)
-      throw ack.conflict || ack.gone || ack.cut ? new NeiraError('NEIRA_INTERNAL') : fromShape(ack.error);
+    const ack = requireAck(await this.#parts.submit(record));
     if (record.dry) return this.#runDry(call, record, ack.target!.plugin);
     if (ack.answer !== undefined) return ack.answer;
     return this.#answerTo(ack.request!, record.deadlineMs, call.signal);
+  }
+
+  /**
+   * Sends a command of the host itself: answers its result, JSON, or undefined for none.
+   * @throws NEIRA_COMMAND_UNHANDLED, NEIRA_MAILBOX_FULL, NEIRA_DEADLINE, and what the plugin failed with
+   */
+  async ask(event: EventDraft, timeoutMs: number): Promise<string | undefined> {
+    const caller = `host:${event.id}`;
+    const deadlineMs = Date.now() + timeoutMs;
+    const identity = { caller, digest: '', occurrence: 1 };
+    const ack = requireAck(
+      await this.#parts.submit({ kind: 'request', identity, deadlineMs, chain: [], event }),
+    );
+    const id = ack.request!;
+    const answer = await this.#answerTo(id, deadlineMs, NEVER);
+    // Nobody asks for it again; what this does not reach, the sweep of the writer does.
+    void this.#parts.submit({ kind: 'request-end', id, answer: 'U', closes: caller }).catch(() => {});
+    return resultOf(answer);
   }
 
   answered(answers: readonly RequestAnswer[]): void {
@@ -147,6 +165,21 @@ export class Requests {
     if (result.kind === 'dry') event.dry?.ran(plugin, result.record);
     return answerOf(result);
   }
+}
+
+/** @throws the refusal that the answer is */
+function resultOf(answer: string): string | undefined {
+  if (answer[0] === 'E') throw fromShape(JSON.parse(answer.slice(1)) as ErrorShape);
+  if (answer[0] === 'M') return answer.slice(answer.indexOf('\n') + 1);
+  return answer[0] === 'V' ? answer.slice(1) : undefined;
+}
+
+type Done = Extract<Ack, { ok: true }>;
+
+/** @throws what the writer refused with */
+function requireAck(ack: Ack): Done {
+  if (ack.ok) return ack;
+  throw ack.conflict || ack.gone || ack.cut ? new NeiraError('NEIRA_INTERNAL') : fromShape(ack.error);
 }
 
 function answerOf(result: TurnResult): string {

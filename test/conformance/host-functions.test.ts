@@ -10,6 +10,7 @@ import { INTL, TIMER } from './intl-cases.ts';
 import { IO, RECORDS } from './other-cases.ts';
 import { PRINCIPALS } from './principal-cases.ts';
 import { ENGINES, PEER, Probe, SECRET, type Step } from './probe.ts';
+import { ODD_RECORD_OPTIONS, RECORD_READS } from './record-cases.ts';
 import { CONFIDENTIAL } from './secret-cases.ts';
 import { DELETE, GET, LIST, SET } from './storage-cases.ts';
 
@@ -21,6 +22,8 @@ const CASES: readonly Case[] = [
   ...ADD,
   ...APPEND,
   ...RECORDS,
+  ...RECORD_READS,
+  ...ODD_RECORD_OPTIONS,
   ...IO,
   ...HTTP,
   ...CONFIDENTIAL,
@@ -41,6 +44,7 @@ const GOOD_CALLS: Readonly<Record<string, Step>> = {
   'storage.append': ['storage.append', 'k', 1],
   'storage.save-annotation': ['storage.save-annotation', { chatId: 'c', sessionId: 's', kind: 'k', data: 1 }],
   'storage.save-message': ['storage.save-message', { chatId: 'c', sessionId: 's', role: 'user', text: 't' }],
+  'storage.records': ['storage.records'],
   'storage.settings': ['storage.settings'],
   'io.log': ['io.log', 'info', 'line'],
   'io.secret': ['io.secret', SECRET],
@@ -72,6 +76,11 @@ const FREE = new Set([
   'timer.sleep',
   'intl.call',
 ]);
+/** Those that are not called like the family of their function. */
+const PERMISSION_OF: Readonly<Record<string, string>> = {
+  'io.secret': 'secrets.reveal',
+  'storage.records': 'records.read',
+};
 const GUARDED = FUNCTIONS.filter((fn) => !FREE.has(fn));
 
 test('every function of the WIT has its cases', () => {
@@ -278,7 +287,7 @@ describe.each(ENGINES)('$name', (engine) => {
         code: 'NEIRA_PERMISSION_DENIED',
         details: {
           plugin: 'ungranted',
-          permission: expect.stringContaining(fn === 'io.secret' ? 'secrets.reveal' : fn.split('.')[0]!),
+          permission: expect.stringContaining(PERMISSION_OF[fn] ?? fn.split('.')[0]!),
           remedy: expect.stringMatching(/grant/),
         },
       });

@@ -114,6 +114,7 @@ const ALL_PERMISSIONS = {
     ],
   },
   bus: { subscribe: ['probe.>'] },
+  records: ['read'],
   principals: ['delegate'],
   secrets: [{ name: SECRET, reveal: true }],
 };

@@ -31,6 +31,7 @@ export function readerOf(db: DatabaseSync): StateReader {
     scan: prepareScan(db),
     lastOf: prepareLastOf(db),
     principal: () => undefined,
+    records: () => [],
   };
 }
 

@@ -3,6 +3,7 @@
  * ports are queues here, so that a history decides how far each message has come when the process dies.
  */
 import type { DatabaseSync } from 'node:sqlite';
+import { sealEnvelope } from '../../host/bus/envelope.ts';
 import { Router } from '../../host/bus/router.ts';
 import { covers, parseSubscriptionEvent } from '../../host/bus/subject.ts';
 import type { BusNews } from '../../host/store/bus-records.ts';
@@ -44,6 +45,8 @@ export class ModelWriter {
       remove: router.remove.bind(router),
       removePlugin: router.removePlugin.bind(router),
       route: router.route.bind(router),
+      hears: router.hears.bind(router),
+      seal: sealEnvelope,
       covers,
       parseEvent: parseSubscriptionEvent,
     };

@@ -8,8 +8,8 @@ export function recordRoutes(context: RouteContext): void {
     const { after, limit } = queryOf<{ after: number; limit: number }>(request);
     return { entries: api.readJournal(request.caller, after, limit) };
   });
-  addRoute(context, 'GET /api/neira/search', 'read', (request, reply) => {
-    const found = api.search(request.caller, queryOf<SearchQuery>(request));
+  addRoute(context, 'GET /api/neira/search', 'read', async (request, reply) => {
+    const found = await api.search(request.caller, queryOf<SearchQuery>(request));
     if (!accepts(request, 'application/x-ndjson')) return found;
     return reply
       .header('content-type', NDJSON)

@@ -22,6 +22,7 @@ import type { ComponentImage, ComponentProgram } from './component-image.ts';
 import { ComponentRun } from './component-run.ts';
 import { CoreInstances } from './core-instances.ts';
 import { inertWasi } from './inert-wasi.ts';
+import { WholeEncoder } from './whole-encoder.ts';
 
 /** What the glue makes of a component; the interfaces that it exports lie beside, under their names. */
 interface Exported {
@@ -185,7 +186,7 @@ function glueOf(program: ComponentProgram): Glue {
   const known = compiled.get(program);
   if (known) return known;
   const exports: { instantiate?: Glue } = {};
-  compileFunction(program.glue, ['exports'])(exports);
+  compileFunction(program.glue, ['exports', 'TextEncoder'])(exports, WholeEncoder);
   compiled.set(program, exports.instantiate!);
   return exports.instantiate!;
 }

@@ -31,4 +31,7 @@ export const saveAnnotation = (annotation: unknown) =>
 
 export const saveMessage = (message: unknown) => call('storage.save-message', json(message, 'message'));
 
+export const records = (options?: unknown) =>
+  call('storage.records', options === undefined ? '' : json(options, 'options'));
+
 export const settings = () => call('storage.settings');
