@@ -81,6 +81,34 @@ typedef struct {
   neira_option_json data;
 } neira_message;
 
+typedef struct { bool is_some; uint64_t value; } neira_option_uint64;
+/** Which page of what was saved is wanted. */
+typedef struct {
+  /** Begin behind this number; with the first without it. */
+  neira_option_uint64 after;
+  /** How many records at most: up to 1000, 100 without it. */
+  neira_option_uint32 limit;
+  /** Without their `line`: a page holds more of them, and they are read faster. */
+  neira_option_bool text_only;
+} neira_record_options;
+
+/** An annotation or a message as it was saved. */
+typedef struct {
+  /** Rises in the order in which records were committed, from 1, perhaps with gaps. */
+  uint64_t number;
+  /** `annotation` or `message`. */
+  neira_string type;
+  neira_string id;
+  /** Who saved it. */
+  neira_string plugin;
+  neira_string chat_id;
+  neira_string session_id;
+  /** What a search looks at: the text of a message, the kind and all texts of an annotation; up to 4096 characters. */
+  neira_string text;
+  /** All of it, as it stands in its file; none with `text_only`. */
+  neira_option_json line;
+} neira_chat_record;
+
 typedef struct {
   /** Major version of the event; 1 without it. */
   neira_option_uint32 version;
@@ -204,6 +232,8 @@ typedef struct { bool is_some; neira_entry value; } neira_option_entry;
 
 typedef struct { neira_entry *ptr; size_t len; } neira_list_entry;
 
+typedef struct { neira_chat_record *ptr; size_t len; } neira_list_chat_record;
+
 __attribute__((import_module("neira:host/storage@1.0.0"), import_name("get")))
 void neira_import_storage_get(const char *, size_t, void *);
 
@@ -322,6 +352,26 @@ void neira_import_storage_save_message(const char *, size_t, const char *, size_
 static inline bool neira_storage_save_message(const neira_message *message, neira_string *answer, neira_refusal *refusal) {
   struct { uint8_t is_err; union { neira_string ok; neira_refusal err; } as; } result;
   neira_import_storage_save_message((*message).chat_id.ptr, (*message).chat_id.len, (*message).session_id.ptr, (*message).session_id.len, (*message).role.ptr, (*message).role.len, (*message).text.ptr, (*message).text.len, (*message).data.is_some, (*message).data.value.ptr, (*message).data.value.len, &result);
+  if (result.is_err) { if (refusal) *refusal = result.as.err; return false; }
+  if (answer) *answer = result.as.ok;
+  return true;
+}
+
+__attribute__((import_module("neira:host/storage@1.0.0"), import_name("records")))
+void neira_import_storage_records(int32_t, int32_t, int64_t, int32_t, int32_t, int32_t, int32_t, void *);
+
+/**
+ * A page of the annotations and messages that any plugin saved, of every chat, in the order in which they were
+ * committed; what this turn saved itself is not among them. It holds at most 1 MB of their lines and texts, so it may
+ * be shorter than `limit`; an empty one is the end. The next page is the one `after` its last number. What was saved
+ * never changes: records that are committed meanwhile do not make the turn run again, the event `record.saved`
+ * tells of them. Needs `records: [read]`.
+ */
+static inline bool neira_storage_records(const neira_record_options *options, neira_list_chat_record *answer, neira_refusal *refusal) {
+  struct { bool is_some; neira_record_options value; } given_options = {0};
+  if (options) { given_options.is_some = true; given_options.value = *options; }
+  struct { uint8_t is_err; union { neira_list_chat_record ok; neira_refusal err; } as; } result;
+  neira_import_storage_records(given_options.is_some, given_options.value.after.is_some, given_options.value.after.value, given_options.value.limit.is_some, given_options.value.limit.value, given_options.value.text_only.is_some, given_options.value.text_only.value, &result);
   if (result.is_err) { if (refusal) *refusal = result.as.err; return false; }
   if (answer) *answer = result.as.ok;
   return true;

@@ -429,6 +429,102 @@ impl Abi for Message {
     }
 }
 
+/// Which page of what was saved is wanted.
+#[derive(Clone, Debug, Default)]
+pub struct RecordOptions {
+    /// Begin behind this number; with the first without it.
+    pub after: Option<u64>,
+    /// How many records at most: up to 1000, 100 without it.
+    pub limit: Option<u32>,
+    /// Without their `line`: a page holds more of them, and they are read faster.
+    pub text_only: Option<bool>,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct RawRecordOptions {
+    after: <Option<u64> as Abi>::Raw,
+    limit: <Option<u32> as Abi>::Raw,
+    text_only: <Option<bool> as Abi>::Raw,
+}
+
+impl Abi for RecordOptions {
+    type Raw = RawRecordOptions;
+    unsafe fn lift(raw: Self::Raw) -> Self {
+        RecordOptions {
+            after: Abi::lift(raw.after),
+            limit: Abi::lift(raw.limit),
+            text_only: Abi::lift(raw.text_only),
+        }
+    }
+    fn lower(&self) -> Self::Raw {
+        RawRecordOptions {
+            after: self.after.lower(),
+            limit: self.limit.lower(),
+            text_only: self.text_only.lower(),
+        }
+    }
+}
+
+/// An annotation or a message as it was saved.
+#[derive(Clone, Debug, Default)]
+pub struct ChatRecord {
+    /// Rises in the order in which records were committed, from 1, perhaps with gaps.
+    pub number: u64,
+    /// `annotation` or `message`.
+    pub type: String,
+    pub id: String,
+    /// Who saved it.
+    pub plugin: String,
+    pub chat_id: String,
+    pub session_id: String,
+    /// What a search looks at: the text of a message, the kind and all texts of an annotation; up to 4096 characters.
+    pub text: String,
+    /// All of it, as it stands in its file; none with `text_only`.
+    pub line: Option<Json>,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct RawChatRecord {
+    number: <u64 as Abi>::Raw,
+    type: <String as Abi>::Raw,
+    id: <String as Abi>::Raw,
+    plugin: <String as Abi>::Raw,
+    chat_id: <String as Abi>::Raw,
+    session_id: <String as Abi>::Raw,
+    text: <String as Abi>::Raw,
+    line: <Option<Json> as Abi>::Raw,
+}
+
+impl Abi for ChatRecord {
+    type Raw = RawChatRecord;
+    unsafe fn lift(raw: Self::Raw) -> Self {
+        ChatRecord {
+            number: Abi::lift(raw.number),
+            type: Abi::lift(raw.type),
+            id: Abi::lift(raw.id),
+            plugin: Abi::lift(raw.plugin),
+            chat_id: Abi::lift(raw.chat_id),
+            session_id: Abi::lift(raw.session_id),
+            text: Abi::lift(raw.text),
+            line: Abi::lift(raw.line),
+        }
+    }
+    fn lower(&self) -> Self::Raw {
+        RawChatRecord {
+            number: self.number.lower(),
+            type: self.type.lower(),
+            id: self.id.lower(),
+            plugin: self.plugin.lower(),
+            chat_id: self.chat_id.lower(),
+            session_id: self.session_id.lower(),
+            text: self.text.lower(),
+            line: self.line.lower(),
+        }
+    }
+}
+
 #[derive(Clone, Debug, Default)]
 pub struct PublishOptions {
     /// Major version of the event; 1 without it.
@@ -920,6 +1016,21 @@ pub mod storage {
         }
         let raw_message = message.lower();
         unsafe { answered(|answer| import(raw_message.chat_id.ptr, raw_message.chat_id.len, raw_message.session_id.ptr, raw_message.session_id.len, raw_message.role.ptr, raw_message.role.len, raw_message.text.ptr, raw_message.text.len, raw_message.data.is_some as i32, raw_message.data.value.ptr, raw_message.data.value.len, answer)) }
+    }
+
+    /// A page of the annotations and messages that any plugin saved, of every chat, in the order in which they were
+    /// committed; what this turn saved itself is not among them. It holds at most 1 MB of their lines and texts, so it may
+    /// be shorter than `limit`; an empty one is the end. The next page is the one `after` its last number. What was saved
+    /// never changes: records that are committed meanwhile do not make the turn run again, the event `record.saved`
+    /// tells of them. Needs `records: [read]`.
+    pub fn records(options: Option<&RecordOptions>) -> Result<Vec<ChatRecord>, Refusal> {
+        #[link(wasm_import_module = "neira:host/storage@1.0.0")]
+        extern "C" {
+            #[link_name = "records"]
+            fn import(a0: i32, a1: i32, a2: i64, a3: i32, a4: i32, a5: i32, a6: i32, answer: *mut u8);
+        }
+        let raw_options = RawOption::of(options.map(|value| value.lower()));
+        unsafe { answered(|answer| import(raw_options.is_some as i32, raw_options.value.after.is_some as i32, raw_options.value.after.value as i64, raw_options.value.limit.is_some as i32, raw_options.value.limit.value as i32, raw_options.value.text_only.is_some as i32, raw_options.value.text_only.value as i32, answer)) }
     }
 
     /// The plugin's settings as an administrator set them, defaults of the manifest filled in.

@@ -23,10 +23,7 @@ interface ChatRecord {
 }
 
 /** A page as it is kept for a replay, JSON: with the lines that are asked for, or in which something is marked. */
-export function readRecords(
-  rows: Iterable<RecordRow>,
-  { limit, maxBytes, textOnly }: RecordPage,
-): string {
+export function readRecords(rows: Iterable<RecordRow>, { limit, maxBytes, textOnly }: RecordPage): string {
   const page: string[] = [];
   let bytes = 0;
   if (limit === 0) return '[]';

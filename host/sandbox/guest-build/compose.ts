@@ -27,5 +27,5 @@ export async function componentOf({ module, world, encoding }: CoreGuest): Promi
  */
 export function aroundScript(script: Uint8Array, world: World): Promise<Uint8Array> {
   const { wit, given } = aroundScriptWit();
-  return wrapComponent(script, wit, given, exportsOf(world));
+  return wrapComponent({ bytes: script, wit, given, exported: exportsOf(world), linked: [] });
 }

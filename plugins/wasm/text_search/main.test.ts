@@ -1,5 +1,4 @@
-import { readFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { bootHost, COMPONENT_GATES, type TestHost } from '../../../test/kit/boot-host.ts';
 
 const CHAT = `

@@ -25,7 +25,9 @@ interface WorldText {
 const HEADER_BYTES = 8;
 const SECTION_COMPONENT = 4;
 
-export async function wrapComponent(job: AnalysisJob): Promise<Uint8Array> {
+export type Wrapping = Pick<AnalysisJob, 'bytes' | 'given' | 'wit' | 'exported' | 'linked'>;
+
+export async function wrapComponent(job: Wrapping): Promise<Uint8Array> {
   const { wit, exported, linked } = job;
   const world = await worldText(wit);
   const providers = linked.map(
