@@ -13,7 +13,7 @@ async function outcome(bytes: Uint8Array): Promise<string> {
     await buildComponent(bytes, LIMITS);
     return 'built';
   } catch (error) {
-    if (isNeiraError(error) && error.code.startsWith('NEIRA_COMPONENT_')) return error.code;
+    if (isNeiraError(error) && /^NEIRA_COMPONENT_/.test(error.code)) return error.code;
     throw error;
   }
 }
