@@ -9,8 +9,6 @@ export interface BuiltComponent {
   /** Metered core modules in Base64, by the name that the glue asks for. */
   readonly modules: Readonly<Record<string, string>>;
   readonly facts: ComponentFacts;
-  /** Components that it is linked to, by the interface that it imports of them. */
-  readonly links?: Readonly<Record<string, BuiltComponent>>;
 }
 
 export interface ComponentFacts {

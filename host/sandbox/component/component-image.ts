@@ -6,8 +6,6 @@ import type { MemoryImage } from './memory-image.ts';
 export interface ComponentProgram {
   readonly glue: string;
   readonly modules: Readonly<Record<string, WebAssembly.Module>>;
-  /** Components that it is linked to, by the interface that it imports of them. */
-  readonly links: Readonly<Record<string, ComponentProgram>>;
 }
 
 export interface ComponentImage {

@@ -24,7 +24,7 @@ import { CoreInstances } from './core-instances.ts';
 import { inertWasi } from './inert-wasi.ts';
 import { WholeEncoder } from './whole-encoder.ts';
 
-/** What the glue makes of a component; the interfaces that it exports lie beside, under their names. */
+/** What the glue makes of a component. */
 interface Exported {
   handle(inputJson: string): Promise<string>;
   prepare?(): Promise<void>;
@@ -74,7 +74,7 @@ export class ComponentInstance implements EngineInstance {
       seed,
       cores: instance.#cores.take(),
       prepared: built.facts.prepares,
-      resettable: isResettable(built) && !instance.#run.leftTraces,
+      resettable: built.facts.resettable && !instance.#run.leftTraces,
       memoryBytes: instance.#cores.memoryBytes,
     };
     return instance;
@@ -88,17 +88,8 @@ export class ComponentInstance implements EngineInstance {
     return instance;
   }
 
-  /** What it is linked to comes first; it works with the fuel, and on behalf, of whoever it is linked to. */
   #instantiate(program: ComponentProgram): Exported {
-    const linked = Object.entries(program.links).map(([name, provider]) => {
-      const exported = this.#instantiate(provider) as unknown as Record<string, unknown>;
-      return [name, exported[name]];
-    });
-    const imports = {
-      ...this.#run.hostFunctions(),
-      ...inertWasi(this.#run),
-      ...Object.fromEntries(linked),
-    };
+    const imports = { ...this.#run.hostFunctions(), ...inertWasi(this.#run) };
     return glueOf(program)((name) => program.modules[name]!, imports, this.#cores.make);
   }
 
@@ -144,7 +135,8 @@ export class ComponentInstance implements EngineInstance {
   async #noting(ran: Promise<RunResult | Suspended>): Promise<RunResult | Suspended> {
     const result = await ran;
     if (result.kind !== 'value') this.#failed = true;
-    return result;
+    // A guest that is refused memory gives up by a trap like any other.
+    return result.kind === 'fault' && this.#cores.isFull ? OUT_OF_MEMORY : result;
   }
 
   async #prepare(host: HostCalls, budget: Budget): Promise<void> {
@@ -161,22 +153,19 @@ export class ComponentInstance implements EngineInstance {
   }
 }
 
+const OUT_OF_MEMORY: Failure = { kind: 'fault', message: 'out of memory' };
+
 const KEPT_HANDLE: Failure = {
   kind: 'fault',
   message: 'prepare() used standard output or a clock to wait for; log with `log` of neira:host/io',
 };
 
-function programOf({ glue, modules, links }: BuiltComponent): ComponentProgram {
+function programOf({ glue, modules }: BuiltComponent): ComponentProgram {
   const compiled = Object.entries(modules).map(([name, base64]) => [
     name,
     new WebAssembly.Module(Buffer.from(base64, 'base64')),
   ]);
-  const linked = Object.entries(links ?? {}).map(([name, provider]) => [name, programOf(provider)]);
-  return { glue, modules: Object.fromEntries(compiled), links: Object.fromEntries(linked) };
-}
-
-function isResettable({ facts, links }: BuiltComponent): boolean {
-  return facts.resettable && Object.values(links ?? {}).every(isResettable);
+  return { glue, modules: Object.fromEntries(compiled) };
 }
 
 const compiled = new WeakMap<ComponentProgram, Glue>();

@@ -12,6 +12,9 @@ import { CARD_PAGE_BYTES, CARDS, FUEL, GLOBAL, MEMORY, METER_MODULE } from './me
 /** The largest record that a host function returns is smaller: `result<http-response, refusal>` has 48 bytes. */
 const RETURN_AREA_BYTES = 256;
 
+/** Of 64 KB. */
+const ROOM_PAGES = 16;
+
 type Exports = Record<string, unknown>;
 /** Of whatever type: a reference keeps what it is put back to out of reach, so there is none. */
 type AnyGlobal = { value: number | bigint };
@@ -53,6 +56,19 @@ export class CoreInstances {
     for (const { memory, ownsMemory } of this.#cores)
       if (memory && ownsMemory) bytes += memory.buffer.byteLength;
     return bytes;
+  }
+
+  /** Whether a memory has no room for what an allocation takes at least. Only of an instance that is given up. */
+  get isFull(): boolean {
+    return this.#cores.some(({ memory, ownsMemory }) => {
+      if (!memory || !ownsMemory) return false;
+      try {
+        memory.grow(ROOM_PAGES);
+        return false;
+      } catch {
+        return true;
+      }
+    });
   }
 
   take(): readonly CoreImage[] {
