@@ -15,11 +15,13 @@ declare namespace WebAssembly {
     readonly buffer: ArrayBuffer;
     grow(pages: number): number;
   }
-  class Global<_Type extends string> {
-    value: number;
+  class Global<Type extends string> {
+    constructor(type: { value: Type; mutable: boolean }, value: Type extends 'i64' ? bigint : number);
+    value: Type extends 'i64' ? bigint : number;
   }
   class RuntimeError extends Error {}
-  type ImportValue = Memory | ((...args: never[]) => unknown);
+  function validate(bytes: Uint8Array): boolean;
+  type ImportValue = Memory | Global<string> | Global<'i64'> | ((...args: never[]) => unknown);
 }
 
 interface Buffer {

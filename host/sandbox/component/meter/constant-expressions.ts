@@ -31,21 +31,27 @@ function skipOperands(reader: Reader, shape: ModuleShape, opcode: number, place:
     case op.END:
       return;
     case op.I32_CONST:
-      return reader.skipSigned(32);
+      reader.skipSigned(32);
+      return;
     case op.I64_CONST:
-      return reader.skipSigned(64);
+      reader.skipSigned(64);
+      return;
     case op.F32_CONST:
-      return reader.skip(4);
+      reader.skip(4);
+      return;
     case op.F64_CONST:
-      return reader.skip(8);
+      reader.skip(8);
+      return;
     case op.REF_NULL:
-      return skipHeapType(reader);
+      skipHeapType(reader);
+      return;
     case op.REF_FUNC:
       functionIndex(reader, shape);
       return;
     case op.SIMD_PREFIX:
       if (reader.u32() !== op.V128_CONST) throw unsupported('this constant expression', place);
-      return reader.skip(16);
+      reader.skip(16);
+      return;
   }
   if (!ARITHMETIC.has(opcode)) {
     throw unsupported(`a constant expression with opcode 0x${opcode.toString(16)}`, place);

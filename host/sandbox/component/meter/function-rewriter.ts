@@ -91,11 +91,14 @@ export class FunctionRewriter {
       case op.BLOCK:
       case op.LOOP:
       case op.IF:
-        return this.#construct(start, opcode);
+        this.#construct(start, opcode);
+        return;
       case op.ELSE:
-        return this.#else();
+        this.#else();
+        return;
       case op.END:
-        return this.#end(start);
+        this.#end(start);
+        return;
     }
     this.#output.count(start, 1);
     if (opcode >= 0x45 && opcode <= 0xc4) return;
@@ -103,18 +106,24 @@ export class FunctionRewriter {
       case op.LOCAL_GET:
       case op.LOCAL_SET:
       case op.LOCAL_TEE:
-        return this.#local();
+        this.#local();
+        return;
       case op.GLOBAL_GET:
       case op.GLOBAL_SET:
-        return this.#global();
+        this.#global();
+        return;
       case op.I32_CONST:
-        return reader.skipSigned(32);
+        reader.skipSigned(32);
+        return;
       case op.I64_CONST:
-        return reader.skipSigned(64);
+        reader.skipSigned(64);
+        return;
       case op.F32_CONST:
-        return reader.skip(4);
+        reader.skip(4);
+        return;
       case op.F64_CONST:
-        return reader.skip(8);
+        reader.skip(8);
+        return;
       case op.UNREACHABLE:
       case 0x01: // nop
       case 0x1a: // drop
@@ -125,24 +134,30 @@ export class FunctionRewriter {
       case op.BR_IF:
       case op.BR_TABLE:
       case op.RETURN:
-        return this.#branch(start, opcode);
+        this.#branch(start, opcode);
+        return;
       case op.CALL:
       case op.CALL_INDIRECT:
       case op.RETURN_CALL:
       case op.RETURN_CALL_INDIRECT:
-        return this.#call(start, opcode);
+        this.#call(start, opcode);
+        return;
       case op.MEMORY_SIZE:
-        return this.#memoryIndex();
+        this.#memoryIndex();
+        return;
       case op.MEMORY_GROW:
         this.#memoryIndex();
-        return this.#output.chargeLength(start, this.#helpers.index('pages'));
+        this.#output.chargeLength(start, this.#helpers.index('pages'));
+        return;
       case op.MISC_PREFIX:
-        return this.#misc(start);
+        this.#misc(start);
+        return;
       case op.SIMD_PREFIX:
-        return this.#simd(start);
+        this.#simd(start);
+        return;
     }
-    if (opcode >= 0x28 && opcode <= 0x3e) return this.#memoryAccess(start, opcode);
-    this.#reference(start, opcode);
+    if (opcode >= 0x28 && opcode <= 0x3e) this.#memoryAccess(start, opcode);
+    else this.#reference(start, opcode);
   }
 
   #construct(start: number, opcode: number): void {
@@ -274,7 +289,8 @@ export class FunctionRewriter {
       case op.MEMORY_INIT:
         this.#dataIndex();
         this.#memoryIndex();
-        return this.#output.markBulk(start, this.#helpers.index('bulk'));
+        this.#output.markBulk(start, this.#helpers.index('bulk'));
+        return;
       case op.DATA_DROP:
         this.#dataIndex();
         this.#shape.resettable = false;
@@ -282,21 +298,25 @@ export class FunctionRewriter {
       case op.MEMORY_COPY:
         this.#memoryIndex();
         this.#memoryIndex();
-        return this.#output.markBulk(start, this.#helpers.index('bulk'));
+        this.#output.markBulk(start, this.#helpers.index('bulk'));
+        return;
       case op.MEMORY_FILL:
         this.#memoryIndex();
-        return this.#output.markBulk(start, this.#helpers.index('bulk'));
+        this.#output.markBulk(start, this.#helpers.index('bulk'));
+        return;
       case op.ELEM_DROP:
         reader.u32();
         this.#shape.resettable = false;
         return;
       case op.TABLE_SIZE:
-        return this.#tableIndex();
+        this.#tableIndex();
+        return;
       case op.TABLE_INIT:
       case op.TABLE_COPY:
       case op.TABLE_GROW:
       case op.TABLE_FILL:
-        return this.#tableChange(start, opcode);
+        this.#tableChange(start, opcode);
+        return;
     }
     if (opcode > 7) throw unsupported(`opcode 0xfc ${opcode}`, place);
   }
@@ -322,12 +342,15 @@ export class FunctionRewriter {
         valueType(reader);
         return;
       case op.TABLE_GET:
-        return this.#tableIndex();
+        this.#tableIndex();
+        return;
       case op.TABLE_SET:
         this.#shape.resettable = false;
-        return this.#tableIndex();
+        this.#tableIndex();
+        return;
       case op.REF_NULL:
-        return skipHeapType(reader);
+        skipHeapType(reader);
+        return;
       case op.REF_FUNC: {
         const index = reader.u32();
         if (index >= this.#shape.functions.length) throw reader.fault(`there is no function ${index}`);
