@@ -16,8 +16,9 @@ import { I64, referenceType, V128, valueType } from './value-types.ts';
 import { Writer } from './writer.ts';
 
 const WASM_PAGE_BYTES = 65_536;
-/** A byte for every 4 KB of 256 MB. */
+/** A byte for every 4 KB: one page of cards covers 256 MB. */
 const CARD_MEMORY_PAGES = 1;
+const MAX_COVERED_PAGES = 4096;
 /** Only to bound the list: a second memory is refused where it stands. */
 const MAX_LISTED_MEMORIES = 100;
 const FUNCTION_TYPE = 0x60;
@@ -133,7 +134,7 @@ export function rewriteTables(reader: Reader, shape: ModuleShape): Writer {
 
 /** The memory, capped, and behind it the cards of the one that the module has, defined or imported. */
 export function rewriteMemories(reader: Reader, shape: ModuleShape): Writer {
-  const maxPages = Math.floor(shape.limits.maxMemoryBytes / WASM_PAGE_BYTES);
+  const maxPages = Math.min(Math.floor(shape.limits.maxMemoryBytes / WASM_PAGE_BYTES), MAX_COVERED_PAGES);
   const count = reader.count(MAX_LISTED_MEMORIES, 'memories');
   const out = new Writer();
   for (let index = 0; index < count; index++) {
@@ -166,7 +167,7 @@ function readTableLimits(reader: Reader, shape: ModuleShape, what: string): Limi
 function readMemoryLimits(reader: Reader, shape: ModuleShape, what: string): Limits {
   if (shape.hasMemory) throw unsupported('more than one memory', reader.place);
   const limits = readLimits(reader, what);
-  const { maxMemoryBytes } = shape.limits;
+  const maxMemoryBytes = Math.min(shape.limits.maxMemoryBytes, MAX_COVERED_PAGES * WASM_PAGE_BYTES);
   if (limits.initial * WASM_PAGE_BYTES > maxMemoryBytes) {
     const bytes = limits.initial * WASM_PAGE_BYTES;
     throw new ModuleRefused('limits', `${what} starts with ${bytes} bytes; ${maxMemoryBytes} are allowed`);

@@ -156,11 +156,8 @@ export class FunctionRewriter {
         this.#simd(start);
         return;
     }
-    if (opcode >= 0x28 && opcode <= 0x3e) {
-      this.#memoryAccess(start, opcode);
-      return;
-    }
-    this.#reference(start, opcode);
+    if (opcode >= 0x28 && opcode <= 0x3e) this.#memoryAccess(start, opcode);
+    else this.#reference(start, opcode);
   }
 
   #construct(start: number, opcode: number): void {

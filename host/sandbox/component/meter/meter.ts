@@ -7,7 +7,8 @@
  *   off; below zero the module traps (`unreachable`), and the global stays below zero.
  * - marks what it writes: `$neira:cards0` is a memory of one byte for every 4 KB of guest memory, not 0 where a
  *   store began. **A store that crosses the end of a page marks its first page only**: whoever copies marked
- *   pages back also copies the first 16 bytes of the page behind each.
+ *   pages back also copies the first 16 bytes of the page behind each. A store that trapped may have marked a page
+ *   behind the end of the memory.
  * - exports what an image consists of: `$neira:memory0`, defined or imported, and `$neira:global<n>` for every
  *   mutable global that it defines.
  * - has its memory and its tables capped, and no custom sections.
@@ -25,9 +26,10 @@ import {
 import { FunctionRewriter } from './function-rewriter.ts';
 import { Helpers } from './helpers.ts';
 import type { Reader } from './reader.ts';
+import { tooMany } from './refusal.ts';
 import { assemble, emptySection, type SectionName, splitSections } from './sections.ts';
 import { readDataCount, rewriteData, rewriteElements, rewriteExports, rewriteStart } from './segments.ts';
-import { type ModuleLimits, ModuleShape } from './shape.ts';
+import { MAX_REWRITTEN_BYTES, type ModuleLimits, ModuleShape } from './shape.ts';
 import { Writer } from './writer.ts';
 
 export { ModuleRefused, type RefusalKind } from './refusal.ts';
@@ -95,6 +97,8 @@ function rewriteCode(section: Reader, shape: ModuleShape, helpers: Helpers): Wri
   const out = new Writer(2 * (section.end - section.position));
   for (let index = shape.importedFunctions; index < shape.functions.length; index++) {
     rewriter.rewrite(section.stretch(`function ${index}`), shape.functions[index]!, out);
+    if (out.length > MAX_REWRITTEN_BYTES)
+      throw tooMany(out.length, 'bytes of rewritten code', MAX_REWRITTEN_BYTES);
   }
   return out;
 }

@@ -1,6 +1,6 @@
 /** What the rewriter learns of a module before it comes to its code. */
 export interface ModuleLimits {
-  /** Bytes that a memory may hold, at most 256 MB: what one page of cards covers. */
+  /** Bytes that a memory may hold; what is above 256 MB counts as that. */
   readonly maxMemoryBytes: number;
   /** Elements of all tables of the module together at the start, and of each at most. */
   readonly maxTableElements: number;
@@ -75,5 +75,7 @@ export const MAX_PARAMS = 1000;
 /** Parameters included; what the rewriter adds still fits under the 50,000 of V8. */
 export const MAX_LOCALS = 49_000;
 export const MAX_FUNCTION_BYTES = 4_000_000;
+/** All code of a module, rewritten: charges and marks make hostile code several times as long. */
+export const MAX_REWRITTEN_BYTES = 96_000_000;
 export const MAX_NESTING = 20_000;
 export const MAX_NAME_LENGTH = 512;
