@@ -532,6 +532,7 @@ declare module 'neira:host/types' {
     | 'NEIRA_IMPORT_REFUSED'
     | 'NEIRA_INTERNAL'
     | 'NEIRA_INVALID'
+    | 'NEIRA_LINK_MISSING'
     | 'NEIRA_MAILBOX_FULL'
     | 'NEIRA_MANIFEST_INVALID'
     | 'NEIRA_MEMORY_EXCEEDED'

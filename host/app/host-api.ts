@@ -5,11 +5,11 @@ import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { decide, type Operation } from '../../gates/decide.ts';
 import type { Mode } from '../../gates/gates.ts';
-import { type ErrorCode, NeiraError } from '../errors.ts';
+import { type ErrorCode, isNeiraError, NeiraError } from '../errors.ts';
 import type { Caller, HostApi, Registration, ToolDescriptor } from '../http/api.ts';
 import type { Metrics } from '../metrics.ts';
 import { type GateService, requireAck } from '../registry/gate-service.ts';
-import { parseManifest } from '../registry/manifest.ts';
+import { type Manifest, parseManifest } from '../registry/manifest.ts';
 import type { PluginAdmin, PluginSource } from '../registry/plugin-admin.ts';
 import type { PrincipalAdmin } from '../registry/principal-admin.ts';
 import type { Registry } from '../registry/registry.ts';
@@ -304,18 +304,29 @@ async function sourceOf(what: Registration, catalogFolder: string): Promise<Plug
   }
 }
 
-/** The plugins that come with the host; one whose manifest does not parse is not offered. */
-async function catalogOf(catalogFolder: string) {
+interface Bundled {
+  readonly folder: string;
+  readonly manifest: Manifest;
+}
+
+/** The plugins that come with the host. */
+async function catalogOf(catalogFolder: string): Promise<Bundled[]> {
   const folders = ['scripts', 'wasm']
     .map((kind) => path.join(catalogFolder, kind))
     .filter((kind) => existsSync(kind))
     .flatMap((kind) => readdirSync(kind, { withFileTypes: true }).map((entry) => ({ kind, entry })))
     .filter(({ entry }) => entry.isDirectory())
     .map(({ kind, entry }) => path.join(kind, entry.name));
-  return Promise.all(
-    folders.map(async (folder) => {
-      const tree = await sourceFromFolder(folder);
-      return { folder, manifest: parseManifest(manifestOf(tree).text, { files: tree.files.keys() }) };
-    }),
-  );
+  return (await Promise.all(folders.map(bundledIn))).filter((each) => each !== undefined);
+}
+
+/** Undefined for what is none yet: its manifest does not parse, or names a component that was not built. */
+async function bundledIn(folder: string): Promise<Bundled | undefined> {
+  try {
+    const tree = await sourceFromFolder(folder);
+    return { folder, manifest: parseManifest(manifestOf(tree).text, { files: tree.files.keys() }) };
+  } catch (error) {
+    if (isNeiraError(error)) return undefined;
+    throw error;
+  }
 }

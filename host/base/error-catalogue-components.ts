@@ -71,6 +71,13 @@ export const COMPONENT_ERRORS = {
     message: 'The component asks for more than its limits: {reason}.',
     remedy: 'Build it with a smaller initial memory and tables, or raise `limits.memory_mb` in the manifest.',
   },
+  NEIRA_LINK_MISSING: {
+    status: 422,
+    blame: 'plugin',
+    message: 'The component cannot be linked to `{interface}` of `{plugin}`: {reason}.',
+    remedy:
+      'Register and enable that plugin first, in a version whose manifest has the interface under `provides`.',
+  },
   NEIRA_COMPONENT_TOO_COMPLEX: {
     status: 422,
     blame: 'plugin',

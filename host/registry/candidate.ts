@@ -8,7 +8,7 @@ import { createHash } from 'node:crypto';
 import { readPluginEvents } from '../bus/event-registry.ts';
 import type { Seen, SeenTooMuch } from '../context/transcript.ts';
 import { NeiraError } from '../errors.ts';
-import { buildComponent } from '../sandbox/component/build/build-component.ts';
+import { buildComponent, type LinkedComponent } from '../sandbox/component/build/build-component.ts';
 import type { CacheOptions } from '../sandbox/component/build/component-cache.ts';
 import { packComponent } from '../sandbox/component/built-component.ts';
 import type { BootReply } from '../sandbox/messages.ts';
@@ -16,6 +16,7 @@ import type { CellPool } from '../sandbox/pool.ts';
 import { type Bundle, bundlePlugin } from '../sandbox/quickjs/bundle.ts';
 import type { LogLine, Reads, VersionRow } from '../store/records.ts';
 import type { PluginPolicy } from '../turn-context.ts';
+import { requireLinks } from './links.ts';
 import { type Manifest, parseManifest } from './manifest.ts';
 import { type PluginSignature, type SignaturePolicy, verifySignature } from './signature.ts';
 import { digestOf, manifestOf, type SourceTree, sourceFromFolder } from './source.ts';
@@ -45,6 +46,8 @@ export interface BuildSettings {
   readonly signatures: SignaturePolicy;
   /** Where built components are kept; without it each is built anew. */
   readonly components?: CacheOptions;
+  /** Finds what a component asks to be linked to. @throws NEIRA_LINK_MISSING */
+  links?(manifest: Manifest): readonly LinkedComponent[];
 }
 
 const MAX_UNSTABLE_READS = 5;
@@ -52,7 +55,7 @@ const MAX_UNSTABLE_READS = 5;
 /** Reads, checks and bundles what lies in `folder`. @throws with the stage's error; nothing was changed. */
 export async function buildVersion(
   folder: string,
-  { signatures, components }: BuildSettings,
+  settings: BuildSettings,
   given?: PluginSignature,
 ): Promise<Version> {
   for (let attempt = 1; ; attempt++) {
@@ -60,8 +63,8 @@ export async function buildVersion(
     const parsed = parseManifest(manifestOf(tree).text, { files: tree.files.keys() });
     const manifest = { ...parsed, events: readPluginEvents(parsed.id, eventFiles(tree)) };
     const digest = digestOf(tree);
-    const { signedBy } = verifySignature(tree, manifest.id, signatures, given);
-    const { code, map } = await codeOf(folder, manifest, tree, components);
+    const { signedBy } = verifySignature(tree, manifest.id, settings.signatures, given);
+    const { code, map } = await codeOf(folder, manifest, tree, settings);
     // A save in the middle would join the manifest of one version with the code of another.
     if (digestOf(await sourceFromFolder(folder)) === digest) {
       return { manifest, digest, files: tree.files, code, sourceMap: map, signedBy };
@@ -77,13 +80,18 @@ export async function buildVersion(
 /** What a cell boots: the bundle of a script with its source map, or what is made of a component. */
 async function codeOf(
   folder: string,
-  { kind, entry, limits }: Manifest,
+  manifest: Manifest,
   { files }: SourceTree,
-  cache: CacheOptions | undefined,
+  settings: BuildSettings,
 ): Promise<Pick<Bundle, 'code' | 'map'>> {
+  const { kind, entry, limits, provides } = manifest;
   if (kind === 'script') return bundlePlugin(folder, entry);
-  const maxMemoryBytes = limits.memoryMb * 1024 * 1024;
-  const built = await buildComponent(files.get(entry)!, { maxMemoryBytes, ...(cache && { cache }) });
+  const built = await buildComponent(files.get(entry)!, {
+    maxMemoryBytes: limits.memoryMb * 1024 * 1024,
+    provides,
+    links: settings.links?.(manifest) ?? [],
+    ...(settings.components && { cache: settings.components }),
+  });
   return { code: packComponent(built), map: '' };
 }
 
@@ -103,6 +111,7 @@ export async function bootVersion(
   policy: PluginPolicy,
   seen?: string,
 ): Promise<Booted> {
+  requireLinks(policy);
   const { code, sourceMap } = version;
   const { plugin, limits } = policy;
   const reply = await cell.boot({

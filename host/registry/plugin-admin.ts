@@ -10,6 +10,7 @@ import { type ErrorCode, NeiraError } from '../errors.ts';
 import type { AdminOp, PluginRow } from '../store/records.ts';
 import { type BuildSettings, buildVersion, type Version } from './candidate.ts';
 import { checkedGrants } from './grants.ts';
+import { linkedComponents, refusedLink } from './links.ts';
 import { givenSettings, type LivePlugin } from './live-plugin.ts';
 import { ENGINE_GATES, type Manifest, parseManifest } from './manifest.ts';
 import { checkedSettings } from './policy.ts';
@@ -56,8 +57,8 @@ export class PluginAdmin {
 
   constructor(registry: Registry, settings: AdminSettings) {
     this.#registry = registry;
-    this.#settings = settings;
-    this.#saves = new FolderSaves(registry, settings);
+    this.#settings = { ...settings, links: (manifest) => linkedComponents(registry, manifest) };
+    this.#saves = new FolderSaves(registry, this.#settings);
     this.#uploads = new Uploads(settings.home);
     this.#uploads.tidy();
   }
@@ -169,6 +170,9 @@ export class PluginAdmin {
       await this.#registry.commit([{ op: 'plugin.put', row }], [entry]);
       this.#registry.put({ ...this.#registry.get(id), row, grants });
       this.#registry.refreshPolicy(id);
+      // What it is linked to is code of its own by now: without the permission none of it runs.
+      const { serving } = this.#registry.get(id);
+      if (serving && refusedLink(serving.policy) !== undefined) this.#registry.retire(id);
       // Its prepare() may have waited for it.
       await this.#registry.serve(id);
     });
