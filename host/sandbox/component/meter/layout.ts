@@ -18,4 +18,4 @@ export const GLOBAL = `${OWN_PREFIX}global`;
  * Fuel of a component for one unit of a budget, of which a millisecond of `cpu_ms` has 100,000 (quickjs/layout.ts): a
  * constant, so that a limit means the same on every machine and in every replay.
  */
-export const FUEL_PER_UNIT = 20;
+export const FUEL_PER_UNIT = 10;
