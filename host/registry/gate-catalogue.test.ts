@@ -16,6 +16,7 @@ test('the gates of the source are there, and every one is born locked', () => {
     'runtime_wasm_plugins',
     'ui_tools_registry',
     'annotations_pencil',
+    'text_search',
   ]);
   expect(gates.every(({ initial }) => initial === 'locked')).toBe(true);
   expect(gates[0]!.aliases).toEqual(['runtime_scripting_rhai']);
