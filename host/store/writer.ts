@@ -6,7 +6,7 @@ import { databasePath, openForWriting } from './database.ts';
 import { GroupCommit } from './group.ts';
 import type { AckBatch, FromStoreCell, FromWriter, Submission, ToWriter, WriterOptions } from './messages.ts';
 import { backUp, migrate } from './migrations.ts';
-import type { Ack, BatchRecord, TurnRecord, WriteRecord } from './records.ts';
+import type { Ack, AdminRecord, BatchRecord, TurnRecord, WriteRecord } from './records.ts';
 import { TranscriptWriter } from './transcripts.ts';
 
 /**
@@ -131,15 +131,25 @@ function commitQueue(): void {
     queued += group_.length;
     const beganMs = performance.now();
     const acks = group.commit(group_.map(({ record }) => record));
-    answer(group_, acks, Math.round((performance.now() - beganMs) * 1000));
-    for (const [index, { record }] of group_.entries()) keepTranscript(record, acks[index]!);
+    const micros = Math.round((performance.now() - beganMs) * 1000);
+    const keep = () => group_.forEach(({ record }, index) => keepTranscript(record, acks[index]!));
+    // Who drops data and then looks finds nothing of it; nobody else waits for transcripts.
+    const dropping = group_.some(({ record }) => record.kind === 'admin' && droppedBy(record).length > 0);
+    if (dropping) keep();
+    answer(group_, acks, micros);
+    if (!dropping) keep();
   }
   queue.length = 0;
   queued = 0;
   transcripts.flush();
 }
 
-/** Behind the commit and its answers, so that nobody waits for it; failures lie in the store. */
+/** Plugins whose data goes. */
+function droppedBy({ ops }: AdminRecord): string[] {
+  return ops.flatMap((op) => (op.op === 'plugin.delete' && op.dropData ? [op.id] : []));
+}
+
+/** Behind the commit; failures lie in the store. */
 function keepTranscript(record: WriteRecord, ack: Ack): void {
   if (!ack.ok) return;
   if (
@@ -149,8 +159,7 @@ function keepTranscript(record: WriteRecord, ack: Ack): void {
     !ack.repeated
   )
     transcripts.add(record.plugin, record.transcript);
-  else if (record.kind === 'admin')
-    for (const op of record.ops) if (op.op === 'plugin.delete' && op.dropData) transcripts.drop(op.id);
+  else if (record.kind === 'admin') for (const plugin of droppedBy(record)) transcripts.drop(plugin);
 }
 
 function answer(waiting: readonly Waiting[], acks: readonly Ack[], micros: number): void {
