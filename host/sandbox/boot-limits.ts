@@ -21,10 +21,14 @@ export function bootBudget(startedMs: number): Budget {
   };
 }
 
-export function turnBudget({ limits: { cpuMs, outputBytes } }: Program, wallDeadlineMs: number): Budget {
+export function turnBudget(
+  { limits: { cpuMs, turnMs, outputBytes } }: Program,
+  wallDeadlineMs: number,
+): Budget {
   return {
     softFuel: cpuMs * FUEL_PER_MS,
     hardFuel: cpuMs * FUEL_PER_MS * HARD_FUEL_MARGIN,
+    wallFuel: turnMs * FUEL_PER_MS,
     wallDeadlineMs,
     maxOutputBytes: outputBytes,
   };

@@ -21,6 +21,8 @@ export interface Budget {
   readonly softFuel: number;
   /** Above this it is ended in the middle of whatever it does. */
   readonly hardFuel: number;
+  /** What the wall time is worth in fuel: of it too an engine can end a guest that never asks for anything. */
+  readonly wallFuel?: number;
   /** Moment of `performance.now()` at which it is ended however little fuel it used. */
   readonly wallDeadlineMs: number;
   readonly maxOutputBytes: number;

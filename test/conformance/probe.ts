@@ -3,7 +3,11 @@
  * them answered. The tables of cases know host functions by their WIT names and nothing of engines, so that
  * every engine is held to the same table.
  */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { expect } from 'vitest';
+import { buildScriptComponent } from '../../host/sandbox/guest-build/script.ts';
 import type { Answer, CallOptions, TestHost } from '../kit/boot-host.ts';
 import { openPeer } from '../kit/http-peer.ts';
 
@@ -95,8 +99,29 @@ export const scriptEngine: Engine = {
   register: (host, manifest, query) => host.script(manifest, SCRIPT, query),
 };
 
-/** The component engine joins here. */
-export const ENGINES: readonly Engine[] = [scriptEngine];
+let built: Promise<Uint8Array> | undefined;
+
+/** A component of the probe's own source. */
+function probeComponent(): Promise<Uint8Array> {
+  const folder = mkdtempSync(path.join(tmpdir(), 'neira-probe-'));
+  writeFileSync(path.join(folder, 'main.ts'), SCRIPT);
+  return buildScriptComponent(folder, 'probe', 'main.ts').finally(() => rmSync(folder, { recursive: true }));
+}
+
+/** An interpreter inside a component takes several instructions for each of the script's. */
+const ROOM = { cpu_ms: 2000, turn_ms: 5000 };
+
+export const componentEngine: Engine = {
+  name: 'component',
+  gate: 'runtime_wasm_plugins',
+  async register(host, manifest, query) {
+    built ??= probeComponent();
+    const limits = { ...ROOM, ...(manifest['limits'] as object | undefined) };
+    return host.component({ ...manifest, limits }, await built, query);
+  },
+};
+
+export const ENGINES: readonly Engine[] = [scriptEngine, componentEngine];
 
 export const PUBLISHED = 'probe.thing.done';
 export const COMMAND = 'probe.thing.ask';

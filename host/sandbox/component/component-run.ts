@@ -31,6 +31,8 @@ const RANDOM_BYTE_FUEL = 10;
 /** One argument of a host call; a reply of the largest `limits.output_kb` has to fit. */
 const MAX_CALL_CHARS = 4 * 1024 * 1024 + 1024;
 const MAX_MESSAGE_CHARS = 4096;
+/** As an error of JavaScript is told: its class, what it says, and where it was thrown. */
+const TOLD = /^(\w*Error|non-error): ([\s\S]*?)(?:\n(\s+at [\s\S]*))?$/;
 
 export class ComponentRun {
   /** Shared by all modules of the instance. */
@@ -40,6 +42,8 @@ export class ComponentRun {
   /** Whatever the guest does afterwards, this is how the run ended. */
   #ended: Failure | undefined;
   #allowed = 0n;
+  /** Which limit it is that the fuel stands for. */
+  #ends: 'cpu' | 'turn' = 'cpu';
   readonly #waits = new Map<number, (answer: string) => void>();
   /** By code, what host functions refused in this run. */
   readonly #refusals = new Map<string, Refusal>();
@@ -68,7 +72,9 @@ export class ComponentRun {
     this.#endings = [];
     this.#waited = false;
     this.#resources = false;
-    this.#allowed = BigInt(Math.floor(budget.softFuel * FUEL_PER_UNIT));
+    const { softFuel, wallFuel = softFuel } = budget;
+    this.#ends = wallFuel < softFuel ? 'turn' : 'cpu';
+    this.#allowed = BigInt(Math.floor(Math.min(softFuel, wallFuel) * FUEL_PER_UNIT));
     this.fuel.value = this.#allowed;
   }
 
@@ -137,7 +143,7 @@ export class ComponentRun {
   endedBy(error: unknown): Failure {
     if (this.#ended) return this.#ended;
     if (error instanceof Ended) return error.failure;
-    if (this.fuel.value < 0n) return { kind: 'aborted', why: 'cpu' };
+    if (this.fuel.value < 0n) return { kind: 'aborted', why: this.#ends };
     if (error instanceof RangeError && /call stack/.test(error.message))
       return { kind: 'fault', message: 'stack overflow' };
     if (error instanceof WebAssembly.RuntimeError) return { kind: 'fault', message: error.message };
@@ -152,7 +158,8 @@ export class ComponentRun {
     const message = typeof payload === 'string' ? payload.slice(0, MAX_MESSAGE_CHARS) : 'it failed';
     const refused = this.#refusals.get(message);
     const refusal = refused ? JSON.stringify({ ...refused, details: JSON.parse(refused.details) }) : '';
-    return { kind: 'thrown', report: { name: 'Error', message, stack: '', refusal } };
+    const [, name = 'Error', text = message, stack = ''] = TOLD.exec(message) ?? [];
+    return { kind: 'thrown', report: { name, message: text, stack, refusal } };
   }
 
   // --- what the guest may ask for
@@ -225,7 +232,7 @@ export class ComponentRun {
   /** Takes fuel, in the unit of budgets. @throws what ends the run */
   charge(fuel: number): void {
     this.fuel.value -= BigInt(Math.ceil(fuel * FUEL_PER_UNIT));
-    if (this.fuel.value < 0n) throw this.#stop({ kind: 'aborted', why: 'cpu' });
+    if (this.fuel.value < 0n) throw this.#stop({ kind: 'aborted', why: this.#ends });
     if (performance.now() > this.#budget!.wallDeadlineMs) throw this.#stop({ kind: 'aborted', why: 'turn' });
   }
 

@@ -15,7 +15,7 @@ import * as timer from 'neira:host/timer@1.0.0';
 import shapes from '../../../../abi/types/shapes.json' with { type: 'json' };
 import type { Shape } from '../../component/shapes.ts';
 import { inTurn, randomBytes } from './environment.ts';
-import { lowered, raisedText } from './values.ts';
+import { lowered, Misfit, raisedText } from './values.ts';
 
 interface Refusal {
   readonly code: string;
@@ -28,7 +28,7 @@ type Import = (...args: unknown[]) => unknown;
 interface Described {
   readonly op: string;
   readonly waits: boolean;
-  readonly params: readonly Shape[];
+  readonly params: readonly { readonly name: string; readonly shape: Shape }[];
   readonly answer: Shape | null;
   readonly call: Import;
 }
@@ -45,10 +45,14 @@ const FAMILIES: Readonly<Record<string, Readonly<Record<string, Import>>>> = {
 const functions = new Map<string, Described>();
 for (const each of shapes.functions) {
   const call = FAMILIES[each.op.slice(0, each.op.indexOf('.'))]![each.name]!;
-  const params = each.params.map(({ shape }) => shape as Shape);
+  const params = each.params as Described['params'];
   const { op, answer } = each;
   functions.set(op, { op, waits: 'waits' in each, params, answer: answer as Shape | null, call });
 }
+
+/** The timers of Node go no further. */
+const MAX_SLEEP_MS = 0x7fff_ffff;
+const SLEEP_MISFIT = new Misfit('ms', `it must be 0 to ${MAX_SLEEP_MS}`);
 
 /** What the turn waits for: the answers that are there, and the sleeps that have to be slept. */
 const answered: { readonly wait: number; readonly answer: string }[] = [];
@@ -88,7 +92,10 @@ export function host(op: string, ...args: string[]): string {
   const described = functions.get(op)!;
   if (!inTurn()) return atBuild(op);
   if (op === 'timer.sleep') {
-    sleeps.push({ wait: ++lastWait, dueMs: Date.now() + Number(args[0]) });
+    const ms = Number(args[0]);
+    const refused = Number.isInteger(ms) && ms >= 0 && ms <= MAX_SLEEP_MS ? undefined : SLEEP_MISFIT;
+    if (refused) answered.push({ wait: ++lastWait, answer: refusalOf(refused) });
+    else sleeps.push({ wait: ++lastWait, dueMs: Date.now() + ms });
     return `P${lastWait}`;
   }
   const answer = ask(described, args);
@@ -123,15 +130,22 @@ function slept() {
 
 function ask({ call, params, answer }: Described, args: readonly string[]): string {
   try {
-    const given = call(...params.map((shape, index) => lowered(shape, args[index] ?? '')));
+    const given = call(...params.map(({ name, shape }, at) => lowered(shape, args[at] ?? '', name)));
     const text = answer === null ? undefined : raisedText(answer, given);
     return text === undefined ? 'U' : `V${text}`;
   } catch (error) {
+    if (error instanceof Misfit) return refusalOf(error);
     const refusal = (error as { readonly payload?: Refusal }).payload;
     if (refusal === undefined) throw error;
     const { code, message, details } = refusal;
     return `E{"code":${JSON.stringify(code)},"message":${JSON.stringify(message)},"details":${details}}`;
   }
+}
+
+/** As the host says it (functions/arguments.ts). */
+function refusalOf({ what, reason }: Misfit): string {
+  const message = `The ${what} is not valid: ${reason}.`;
+  return `E${JSON.stringify({ code: 'NEIRA_VALUE_INVALID', message, details: { what, reason } })}`;
 }
 
 /** Four words out of 16 bytes, the lowest byte of each first. */
