@@ -23,7 +23,7 @@ const PARTS: Parts = {
   text: (value) => [`${value}.ptr`, `${value}.len`],
   isSome: (value) => `${value}.is_some`,
   some: (value) => `${value}.value`,
-  field: (value, name) => `${value}.${snakeCase(name)}`,
+  field: (value, name) => `${value}.${rustName(name)}`,
   word: (value) => `${value} as i32`,
   wide: (value) => `${value} as i64`,
 };
@@ -60,7 +60,7 @@ class Source {
 
   #record(name: string, about: readonly string[], fields: readonly WitField[]): string {
     const each = (line: (field: WitField) => string) => fields.map(line).join('\n');
-    const own = ({ name: field }: WitField) => snakeCase(field);
+    const own = ({ name: field }: WitField) => rustName(field);
     return `${docs(about)}#[derive(Clone, Debug, Default)]
 pub struct ${name} {
 ${each((field) => `${indent(docs(field.docs))}    pub ${own(field)}: ${this.#owned(field.type)},`)}
@@ -89,7 +89,7 @@ ${each((field) => `            ${own(field)}: self.${own(field)}.lower(),`)}
   }
 
   function({ fn, module, inMemory, answer }: HostFunction): string {
-    const name = snakeCase(fn.name);
+    const name = rustName(fn.name);
     const flat = fn.params.flatMap((each) => this.#abi.flat(each.type, `raw_${snakeCase(each.name)}`, PARTS));
     const passes = inMemory
       ? ['given: *const u8']
@@ -102,7 +102,7 @@ ${each((field) => `            ${own(field)}: self.${own(field)}.lower(),`)}
     }
     const args = inMemory ? ['address(&given)'] : flat.map(({ value }) => value);
     const [returns, body] = this.#body(answer, (out) => `import(${[...args, ...out].join(', ')})`);
-    const params = fn.params.map((each) => `${snakeCase(each.name)}: ${this.#borrowed(each.type)}`);
+    const params = fn.params.map((each) => `${rustName(each.name)}: ${this.#borrowed(each.type)}`);
     const imported = `#[link(wasm_import_module = "${module}")]
 extern "C" {
     #[link_name = "${fn.name}"]
@@ -121,7 +121,7 @@ extern "C" {
   }
 
   #lowered({ name, type }: WitField): string {
-    const own = snakeCase(name);
+    const own = rustName(name);
     if (type.kind === 'option') {
       const inner = this.#abi.isText(type.of) ? 'raw_text(value)' : 'value.lower()';
       return `RawOption::of(${own}.map(|value| ${inner}))`;
@@ -183,4 +183,60 @@ function indent(text: string): string {
 
 function pascalCase(name: string): string {
   return camelCase(`-${name}`);
+}
+
+/** Words that Rust keeps for itself; a name of the WIT that is one of them is written raw. */
+const KEYWORDS = new Set([
+  ...[
+    'as',
+    'async',
+    'await',
+    'break',
+    'const',
+    'continue',
+    'dyn',
+    'else',
+    'enum',
+    'extern',
+    'false',
+    'fn',
+    'for',
+  ],
+  ...[
+    'if',
+    'impl',
+    'in',
+    'let',
+    'loop',
+    'match',
+    'mod',
+    'move',
+    'mut',
+    'pub',
+    'ref',
+    'return',
+    'static',
+    'struct',
+  ],
+  ...[
+    'trait',
+    'true',
+    'type',
+    'unsafe',
+    'use',
+    'where',
+    'while',
+    'abstract',
+    'box',
+    'do',
+    'final',
+    'gen',
+    'macro',
+  ],
+  ...['override', 'priv', 'try', 'typeof', 'unsized', 'virtual', 'yield'],
+]);
+
+function rustName(name: string): string {
+  const own = snakeCase(name);
+  return KEYWORDS.has(own) ? `r#${own}` : own;
 }

@@ -472,7 +472,7 @@ pub struct ChatRecord {
     /// Rises in the order in which records were committed, from 1, perhaps with gaps.
     pub number: u64,
     /// `annotation` or `message`.
-    pub type: String,
+    pub r#type: String,
     pub id: String,
     /// Who saved it.
     pub plugin: String,
@@ -488,7 +488,7 @@ pub struct ChatRecord {
 #[derive(Clone, Copy)]
 pub struct RawChatRecord {
     number: <u64 as Abi>::Raw,
-    type: <String as Abi>::Raw,
+    r#type: <String as Abi>::Raw,
     id: <String as Abi>::Raw,
     plugin: <String as Abi>::Raw,
     chat_id: <String as Abi>::Raw,
@@ -502,7 +502,7 @@ impl Abi for ChatRecord {
     unsafe fn lift(raw: Self::Raw) -> Self {
         ChatRecord {
             number: Abi::lift(raw.number),
-            type: Abi::lift(raw.type),
+            r#type: Abi::lift(raw.r#type),
             id: Abi::lift(raw.id),
             plugin: Abi::lift(raw.plugin),
             chat_id: Abi::lift(raw.chat_id),
@@ -514,7 +514,7 @@ impl Abi for ChatRecord {
     fn lower(&self) -> Self::Raw {
         RawChatRecord {
             number: self.number.lower(),
-            type: self.type.lower(),
+            r#type: self.r#type.lower(),
             id: self.id.lower(),
             plugin: self.plugin.lower(),
             chat_id: self.chat_id.lower(),
