@@ -132,7 +132,9 @@ function commitQueue(): void {
     const beganMs = performance.now();
     const acks = group.commit(group_.map(({ record }) => record));
     const micros = Math.round((performance.now() - beganMs) * 1000);
-    const keep = () => group_.forEach(({ record }, index) => keepTranscript(record, acks[index]!));
+    const keep = () => {
+      for (const [index, { record }] of group_.entries()) keepTranscript(record, acks[index]!);
+    };
     // Who drops data and then looks finds nothing of it; nobody else waits for transcripts.
     const dropping = group_.some(({ record }) => record.kind === 'admin' && droppedBy(record).length > 0);
     if (dropping) keep();
