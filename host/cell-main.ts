@@ -12,6 +12,7 @@ import { Cell } from './sandbox/cell.ts';
 import type { BootSpec, CellData, FromCell, ToCell } from './sandbox/messages.ts';
 import { engineModule } from './sandbox/quickjs/engine.ts';
 import type { BatchSession, BootSession } from './sandbox/sessions.ts';
+import { prepareSchemas } from './schema.ts';
 import { createKvReader } from './store/reader.ts';
 import { type CellRoot, type PluginPolicy, TurnContext, type TurnDelivery } from './turn-context.ts';
 import { type CellSide, openReplay, openTurn } from './turn-session.ts';
@@ -24,6 +25,7 @@ const data = workerData as CellData;
 const { databasePath, secret } = data.root as CellRoot;
 engineModule(data.engine);
 const reader = createKvReader(databasePath);
+if (data.tenants !== 'one') prepareSchemas();
 const parent = parentPort!;
 const tell = (message: FromCell) => parent.postMessage(message);
 const side: CellSide = {

@@ -60,7 +60,7 @@ export class CellHandle {
     const young = tenants === 'one' && { maxYoungGenerationSizeMb: SMALL_YOUNG_MB };
     const slot = new SharedArrayBuffer(SLOT_WORDS * Int32Array.BYTES_PER_ELEMENT);
     const { cell, port } = connect();
-    const data: CellData = { ...engine, slot, records: port, root };
+    const data: CellData = { ...engine, slot, tenants, records: port, root };
     this.#slot = new Int32Array(slot);
     this.storeCell = cell;
     this.worker = new Worker(entry, {

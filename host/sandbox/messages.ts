@@ -128,6 +128,8 @@ export interface CellData {
   readonly engine: WebAssembly.Module;
   readonly guestCode: GuestCode;
   readonly slot: SharedArrayBuffer;
+  /** `one` where a component has the cell to itself, which then loads what it needs when it needs it. */
+  readonly tenants?: 'one' | 'many';
   /** Where records of finished turns go. */
   readonly records: MessagePort;
   /** Of the composition root. */

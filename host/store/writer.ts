@@ -136,7 +136,9 @@ function commitQueue(): void {
       for (const [index, { record }] of group_.entries()) keepTranscript(record, acks[index]!);
     };
     // Who drops data and then looks finds nothing of it; nobody else waits for transcripts.
-    const dropping = group_.some(({ record }) => record.kind === 'admin' && droppedBy(record).length > 0);
+    const dropping = group_.some(
+      ({ record }, index) => acks[index]!.ok && record.kind === 'admin' && droppedBy(record).length > 0,
+    );
     if (dropping) keep();
     answer(group_, acks, micros);
     if (!dropping) keep();

@@ -57,7 +57,8 @@ export interface Seen {
 const LIMITS = { turn_ms: 4000, cpu_ms: 60 };
 const SLACK_MS = 5000;
 const BOOT_BOUND_MS = 12_000;
-const MEMORY_MARGIN_MB = 150;
+/** Cells load some of their packages when they are first needed. */
+const MEMORY_MARGIN_MB = 180;
 const MEMORY_WAIT_MS = 10_000;
 const STOP_MS = 15_000;
 const NEIGHBOUR_PAUSE_MS = 3;

@@ -18,7 +18,11 @@ export async function componentFolder(source: URL, cpuMs?: number): Promise<Comp
   await buildInto(fileURLToPath(source), folder);
   const manifest = path.join(folder, 'manifest.yaml');
   const text = readFileSync(manifest, 'utf8');
-  if (cpuMs !== undefined) writeFileSync(manifest, text.replace(/cpu_ms: \d+/, `cpu_ms: ${cpuMs}`));
+  if (cpuMs !== undefined)
+    writeFileSync(
+      manifest,
+      text.replace(/cpu_ms: \d+/, `cpu_ms: ${cpuMs}`).replace(/turn_ms: \d+/, `turn_ms: ${2 * cpuMs}`),
+    );
   return {
     folder: pathToFileURL(folder + path.sep),
     components: path.join(home, 'cache'),
