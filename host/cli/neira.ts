@@ -5,6 +5,7 @@ import { isNeiraError, type Problem, toProblem } from '../errors.ts';
 import { addBackup } from './backup.ts';
 import { addBuild } from './build.ts';
 import { Refused } from './client.ts';
+import { addCheckComponents } from './component-check/command.ts';
 import { addDryRun } from './dry-run.ts';
 import { addEvents } from './events.ts';
 import { addGate } from './gate.ts';
@@ -53,6 +54,7 @@ function createProgram(argv: readonly string[]): Command {
   addRecords(program);
   addNew(program);
   addBuild(program);
+  addCheckComponents(program);
   addJournal(program);
   addToken(program);
   addSecret(program);

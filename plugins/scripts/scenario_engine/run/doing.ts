@@ -27,6 +27,7 @@ import {
   row,
   scopeOf,
   spawn,
+  turnAt,
 } from './machine.ts';
 import type { Frame, Thread, Wait } from './state.ts';
 import { failed } from './world.ts';
@@ -326,7 +327,7 @@ export function spawnItem(m: Machine, thread: Thread, depth: number, place: numb
     name: String(place),
     block: 'body',
     turn: place,
-    vars: { turn: { index: place, first: place === 0 }, [as]: frame.items![place] },
+    vars: { turn: turnAt(place), [as]: frame.items![place] },
   });
 }
 

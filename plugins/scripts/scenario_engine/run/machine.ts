@@ -113,11 +113,19 @@ export function scopeOf(m: Machine, thread: Thread, extra: Record<string, unknow
   for (const frame of thread.frames) {
     if (frame.error) scope['error'] = frame.error;
     if (frame.turn === undefined) continue;
-    scope['turn'] = { index: frame.turn, first: frame.turn === 0 };
+    scope['turn'] = turnAt(frame.turn);
     const node = nodeOf(m, frame);
     if (node.kind === 'each' && frame.items) scope[node.as] = frame.items[frame.turn];
   }
+  const { turn } = scope as { readonly turn?: ReturnType<typeof turnAt> };
+  // A whole number of CEL, so that it may be a place in a list.
+  if (turn) scope['turn'] = { ...turn, index: BigInt(turn.index) };
   return Object.assign(scope, extra);
+}
+
+/** What expressions see of the turn of a loop. */
+export function turnAt(index: number) {
+  return { index, first: index === 0 };
 }
 
 export function filled(m: Machine, thread: Thread, template: Template): unknown {
@@ -218,7 +226,7 @@ export function varsOf(m: Machine, thread: Thread, depth: number): Scope {
   const vars: Record<string, unknown> = { ...thread.vars };
   for (const frame of thread.frames.slice(0, depth)) {
     if (frame.turn === undefined) continue;
-    vars['turn'] = { index: frame.turn, first: frame.turn === 0 };
+    vars['turn'] = turnAt(frame.turn);
     const node = nodeOf(m, frame);
     if (node.kind === 'each' && frame.items) vars[node.as] = frame.items[frame.turn];
   }
