@@ -100,15 +100,11 @@ export class ComponentRun {
   slice(start: () => Promise<string>): Promise<RunResult | Suspended> {
     const { promise, resolve } = Promise.withResolvers<RunResult | Suspended>();
     this.#settle = resolve;
-    this.#running(start).then(
+    (async () => start())().then(
       (text) => this.#settle(this.#finish(this.#valued(text))),
       (error: unknown) => this.#settle(this.#finish(this.endedBy(error))),
     );
     return promise;
-  }
-
-  async #running(start: () => Promise<string>): Promise<string> {
-    return await start();
   }
 
   /** Goes on with a guest that stands still: `answer` is what `wait` came to. */
