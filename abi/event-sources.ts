@@ -2,8 +2,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { readEventTexts } from '../host/bus/event-disk.ts';
-import { readEventFolders } from '../host/bus/event-files.ts';
-import { byName, type EventDefinition, HOST_OWNER, readPluginEvents } from '../host/bus/event-registry.ts';
+import { readEventFolders, readPluginEvents } from '../host/bus/event-files.ts';
+import { byName, type EventDefinition, HOST_OWNER } from '../host/bus/event-registry.ts';
 import { parseManifest } from '../host/registry/manifest.ts';
 
 /** Sorted by name. @throws Error naming the first folder that is not whole; the lint says more. */

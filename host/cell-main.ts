@@ -1,6 +1,7 @@
 /**
  * Composition root of a cell thread: joins the sandbox, the host functions and a reader of the store.
  */
+import { flushCompileCache } from 'node:module';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Seen } from './context/transcript.ts';
 import { TurnRandom } from './context/turn-random.ts';
@@ -9,8 +10,9 @@ import { TurnReplay } from './context/turn-replay.ts';
 import { TurnState } from './context/turn-state.ts';
 import { callHostFunction } from './functions/table.ts';
 import { Cell } from './sandbox/cell.ts';
-import type { BootSpec, CellData, FromCell, ToCell } from './sandbox/messages.ts';
-import { engineModule } from './sandbox/quickjs/engine.ts';
+import { componentEngine } from './sandbox/component/component-engine.ts';
+import type { Engine } from './sandbox/engine.ts';
+import type { BootSpec, CellData, FromCell, ScriptParts, ToCell } from './sandbox/messages.ts';
 import type { BatchSession, BootSession } from './sandbox/sessions.ts';
 import { prepareSchemas } from './schema.ts';
 import { createKvReader } from './store/reader.ts';
@@ -23,9 +25,7 @@ const BOOT_CALLS = new Set(['storage.get', 'storage.list', 'storage.settings', '
 
 const data = workerData as CellData;
 const { databasePath, secret } = data.root as CellRoot;
-engineModule(data.engine);
 const reader = createKvReader(databasePath);
-if (data.tenants !== 'one') prepareSchemas();
 const parent = parentPort!;
 const tell = (message: FromCell) => parent.postMessage(message);
 const side: CellSide = {
@@ -36,6 +36,13 @@ const side: CellSide = {
 
 /** What all turns of a batch stage is held until its end, so the batch ends where it becomes much. */
 const MAX_BATCH_BYTES = 4 * 1024 * 1024;
+
+/** What only a shared cell needs is loaded only there: a cell that a component has to itself is small. */
+async function sharedEngine(scripts: ScriptParts): Promise<Engine> {
+  prepareSchemas();
+  const { everyEngine } = await import('./sandbox/engines.ts');
+  return everyEngine(scripts);
+}
 
 function openBatch(): BatchSession {
   const state = new TurnState();
@@ -107,7 +114,7 @@ function openBoot(spec: BootSpec): BootSession {
 const cell = new Cell({
   parent: parent as never,
   records: data.records,
-  guestCode: data.guestCode,
+  engine: data.scripts ? await sharedEngine(data.scripts) : componentEngine,
   slot: new Int32Array(data.slot),
   openTurn: (program, delivery) => openTurn(side, program, delivery as TurnDelivery),
   openBatch,
@@ -116,3 +123,5 @@ const cell = new Cell({
 });
 parent.on('message', (message: ToCell) => cell.receive(message));
 tell({ type: 'ready' });
+// Else it is kept when the thread ends, and until then each cell that starts strips and compiles the same files: 7 MB.
+flushCompileCache();

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type ErrorShape, isNeiraError } from '../errors.ts';
-import { EventRegistry, readPluginEvents, validateDelivery, validatePublish } from './event-registry.ts';
+import { readPluginEvents } from './event-files.ts';
+import { EventRegistry, validateDelivery, validatePublish } from './event-registry.ts';
 import type { Schema } from './event-schema.ts';
 import { testEvent } from './test-events.ts';
 

@@ -11,7 +11,6 @@ import { parseEnvelope } from './envelope.ts';
 import { type EventKind, fqdnOf, HOST_OWNER } from './event-names.ts';
 import { type Reading, readSchema, type Schema } from './event-schema.ts';
 
-export { readPluginEvents } from './event-files.ts';
 export { type EventKind, HOST_OWNER } from './event-names.ts';
 
 /** Plain JSON data, so that it may be handed to a cell as it is. */

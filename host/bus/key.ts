@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
-import parseJsonPath from 'jsonpath-rfc9535/parser';
+import { lazyPackage } from '../base/lazy-package.ts';
+
+const jsonPath = lazyPackage<typeof import('jsonpath-rfc9535/parser')>('jsonpath-rfc9535/parser');
 
 type Step = string | number;
 
@@ -16,7 +18,7 @@ export function parseSingularPath(path: string): readonly Step[] {
   if (path.length > MAX_PATH_CHARS) throw new Error(`is not a path of at most ${MAX_PATH_CHARS} characters`);
   const query = (() => {
     try {
-      return parseJsonPath(path);
+      return jsonPath().default(path);
     } catch (error) {
       throw new Error(`is not an RFC 9535 path: ${(error as Error).message}`);
     }

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import contract from '../../abi/types/functions.json' with { type: 'json' };
 import type { Mode } from '../../gates/gates.ts';
 import { eventFiles } from '../../test/kit/boot-host.ts';
-import { readPluginEvents } from '../bus/event-registry.ts';
+import { readPluginEvents } from '../bus/event-files.ts';
 import { TurnRandom } from '../context/turn-random.ts';
 import { type PluginPolicy, type StateReader, TurnContext } from '../turn-context.ts';
 import { callHostFunction, hostFunctions } from './table.ts';

@@ -5,7 +5,7 @@
  * version goes on (design §3, "the one path of a save").
  */
 import { createHash } from 'node:crypto';
-import { readPluginEvents } from '../bus/event-registry.ts';
+import { readPluginEvents } from '../bus/event-files.ts';
 import type { Seen, SeenTooMuch } from '../context/transcript.ts';
 import { NeiraError } from '../errors.ts';
 import { buildComponent, type LinkedComponent } from '../sandbox/component/build/build-component.ts';

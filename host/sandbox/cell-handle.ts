@@ -3,20 +3,14 @@ import { type MessagePort, Worker } from 'node:worker_threads';
 import {
   type CellData,
   type FromCell,
+  type ScriptParts,
   SLOT_ATTEMPT,
   SLOT_STARTED_MS,
   SLOT_WORDS,
   slotNow,
   type ToCell,
 } from './messages.ts';
-import type { GuestCode } from './quickjs/guest-code.ts';
 import { CELL_STACK_MB } from './quickjs/layout.ts';
-
-/** What guests run on: the engine's module, and the host's own code inside it. */
-export interface Engine {
-  readonly engine: WebAssembly.Module;
-  readonly guestCode: GuestCode;
-}
 
 export interface CellOptions {
   /** Entry file of a cell thread. */
@@ -50,17 +44,12 @@ export class CellHandle {
   /** What the watchdog ended it for: until the thread is gone it may have gone on to somebody else's turn. */
   #endedFor = 0;
 
-  /** @param tenants `one` for a cell that a component has to itself: there are many, and each is small. */
-  constructor(
-    { entry, connect, root }: CellOptions,
-    engine: Engine,
-    events: CellEvents,
-    tenants: 'one' | 'many' = 'many',
-  ) {
-    const young = tenants === 'one' && { maxYoungGenerationSizeMb: SMALL_YOUNG_MB };
+  /** @param scripts none for a cell that a component has to itself: there are many, and each is small. */
+  constructor({ entry, connect, root }: CellOptions, events: CellEvents, scripts?: ScriptParts) {
+    const young = !scripts && { maxYoungGenerationSizeMb: SMALL_YOUNG_MB };
     const slot = new SharedArrayBuffer(SLOT_WORDS * Int32Array.BYTES_PER_ELEMENT);
     const { cell, port } = connect();
-    const data: CellData = { ...engine, slot, tenants, records: port, root };
+    const data: CellData = { ...(scripts && { scripts }), slot, records: port, root };
     this.#slot = new Int32Array(slot);
     this.storeCell = cell;
     this.worker = new Worker(entry, {

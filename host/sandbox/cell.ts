@@ -11,7 +11,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { ErrorShape } from '../errors.ts';
 import { bootBudget, bootFailure, turnBudget } from './boot-limits.ts';
 import { collectGarbage } from './collect-garbage.ts';
-import { bootInstance, type EngineInstance, imageDigest } from './engine.ts';
+import type { Engine, EngineInstance } from './engine.ts';
 import { Instances } from './instances.ts';
 import {
   type BootReply,
@@ -24,7 +24,6 @@ import {
   slotNow,
   type ToCell,
 } from './messages.ts';
-import type { GuestCode } from './quickjs/guest-code.ts';
 import { replayTurn } from './replay.ts';
 import type { Budget, RunResult, Suspended } from './run-result.ts';
 import type { BatchSession, BootSession, ReplaySession, TurnSession } from './sessions.ts';
@@ -33,7 +32,7 @@ import { refused, type Settled, settle } from './settled.ts';
 export interface CellParts {
   readonly parent: MessagePort;
   readonly records: MessagePort;
-  readonly guestCode: GuestCode;
+  readonly engine: Engine;
   readonly slot: Int32Array;
   openTurn(program: Program, delivery: Delivery): TurnSession;
   openBatch(): BatchSession;
@@ -91,7 +90,7 @@ export class Cell {
 
   constructor(parts: CellParts) {
     this.#parts = parts;
-    this.#instances = new Instances(parts.guestCode);
+    this.#instances = new Instances(parts.engine);
   }
 
   /** One after the other: a component answers by a promise, and nothing may begin before it is settled. */
@@ -135,7 +134,7 @@ export class Cell {
         this.#flush();
         break;
       case 'boot':
-        await this.#boot(message.id, message.spec);
+        this.#boot(message.id, message.spec);
         break;
       case 'replay':
         await this.#replay(message.id, message.program, message.recordings);
@@ -297,19 +296,19 @@ export class Cell {
     if (this.#finished.length >= FLUSH_EVERY) this.#flush();
   }
 
-  async #boot(id: number, spec: BootSpec): Promise<void> {
-    const { slot, guestCode } = this.#parts;
+  #boot(id: number, spec: BootSpec): void {
+    const { slot, engine } = this.#parts;
     const started = performance.now();
     const session = this.#parts.openBoot(spec);
     Atomics.store(slot, SLOT_STARTED_MS, slotNow());
     Atomics.store(slot, SLOT_ATTEMPT, -id);
     try {
-      const instance = await bootInstance(spec, guestCode, session, bootBudget(started));
+      const instance = engine.boot(spec, session, bootBudget(started));
       const reply: BootReply = {
         image: instance.image,
         hasHandler: instance.hasHandler,
         observed: session.finish(),
-        imageDigest: imageDigest(instance.image),
+        imageDigest: engine.digest(instance.image),
         bootMs: performance.now() - started,
       };
       // What it touched; the cells that serve restore their own from the image.

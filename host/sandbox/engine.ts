@@ -1,15 +1,10 @@
 /**
  * What the engines have in common for a cell: scripts (quickjs/instance.ts) and components
- * (component/component-instance.ts). This is the only file that knows both.
+ * (component/component-instance.ts). Which of them a cell has is for its composition root to say.
  */
-import { isComponent, unpackComponent } from './component/built-component.ts';
-import { type ComponentImage, digestOfComponentImage } from './component/component-image.ts';
-import { ComponentInstance } from './component/component-instance.ts';
+import type { ComponentImage } from './component/component-image.ts';
 import type { BootSpec } from './messages.ts';
-import type { GuestCode } from './quickjs/guest-code.ts';
-import { digestOfImage, type ScriptImage } from './quickjs/image.ts';
-import { Instance } from './quickjs/instance.ts';
-import { MAX_MEMORY_MB, STACK_AND_DATA_MB } from './quickjs/layout.ts';
+import type { ScriptImage } from './quickjs/image.ts';
 import type { Budget, HostCalls, RunResult, Suspended } from './run-result.ts';
 
 export type Image = ScriptImage | ComponentImage;
@@ -39,29 +34,12 @@ export interface EngineInstance {
   reset(): void;
 }
 
-/** Top-level code and `prepare()`. @throws BootError */
-export async function bootInstance(
-  spec: BootSpec,
-  guestCode: GuestCode,
-  host: HostCalls,
-  budget: Budget,
-): Promise<EngineInstance> {
-  if (isComponent(spec.code)) return ComponentInstance.boot(unpackComponent(spec.code), host, budget);
-  const source = { ...guestCode, code: spec.code, name: `plugin:${spec.plugin}` };
-  return Instance.boot(
-    source,
-    Math.min(spec.limits.memoryMb + STACK_AND_DATA_MB, MAX_MEMORY_MB),
-    host,
-    budget,
-  );
-}
-
-/** Another instance of what was booted, in any thread. */
-export function restoreInstance(image: Image, { polyfills }: Pick<GuestCode, 'polyfills'>): EngineInstance {
-  return image.kind === 'wasm' ? ComponentInstance.restore(image) : Instance.restore(image, polyfills);
-}
-
-/** The same code that was told the same makes the same. */
-export function imageDigest(image: Image): string {
-  return image.kind === 'wasm' ? digestOfComponentImage(image) : digestOfImage(image);
+/** @typeParam Of the images that it makes, and makes instances of */
+export interface Engine<Of extends Image = Image> {
+  /** Top-level code and `prepare()`. @throws BootError */
+  boot(spec: BootSpec, host: HostCalls, budget: Budget): EngineInstance;
+  /** Another instance of what was booted, in any thread. */
+  restore(image: Of): EngineInstance;
+  /** The same code that was told the same makes the same. */
+  digest(image: Of): string;
 }

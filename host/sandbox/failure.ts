@@ -1,5 +1,5 @@
 /** Turns what happened to a run into an error of the catalogue, with a stack in the author's source. */
-import { originalPositionFor, TraceMap } from '@jridgewell/trace-mapping';
+import { lazyPackage } from '../base/lazy-package.ts';
 import { describe, type ErrorCode, type ErrorShape, isNeiraError, toShape } from '../errors.ts';
 import type { RunLimits } from './messages.ts';
 import type { Failure } from './run-result.ts';
@@ -16,6 +16,9 @@ export interface Author {
   readonly limits: RunLimits;
   readonly sourceMap: string;
 }
+
+/** Only a script that fails needs it. */
+const traceMapping = lazyPackage<typeof import('@jridgewell/trace-mapping')>('@jridgewell/trace-mapping');
 
 /** What the engine throws at its limits; a SyntaxError comes from its compiler of regular expressions. */
 const ENGINE_ERRORS = new Set(['InternalError', 'SyntaxError']);
@@ -100,7 +103,7 @@ export function mapStack(
   module: string,
   sourceMap: string,
 ): { readonly stack: string; readonly place?: Place } {
-  const map = sourceMap ? new TraceMap(sourceMap) : undefined;
+  const map = sourceMap ? new (traceMapping().TraceMap)(sourceMap) : undefined;
   const frames: string[] = [];
   let place: Place | undefined;
   for (const line of stack.split('\n')) {
@@ -111,7 +114,7 @@ export function mapStack(
     // `stack` is a property like any other, and may hold what no engine writes.
     const generated = { line: Number(position[1]), column: Math.max(Number(position[2] ?? 1) - 1, 0) };
     if (generated.line < 1 || generated.line > MAX_LINE || generated.column > MAX_LINE) continue;
-    const original = map && originalPositionFor(map, generated);
+    const original = map && traceMapping().originalPositionFor(map, generated);
     const found: Place = original?.source
       ? { file: original.source, line: original.line, column: original.column + 1 }
       : { file: module, line: generated.line, column: generated.column + 1 };

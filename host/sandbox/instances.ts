@@ -1,7 +1,6 @@
 /** The instances of a cell that are not running, each ready for the next turn of its program. */
-import { type EngineInstance, restoreInstance } from './engine.ts';
+import type { Engine, EngineInstance } from './engine.ts';
 import type { Program } from './messages.ts';
-import type { GuestCode } from './quickjs/guest-code.ts';
 
 /** Instances that stay alive in a cell; the least recently used make room. Images are kept by main. */
 const MAX_IDLE = 128;
@@ -9,21 +8,21 @@ const MAX_IDLE = 128;
 const MAX_IDLE_OF_PROGRAM = 4;
 
 export class Instances {
-  readonly #guestCode: GuestCode;
+  readonly #engine: Pick<Engine, 'restore'>;
   /** By generation, in order of last use. */
   readonly #idle = new Map<number, EngineInstance[]>();
   #count = 0;
   #droppedBytes = 0;
 
-  constructor(guestCode: GuestCode) {
-    this.#guestCode = guestCode;
+  constructor(engine: Pick<Engine, 'restore'>) {
+    this.#engine = engine;
   }
 
   /** An instance as its image left it. It belongs to the caller until it is given back or dropped. */
   take({ generation, image }: Program): EngineInstance {
     const idle = this.#idle.get(generation)?.pop();
     if (idle) this.#count--;
-    return idle ?? restoreInstance(image, this.#guestCode);
+    return idle ?? this.#engine.restore(image);
   }
 
   giveBack({ generation }: Program, instance: EngineInstance): void {

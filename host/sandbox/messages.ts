@@ -123,13 +123,17 @@ export function slotNow(): number {
   return Date.now() & 0x7fff_ffff;
 }
 
-/** What a cell is started with. */
-export interface CellData {
+/** What scripts run on: the module of their engine, and the host's own code inside it. */
+export interface ScriptParts {
   readonly engine: WebAssembly.Module;
   readonly guestCode: GuestCode;
+}
+
+/** What a cell is started with. */
+export interface CellData {
+  /** Absent where a component has the cell to itself, which then loads what it needs when it needs it. */
+  readonly scripts?: ScriptParts;
   readonly slot: SharedArrayBuffer;
-  /** `one` where a component has the cell to itself, which then loads what it needs when it needs it. */
-  readonly tenants?: 'one' | 'many';
   /** Where records of finished turns go. */
   readonly records: MessagePort;
   /** Of the composition root. */

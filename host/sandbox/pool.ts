@@ -5,9 +5,9 @@
  * runs top-level code, and it takes the place of a cell that had to be ended.
  */
 import type { ErrorShape } from '../errors.ts';
-import { type CellEvents, CellHandle, type CellOptions, type Engine } from './cell-handle.ts';
+import { type CellEvents, CellHandle, type CellOptions } from './cell-handle.ts';
 import { ErrandCell } from './errand-cell.ts';
-import type { BootReply, BootSpec, Delivery, FromCell, Program } from './messages.ts';
+import type { BootReply, BootSpec, Delivery, FromCell, Program, ScriptParts } from './messages.ts';
 import { engineModule } from './quickjs/engine.ts';
 import { engineDigest, packEngine, unpackEngine } from './quickjs/engine-digest.ts';
 import { guestCode } from './quickjs/guest-code.ts';
@@ -49,7 +49,7 @@ export class CellPool {
   readonly engineDigest: string;
   readonly #options: PoolOptions;
   readonly #listener: PoolListener;
-  readonly #engine: Engine;
+  readonly #scripts: ScriptParts;
   readonly #programs = new Map<number, Program>();
   /** Those that scripts share, and behind them those that components have to themselves, while they have anything to do. */
   readonly #cells = new Map<number, CellHandle>();
@@ -73,15 +73,15 @@ export class CellPool {
     return new CellPool(options, listener, { engine: engineModule(), guestCode: await guestCode() });
   }
 
-  private constructor(options: PoolOptions, listener: PoolListener, engine: Engine) {
+  private constructor(options: PoolOptions, listener: PoolListener, scripts: ScriptParts) {
     this.size = options.size;
-    this.engineDigest = engineDigest(engine.guestCode);
+    this.engineDigest = engineDigest(scripts.guestCode);
     this.#options = options;
     this.#listener = listener;
-    this.#engine = engine;
-    for (let cell = 0; cell < options.size; cell++) this.#cells.set(cell, this.#start());
+    this.#scripts = scripts;
+    for (let cell = 0; cell < options.size; cell++) this.#cells.set(cell, this.#startShared());
     this.#lastCell = options.size - 1;
-    this.#spare = new ErrandCell(() => this.#start());
+    this.#spare = new ErrandCell(() => this.#startShared());
     this.#watchdog = setInterval(() => this.#watch(), WATCHDOG_PERIOD_MS);
     this.#watchdog.unref();
   }
@@ -98,7 +98,7 @@ export class CellPool {
 
   /** What everything runs on now, in one piece. */
   packEngine(): Buffer {
-    return packEngine(this.#engine.guestCode);
+    return packEngine(this.#scripts.guestCode);
   }
 
   /** The same errands on another engine, which was packed; there is one such cell at a time. */
@@ -118,7 +118,7 @@ export class CellPool {
   install(program: Program): number | undefined {
     this.#programs.set(program.generation, program);
     if (program.image.kind !== 'wasm') return undefined;
-    this.#nextOwn ??= this.#start(undefined, 'one');
+    this.#nextOwn ??= this.#start();
     this.#own.set(program.generation, ++this.#lastCell);
     return this.#lastCell;
   }
@@ -159,8 +159,8 @@ export class CellPool {
   #cell(number: number): CellHandle {
     const known = this.#cells.get(number);
     if (known) return known;
-    const cell = this.#nextOwn ?? this.#start(undefined, 'one');
-    this.#nextOwn = this.#start(undefined, 'one');
+    const cell = this.#nextOwn ?? this.#start();
+    this.#nextOwn = this.#start();
     this.#cells.set(number, cell);
     return cell;
   }
@@ -206,12 +206,17 @@ export class CellPool {
     return [...this.#cells.values(), ...next, ...errands.map(({ cell }) => cell)];
   }
 
-  #start(engine = this.#engine, tenants: 'one' | 'many' = 'many'): CellHandle {
+  #startShared(): CellHandle {
+    return this.#start(this.#scripts);
+  }
+
+  /** Without what scripts need, one that a component has to itself. */
+  #start(scripts?: ScriptParts): CellHandle {
     const events: CellEvents = {
       receive: (cell, message) => this.#receive(cell, message),
       lost: (cell, reason) => this.#lost(cell, reason),
     };
-    return new CellHandle(this.#options, engine, events, tenants);
+    return new CellHandle(this.#options, events, scripts);
   }
 
   #receive(cell: CellHandle, message: FromCell): void {
@@ -259,7 +264,8 @@ export class CellPool {
     const number = [...this.#cells].find(([, each]) => each === cell)?.[0];
     // One that made room for the next, or whose component serves no more.
     if (number === undefined) return;
-    if (number < this.size) this.#cells.set(number, this.#spare.busy ? this.#start() : this.#spare.take());
+    if (number < this.size)
+      this.#cells.set(number, this.#spare.busy ? this.#startShared() : this.#spare.take());
     else this.#cells.delete(number);
     this.#listener.onLost({
       storeCell: cell.storeCell,

@@ -37,6 +37,7 @@ export interface ThrownReport {
 }
 
 export type RunResult =
+  /** What was answered: JSON of a script, any text of a component. */
   | { readonly kind: 'value'; readonly json: string | undefined }
   | { readonly kind: 'thrown'; readonly report: ThrownReport }
   /** Out of soft fuel (`cpu`), at the place the stack names. */

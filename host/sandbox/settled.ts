@@ -25,7 +25,7 @@ export function settle(result: RunResult, program: Program): Settled {
     const threw = result.kind === 'thrown' && ({ threw: true } as const);
     return { status: 'failed', error: failureOf(result, program), ...threw };
   }
-  const reply = result.json === undefined ? {} : (JSON.parse(result.json) as unknown);
+  const reply = result.json === undefined ? {} : parsed(result.json);
   const reason = whyNotReply(reply);
   if (reason === undefined) {
     const { actions = [], result: answer } = (reply ?? {}) as { actions?: unknown; result?: unknown };
@@ -38,11 +38,21 @@ export function settle(result: RunResult, program: Program): Settled {
   return refused({ code: 'NEIRA_REPLY_INVALID', details: { plugin: program.plugin, reason } }, program);
 }
 
+/** Undefined for what is not JSON; components answer any text. */
+function parsed(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return undefined;
+  }
+}
+
 export function refused(error: unknown, program: Program): Settled {
   return { status: 'failed', error: failureOf({ kind: 'refused', error }, program) };
 }
 
 function whyNotReply(reply: unknown): string | undefined {
+  if (reply === undefined) return 'it is not JSON';
   if (reply === null) return undefined;
   if (typeof reply !== 'object' || Array.isArray(reply)) return 'it is not an object';
   const { actions } = reply as { actions?: unknown };

@@ -7,8 +7,9 @@ import { availableParallelism, tmpdir } from 'node:os';
 import path from 'node:path';
 import { EventGateway } from '../../host/app/event-gateway.ts';
 import { Observers } from '../../host/app/observers.ts';
+import { readPluginEvents } from '../../host/bus/event-files.ts';
 import { folderOf } from '../../host/bus/event-names.ts';
-import { deliveryProblem, EventRegistry, readPluginEvents } from '../../host/bus/event-registry.ts';
+import { deliveryProblem, EventRegistry } from '../../host/bus/event-registry.ts';
 import { createLogger } from '../../host/log.ts';
 import { Metrics } from '../../host/metrics.ts';
 import {

@@ -1,6 +1,7 @@
 /** A real cell with sessions that do nothing: what a turn of a component costs on its way through a thread. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { Cell } from '../../host/sandbox/cell.ts';
+import { componentEngine } from '../../host/sandbox/component/component-engine.ts';
 import type { CellData, ToCell } from '../../host/sandbox/messages.ts';
 import type { TurnSession } from '../../host/sandbox/sessions.ts';
 
@@ -24,7 +25,7 @@ const never = (): never => {
 const cell = new Cell({
   parent: parent as never,
   records: data.records,
-  guestCode: data.guestCode,
+  engine: componentEngine,
   slot: new Int32Array(data.slot),
   openTurn: () => idle,
   openBatch: never,

@@ -10,8 +10,6 @@ import { buildComponent } from '../../host/sandbox/component/build/build-compone
 import { ComponentInstance } from '../../host/sandbox/component/component-instance.ts';
 import type { EngineInstance } from '../../host/sandbox/engine.ts';
 import { type CellData, type Program, SLOT_WORDS } from '../../host/sandbox/messages.ts';
-import { engineModule } from '../../host/sandbox/quickjs/engine.ts';
-import { guestCode } from '../../host/sandbox/quickjs/guest-code.ts';
 import type { HostCalls } from '../../host/sandbox/run-result.ts';
 import { COMPONENT_GATES, spawnHost } from '../kit/boot-host.ts';
 import { componentOf } from '../kit/component.ts';
@@ -130,8 +128,6 @@ async function inThread(component: Uint8Array, image: ComponentInstance['image']
 async function throughCell(image: Program['image']): Promise<number> {
   const { port1, port2 } = new MessageChannel();
   const data: CellData = {
-    engine: engineModule(),
-    guestCode: await guestCode(),
     slot: new SharedArrayBuffer(SLOT_WORDS * 4),
     records: port2,
     root: undefined,

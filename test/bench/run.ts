@@ -1,7 +1,7 @@
 /**
  * `npm run bench`: each section beside its peers, as ratios, against the targets of the design.
  *
- *     node test/bench/run.ts                          all sections, about six minutes
+ *     node test/bench/run.ts                          all sections, about seven minutes
  *     node test/bench/run.ts turn durable bus                some of them
  *
  * Every section runs in a process of its own and within a limit of time. A missed target is printed, not an
@@ -23,6 +23,7 @@ const SECTIONS = [
   'transcripts',
   'io',
   'component',
+  'search',
 ];
 const LIMIT_MS = 100_000;
 const HERE = import.meta.dirname;

@@ -2,8 +2,9 @@
 
 export interface BuiltComponent {
   /**
-   * Body of a CommonJS module: sets `exports.instantiate(getCoreModule, imports, instantiateCore)`. `handle` of the
-   * instance answers a promise; so do the functions of `imports` that wait.
+   * Body of a CommonJS module: sets `exports.instantiate(getCoreModule, imports, instantiateCore)`. Where it waits
+   * (see {@link ComponentFacts.waits}), `handle` of the instance answers a promise, and so do the functions of
+   * `imports` that wait; else all are plain functions.
    */
   readonly glue: string;
   /** Metered core modules in Base64, by the name that the glue asks for. */
@@ -17,6 +18,8 @@ export interface ComponentFacts {
   /** Functions that the instance has: `handle`, and `prepare` where the plugin exports it. */
   readonly exports: readonly string[];
   readonly prepares: boolean;
+  /** It imports a function that waits. Absent in what older hosts built, whose `handle` always answers a promise. */
+  readonly waits?: boolean;
   /** No module does what putting its memory and globals back would not undo. */
   readonly resettable: boolean;
   readonly coreModules: number;

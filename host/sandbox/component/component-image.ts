@@ -6,6 +6,8 @@ import type { MemoryImage } from './memory-image.ts';
 export interface ComponentProgram {
   readonly glue: string;
   readonly modules: Readonly<Record<string, WebAssembly.Module>>;
+  /** It may stand still in a call, on a stack of its own; else a turn is one plain call. */
+  readonly waits: boolean;
 }
 
 export interface ComponentImage {

@@ -26,8 +26,9 @@ import { WholeEncoder } from './whole-encoder.ts';
 
 /** What the glue makes of a component. */
 interface Exported {
-  handle(inputJson: string): Promise<string>;
-  prepare?(): Promise<void>;
+  /** A promise where it waits. */
+  handle(inputJson: string): string | Promise<string>;
+  prepare?(): void;
 }
 
 type Glue = (
@@ -48,11 +49,13 @@ export class ComponentInstance implements EngineInstance {
   readonly #run = new ComponentRun();
   readonly #cores = new CoreInstances(this.#run.fuel);
   readonly #exported: Exported;
+  readonly #waits: boolean;
   #image: ComponentImage | undefined;
   #failed = false;
 
   /** @throws BootError when a start function fails */
   private constructor(program: ComponentProgram, seed: string) {
+    this.#waits = program.waits;
     this.#run.arm(seeded(seed), INSTANTIATION);
     try {
       this.#exported = this.#instantiate(program);
@@ -63,11 +66,11 @@ export class ComponentInstance implements EngineInstance {
   }
 
   /** Boots what registration built and takes its image. @throws BootError */
-  static async boot(built: BuiltComponent, host: HostCalls, budget: Budget): Promise<ComponentInstance> {
+  static boot(built: BuiltComponent, host: HostCalls, budget: Budget): ComponentInstance {
     const seed = createHash('sha256').update(JSON.stringify(built)).digest('hex');
     const program = programOf(built);
     const instance = new ComponentInstance(program, seed);
-    if (built.facts.prepares) await instance.#prepare(host, budget);
+    if (built.facts.prepares) instance.#prepare(host, budget);
     instance.#image = {
       kind: 'wasm',
       program,
@@ -89,7 +92,7 @@ export class ComponentInstance implements EngineInstance {
   }
 
   #instantiate(program: ComponentProgram): Exported {
-    const imports = { ...this.#run.hostFunctions(), ...inertWasi(this.#run) };
+    const imports = { ...this.#run.hostFunctions(program.waits), ...inertWasi(this.#run) };
     return glueOf(program)((name) => program.modules[name]!, imports, this.#cores.make);
   }
 
@@ -118,38 +121,43 @@ export class ComponentInstance implements EngineInstance {
     return resettable && !this.#failed && !this.#run.leftTraces && this.memoryBytes === memoryBytes;
   }
 
-  run(eventJson: string, host: HostCalls, budget: Budget): Promise<RunResult | Suspended> {
+  run(eventJson: string, host: HostCalls, budget: Budget): RunResult | Promise<RunResult | Suspended> {
     this.#run.arm(host, budget);
-    return this.#noting(this.#run.slice(() => this.#exported.handle(eventJson)));
+    const { handle } = this.#exported;
+    return this.#waits
+      ? this.#later(this.#run.slice(() => handle(eventJson) as Promise<string>))
+      : this.#noting(this.#run.whole(() => handle(eventJson) as string));
   }
 
   resume(wait: number, answer: string, host: HostCalls, budget: Budget): Promise<RunResult | Suspended> {
-    return this.#noting(this.#run.resume(wait, answer, host, budget));
+    return this.#later(this.#run.resume(wait, answer, host, budget));
   }
 
   reset(): void {
     this.#cores.putBack(this.image.cores);
   }
 
-  /** A trap leaves the glue in the middle of a call. */
-  async #noting(ran: Promise<RunResult | Suspended>): Promise<RunResult | Suspended> {
+  async #later(ran: Promise<RunResult | Suspended>): Promise<RunResult | Suspended> {
     const result = await ran;
+    return this.#noting(result);
+  }
+
+  /** A trap leaves the glue in the middle of a call. */
+  #noting<Ran extends RunResult | Suspended>(result: Ran): Ran | Failure {
     if (result.kind !== 'value') this.#failed = true;
     // A guest that is refused memory gives up by a trap like any other.
     return result.kind === 'fault' && this.#cores.isFull ? OUT_OF_MEMORY : result;
   }
 
-  async #prepare(host: HostCalls, budget: Budget): Promise<void> {
+  #prepare(host: HostCalls, budget: Budget): void {
     this.#run.arm(host, budget);
-    const prepared = async () => {
-      await this.#exported.prepare!();
+    const result = this.#run.whole(() => {
+      this.#exported.prepare!();
       return 'null';
-    };
-    const result = await this.#run.slice(prepared);
+    });
+    if (result.kind !== 'value') throw new BootError('prepare', result);
     // A handle is of one instance, and its number would be in the memory of all.
-    if (result.kind === 'value' && this.#run.leftTraces) throw new BootError('prepare', KEPT_HANDLE);
-    if (result.kind === 'value') return;
-    throw new BootError('prepare', result.kind === 'suspended' ? { kind: 'pending' } : result);
+    if (this.#run.leftTraces) throw new BootError('prepare', KEPT_HANDLE);
   }
 }
 
@@ -160,12 +168,12 @@ const KEPT_HANDLE: Failure = {
   message: 'prepare() used standard output or a clock to wait for; log with `log` of neira:host/io',
 };
 
-function programOf({ glue, modules }: BuiltComponent): ComponentProgram {
+function programOf({ glue, modules, facts }: BuiltComponent): ComponentProgram {
   const compiled = Object.entries(modules).map(([name, base64]) => [
     name,
     new WebAssembly.Module(Buffer.from(base64, 'base64')),
   ]);
-  return { glue, modules: Object.fromEntries(compiled) };
+  return { glue, modules: Object.fromEntries(compiled), waits: facts.waits !== false };
 }
 
 const compiled = new WeakMap<ComponentProgram, Glue>();

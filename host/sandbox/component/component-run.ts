@@ -2,7 +2,7 @@
  * A run of one component instance under a budget: what it may ask for, what that costs, and how it ends. The instance
  * itself, and the memory that it starts from, is component-instance.ts.
  */
-import { NeiraError } from '../../errors.ts';
+import { isNeiraError, NeiraError } from '../../errors.ts';
 import type { Budget, Failure, HostCalls, RunResult, Suspended } from '../run-result.ts';
 import { FUEL_PER_UNIT } from './meter/layout.ts';
 import { answerValue, argumentText, type FunctionShape, HOST_FUNCTIONS } from './shapes.ts';
@@ -33,6 +33,8 @@ const MAX_CALL_CHARS = 4 * 1024 * 1024 + 1024;
 const MAX_MESSAGE_CHARS = 4096;
 /** As an error of JavaScript is told: its class, what it says, and where it was thrown. */
 const TOLD = /^(\w*Error|non-error): ([\s\S]*?)(?:\n(\s+at [\s\S]*))?$/;
+
+const STACK_OVERFLOW: Failure = { kind: 'fault', message: 'stack overflow' };
 
 export class ComponentRun {
   /** Shared by all modules of the instance. */
@@ -83,21 +85,26 @@ export class ComponentRun {
     this.#host = undefined;
   }
 
-  // --- slices
+  // --- from call to result
+
+  /** Of a component that never waits: a plain call. Never throws. */
+  whole(call: () => string): RunResult {
+    try {
+      return this.#finish(this.#valued(call()));
+    } catch (error) {
+      return this.#finish(this.endedBy(error));
+    }
+  }
 
   /** Runs until `start` settles or the guest stands still in a call that waits. Never rejects. */
   slice(start: () => Promise<string>): Promise<RunResult | Suspended> {
     const { promise, resolve } = Promise.withResolvers<RunResult | Suspended>();
     this.#settle = resolve;
-    this.#running(start).then(
-      (text) => this.#finish(this.#ended ?? this.#valued(text)),
-      (error: unknown) => this.#finish(this.endedBy(error)),
+    (async () => start())().then(
+      (text) => this.#settle(this.#finish(this.#valued(text))),
+      (error: unknown) => this.#settle(this.#finish(this.endedBy(error))),
     );
     return promise;
-  }
-
-  async #running(start: () => Promise<string>): Promise<string> {
-    return await start();
   }
 
   /** Goes on with a guest that stands still: `answer` is what `wait` came to. */
@@ -116,27 +123,25 @@ export class ComponentRun {
     return promise;
   }
 
-  #finish(result: RunResult): void {
+  /** The last lines of output are logged now, at the cost of the run. Never throws. */
+  #finish(result: RunResult): RunResult {
     try {
       for (const ending of this.#endings) ending();
+      return result;
+    } catch (error) {
+      return result.kind === 'value' ? this.endedBy(error) : result;
     } finally {
       this.#endings = [];
       this.#host = undefined;
-      this.#settle(result);
     }
   }
 
   #valued(text: string): RunResult {
+    if (this.#ended) return this.#ended;
     const { maxOutputBytes } = this.#budget!;
-    if (text.length > maxOutputBytes || Buffer.byteLength(text) > maxOutputBytes)
-      return { kind: 'output-too-large' };
-    try {
-      JSON.parse(text);
-    } catch {
-      const message = 'what it answered is not JSON';
-      return { kind: 'thrown', report: { name: 'SyntaxError', message, stack: '', refusal: '' } };
-    }
-    return { kind: 'value', json: text };
+    return text.length > maxOutputBytes || Buffer.byteLength(text) > maxOutputBytes
+      ? { kind: 'output-too-large' }
+      : { kind: 'value', json: text };
   }
 
   /** What an exception means: of the host, of V8 at a trap, or the error text that the guest answered. */
@@ -144,13 +149,8 @@ export class ComponentRun {
     if (this.#ended) return this.#ended;
     if (error instanceof Ended) return error.failure;
     if (this.fuel.value < 0n) return { kind: 'aborted', why: this.#ends };
-    if (error instanceof RangeError && /call stack/.test(error.message))
-      return { kind: 'fault', message: 'stack overflow' };
-    if (error instanceof WebAssembly.RuntimeError) return { kind: 'fault', message: error.message };
     if (!(error instanceof Error)) return this.#failed(error);
-    return 'payload' in error
-      ? this.#failed(error.payload)
-      : { kind: 'fault', message: error.message.slice(0, MAX_MESSAGE_CHARS) };
+    return 'payload' in error ? this.#failed(error.payload) : faultOf(error);
   }
 
   /** A guest that fails with the code of a refusal lets that refusal through. */
@@ -164,10 +164,14 @@ export class ComponentRun {
 
   // --- what the guest may ask for
 
-  /** The functions of `neira:host/*`, by interface without version, as the glue imports them. */
-  hostFunctions(): Record<string, Record<string, unknown>> {
+  /**
+   * The functions of `neira:host/*`, by interface without version, as the glue imports them. What never waits is not
+   * given what could: its glue would take the promise for the answer.
+   */
+  hostFunctions(waits: boolean): Record<string, Record<string, unknown>> {
     const modules: Record<string, Record<string, unknown>> = {};
     for (const fn of HOST_FUNCTIONS) {
+      if (fn.waits && !waits) continue;
       const module = fn.interface.replace(/@.*$/, '');
       modules[module] ??= {};
       modules[module][fn.name] = fn.waits
@@ -200,18 +204,17 @@ export class ComponentRun {
       try {
         return argumentText(shape, args[at], name);
       } catch (error) {
-        throw this.#refusal(error as NeiraError);
+        throw isNeiraError(error) ? this.#refusal(error) : this.#stop(faultOf(error));
       }
     });
     const long = texts.findIndex((text) => text.length > MAX_CALL_CHARS);
     if (long >= 0) throw this.#refusal(tooLarge(fn, long, texts[long]!));
-    let answer: string;
     try {
-      answer = this.#host!.call(fn.op, texts, (fuel) => this.charge(fuel));
+      return this.#host!.call(fn.op, texts, (fuel) => this.charge(fuel));
     } catch (error) {
-      throw error instanceof Ended ? error : this.#stop({ kind: 'refused', error });
+      if (error instanceof Ended) throw error;
+      throw this.#stop(isStackOverflow(error) ? STACK_OVERFLOW : { kind: 'refused', error });
     }
-    return answer;
   }
 
   #answerOf(fn: FunctionShape, answer: string): unknown {
@@ -273,6 +276,16 @@ export class ComponentRun {
   usesResources(): void {
     this.#resources = true;
   }
+}
+
+/** A guest that calls itself for ever may ask the host when there is next to no stack left. */
+function isStackOverflow(error: unknown): boolean {
+  return error instanceof RangeError && /call stack/.test(error.message);
+}
+
+function faultOf(error: unknown): Failure {
+  if (isStackOverflow(error)) return STACK_OVERFLOW;
+  return { kind: 'fault', message: (error as Error).message.slice(0, MAX_MESSAGE_CHARS) };
 }
 
 function tooLarge(fn: FunctionShape, at: number, text: string): NeiraError {

@@ -40,6 +40,7 @@ const text = (value: string) => `"${value.replaceAll('"', '\\"')}"`;
 const GET = '(import "neira:host/storage@1.0.0" "get" (func $get (param i32 i32 i32)))';
 const SET = '(import "neira:host/storage@1.0.0" "set" (func $set (param i32 i32 i32 i32 i32 i64 i32)))';
 const LOG = '(import "neira:host/io@1.0.0" "log" (func $log (param i32 i32 i32)))';
+const SLEEP = '(import "neira:host/timer@1.0.0" "sleep" (func $sleep (param i32 i32)))';
 /** Sets the key `attack` to what lies at an address. */
 const setTo = (at: string, length: string) =>
   `(call $set (i32.const 128) (i32.const 6) ${at} ${length} (i32.const 0) (i64.const 0) (i32.const 1024))`;
@@ -93,7 +94,26 @@ export const LOOPING: readonly HostileCase[] = [
     }),
     expect: ['NEIRA_STACK_EXCEEDED', 'NEIRA_CPU_EXCEEDED'],
   },
+  {
+    name: 'a recursion that asks the host on its way does too, wherever in the host that is',
+    component: attacking('(drop (call $deeper (i32.const 0))) (unreachable)', {
+      imports: GET,
+      more: `(func $deeper (param $n i32) (result i32)
+        (if (i32.eqz (i32.rem_u (local.get $n) (i32.const 128)))
+          (then (call $get (i32.const 128) (i32.const 6) (i32.const 1024))))
+        (i32.add (call $deeper (i32.add (local.get $n) (i32.const 1))) (i32.const 1)))`,
+    }),
+    limits: { cpu_ms: 2000, host_calls: 10_000 },
+    expect: ['NEIRA_STACK_EXCEEDED'],
+  },
 ];
+
+/** What could wait runs on a stack of its own. */
+export const LOOPING_AND_WAITING: readonly HostileCase[] = LOOPING.map(({ name, component, ...rest }) => ({
+  ...rest,
+  name: `${name}, on a stack of its own`,
+  component: { ...component, imports: `${SLEEP} ${component?.imports ?? ''}` },
+}));
 
 export const BOMBS: readonly HostileCase[] = [
   {
@@ -185,16 +205,16 @@ export const LIES: readonly HostileCase[] = [
     expect: FAULT,
   },
   {
-    name: 'an answer that is no JSON does',
+    name: 'an answer that is no JSON is no reply',
     component: attacking('(call $ok (i32.const 128) (i32.const 6))'),
-    expect: FAULT,
+    expect: 'NEIRA_REPLY_INVALID',
   },
   {
-    name: 'an answer of bytes that are no UTF-8 does',
+    name: 'an answer of bytes that are no UTF-8 is none either',
     component: attacking(
       '(i32.store (i32.const 256) (i32.const 0xfffefdfc)) (call $ok (i32.const 256) (i32.const 4))',
     ),
-    expect: FAULT,
+    expect: 'NEIRA_REPLY_INVALID',
   },
   {
     name: 'an error that claims to be a refusal of the host is its own failure',

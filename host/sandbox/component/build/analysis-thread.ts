@@ -12,6 +12,8 @@ const MAX_TOOL_MEMORY_BYTES = 512 * 1024 * 1024;
 const MAX_REASON_LENGTH = 400;
 /** The prefix of all module names; nothing depends on it. */
 const NAME = 'plugin';
+/** How jco marks an import that waits, for each that a component uses. */
+const WAITS = /^ *_trampoline\d+\.manuallyAsync = true;$/m;
 
 const compile = WebAssembly.compile;
 WebAssembly.compile = (source) => compile(capMemory(source, MAX_TOOL_MEMORY_BYTES));
@@ -22,6 +24,7 @@ const { wrapComponent } = await import('./outer-component.ts');
 await ready;
 
 type Generated = ReturnType<typeof generate>;
+type GenerateOptions = Parameters<typeof generate>[1];
 
 parentPort!.on('message', async (job: AnalysisJob) => {
   parentPort!.postMessage(await analyse(job));
@@ -29,8 +32,7 @@ parentPort!.on('message', async (job: AnalysisJob) => {
 
 async function analyse(job: AnalysisJob): Promise<AnalysisAnswer> {
   try {
-    const generated = transpile(await wrapComponent(job), job.waiting);
-    return meterAll(generated, job);
+    return meterAll(transpile(await wrapComponent(job), job.waiting), job);
   } catch (error) {
     if (error instanceof ModuleRefused) return { kind: 'module', refusal: error.kind, reason: error.reason };
     if (!isVerdict(error)) return { kind: 'broken', reason: reasonOf(error), exports: [] };
@@ -38,19 +40,40 @@ async function analyse(job: AnalysisJob): Promise<AnalysisAnswer> {
   }
 }
 
-function transpile(bytes: Uint8Array, waiting: readonly string[]): Generated {
-  return generate(bytes, {
+interface Transpilation {
+  readonly generated: Generated;
+  readonly glue: string;
+  readonly waits: boolean;
+}
+
+/** What waits needs a stack of its own for every turn (JSPI), and what does not should not pay for one. */
+function transpile(bytes: Uint8Array, waiting: readonly string[]): Transpilation {
+  const standing = generateGlue(bytes, {
+    asyncMode: { tag: 'jspi', val: { imports: [...waiting], exports: ['handle'] } },
+  });
+  return WAITS.test(standing.glue)
+    ? { ...standing, waits: true }
+    : { ...generateGlue(bytes, { asyncMode: { tag: 'sync' } }), waits: false };
+}
+
+function generateGlue(
+  bytes: Uint8Array,
+  mode: Pick<GenerateOptions, 'asyncMode'>,
+): Omit<Transpilation, 'waits'> {
+  const generated = generate(bytes, {
+    ...mode,
     name: NAME,
     instantiation: { tag: 'sync' },
-    asyncMode: { tag: 'jspi', val: { imports: [...waiting], exports: ['handle'] } },
     base64Cutoff: 0,
     noTypescript: true,
     noNodejsCompat: true,
   });
+  const [, glue] = generated.files.find(([name]) => name === `${NAME}.js`)!;
+  return { generated, glue: new TextDecoder().decode(glue) };
 }
 
 function meterAll(
-  { files, imports }: Generated,
+  { generated: { files, imports }, glue, waits }: Transpilation,
   { moduleLimits, maxCoreModules }: AnalysisJob,
 ): AnalysisAnswer {
   const modules = files.filter(([name]) => name.endsWith('.wasm')).sort(byName);
@@ -60,7 +83,8 @@ function meterAll(
   if (strange) throw new ModuleRefused('unsupported', `this version of Node cannot compile ${strange[0]}`);
   return {
     kind: 'transpiled',
-    glue: new TextDecoder().decode(files.find(([name]) => name === `${NAME}.js`)![1]),
+    glue,
+    waits,
     modules: new Map(metered.map(([name, { bytes }]) => [name, bytes])),
     resettable: metered.every(([, { resettable }]) => resettable),
     imports,

@@ -31,6 +31,8 @@ export interface Transpiled {
   /** Metered, by the name that the glue asks for. */
   readonly modules: ReadonlyMap<string, Uint8Array>;
   readonly resettable: boolean;
+  /** It imports one of the functions that wait; else its glue is made of plain functions. */
+  readonly waits: boolean;
   /** Interfaces that the glue asks for, without versions. */
   readonly imports: readonly string[];
 }

@@ -114,6 +114,7 @@ async function build(
       imports: answer.imports,
       exports: exported,
       prepares: exported.includes('prepare'),
+      waits: answer.waits,
       resettable: answer.resettable,
       coreModules: modules.length,
       coreInstances,
