@@ -134,7 +134,7 @@ export class Cell {
         this.#flush();
         break;
       case 'boot':
-        this.#boot(message.id, message.spec);
+        await this.#boot(message.id, message.spec);
         break;
       case 'replay':
         await this.#replay(message.id, message.program, message.recordings);
@@ -296,14 +296,14 @@ export class Cell {
     if (this.#finished.length >= FLUSH_EVERY) this.#flush();
   }
 
-  #boot(id: number, spec: BootSpec): void {
+  async #boot(id: number, spec: BootSpec): Promise<void> {
     const { slot, engine } = this.#parts;
     const started = performance.now();
     const session = this.#parts.openBoot(spec);
     Atomics.store(slot, SLOT_STARTED_MS, slotNow());
     Atomics.store(slot, SLOT_ATTEMPT, -id);
     try {
-      const instance = engine.boot(spec, session, bootBudget(started));
+      const instance = await engine.boot(spec, session, bootBudget(started));
       const reply: BootReply = {
         image: instance.image,
         hasHandler: instance.hasHandler,

@@ -37,7 +37,7 @@ export interface EngineInstance {
 /** @typeParam Of the images that it makes, and makes instances of */
 export interface Engine<Of extends Image = Image> {
   /** Top-level code and `prepare()`. @throws BootError */
-  boot(spec: BootSpec, host: HostCalls, budget: Budget): EngineInstance;
+  boot(spec: BootSpec, host: HostCalls, budget: Budget): EngineInstance | Promise<EngineInstance>;
   /** Another instance of what was booted, in any thread. */
   restore(image: Of): EngineInstance;
   /** The same code that was told the same makes the same. */

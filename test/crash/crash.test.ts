@@ -44,17 +44,19 @@ test.each(working.flatMap((point) => [[point, 1] as const, [point, 40] as const]
 );
 
 const SEED = Number(process.env['CRASH_SEED'] ?? Date.now() % 1_000_000);
-const ROUNDS = 5;
 
-test(
-  `killed at any moment, again and again, over one home (CRASH_SEED=${SEED})`,
-  async () => {
+test.each([
+  ['script', 5],
+  ['wasm', 2],
+] as const)(
+  `killed at any moment, again and again, over one home, with a plugin of kind %s (CRASH_SEED=${SEED})`,
+  async (kind, rounds) => {
     console.log(`crash test: CRASH_SEED=${SEED}`);
     const random = seededRandom(SEED);
     const home = newHome();
-    await prepareHome(home);
+    await prepareHome(home, kind);
     const load = new Load();
-    for (let round = 0; round < ROUNDS; round++) {
+    for (let round = 0; round < rounds; round++) {
       const doomed = await spawnHost({ home, env });
       const afterMs = 20 + random(350);
       expect(

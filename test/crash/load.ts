@@ -2,9 +2,11 @@
  * What the crash tests do to a host and what they find afterwards: a plugin that uses every effect there is,
  * many clients at a time, and a look at each place where an effect should be, exactly once or not at all.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'vitest';
+import { buildScriptComponent } from '../../host/sandbox/guest-build/script.ts';
 import { databasePath } from '../../host/store/database.ts';
 import { createKvReader } from '../../host/store/reader.ts';
 import { verifyJournal } from '../../host/store/verify-journal.ts';
@@ -53,17 +55,32 @@ export interface Sent {
   acknowledged?: { readonly event_id: string; readonly mode: string };
 }
 
+export type CounterKind = 'script' | 'wasm';
+
 /** A home with open gates and both plugins enabled, its host stopped in order. */
-export async function prepareHome(home: string): Promise<void> {
-  const host = await spawnHost({ home, gates: GATES });
-  await installPlugins(host);
+export async function prepareHome(home: string, kind: CounterKind = 'script'): Promise<void> {
+  const host = await spawnHost({
+    home,
+    gates: kind === 'script' ? GATES : [...GATES, 'runtime_wasm_plugins'],
+  });
+  await installPlugins(host, kind);
   await host.close();
 }
 
-export async function installPlugins(host: TestHost): Promise<void> {
-  expect(
-    (await host.script(MANIFEST, { 'main.ts': COUNTER, ...eventFiles('crash.event.counted@1') })).status,
-  ).toBe(201);
+export async function installPlugins(host: TestHost, kind: CounterKind = 'script'): Promise<void> {
+  const counter =
+    kind === 'script'
+      ? { entry: 'main.ts', files: { 'main.ts': COUNTER }, more: {} }
+      : await counterComponent();
+  const manifest = { version: '1.0.0', kind, ...MANIFEST, entry: counter.entry, ...counter.more };
+  const files = { ...counter.files, ...eventFiles('crash.event.counted@1') };
+  const added = await host.call(
+    'POST',
+    '/api/neira/plugins',
+    { manifest, files },
+    { query: '?enable=1&grant=all' },
+  );
+  expect(added.status, JSON.stringify(added.body)).toBe(201);
   const registered = await host.call(
     'POST',
     '/api/neira/plugins',
@@ -71,6 +88,19 @@ export async function installPlugins(host: TestHost): Promise<void> {
     { query: '?enable=1&grant=all' },
   );
   expect(registered.status).toBe(201);
+}
+
+/** The same source as a component; the interpreter in it takes more instructions. */
+async function counterComponent() {
+  const folder = mkdtempSync(path.join(tmpdir(), 'neira-counter-'));
+  writeFileSync(path.join(folder, 'main.ts'), COUNTER);
+  const wasm = await buildScriptComponent(folder, MANIFEST.id, 'main.ts');
+  rmSync(folder, { recursive: true });
+  return {
+    entry: 'plugin.wasm',
+    files: { 'plugin.wasm': { base64: Buffer.from(wasm).toString('base64') } },
+    more: { limits: { cpu_ms: 1000, turn_ms: 4000 } },
+  };
 }
 
 /** Numbers of events are unique over all rounds on one home. */

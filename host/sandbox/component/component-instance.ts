@@ -28,7 +28,7 @@ import { WholeEncoder } from './whole-encoder.ts';
 interface Exported {
   /** A promise where it waits. */
   handle(inputJson: string): string | Promise<string>;
-  prepare?(): void;
+  prepare?(): void | Promise<void>;
 }
 
 type Glue = (
@@ -66,11 +66,11 @@ export class ComponentInstance implements EngineInstance {
   }
 
   /** Boots what registration built and takes its image. @throws BootError */
-  static boot(built: BuiltComponent, host: HostCalls, budget: Budget): ComponentInstance {
+  static async boot(built: BuiltComponent, host: HostCalls, budget: Budget): Promise<ComponentInstance> {
     const seed = createHash('sha256').update(JSON.stringify(built)).digest('hex');
     const program = programOf(built);
     const instance = new ComponentInstance(program, seed);
-    if (built.facts.prepares) instance.#prepare(host, budget);
+    if (built.facts.prepares) await instance.#prepare(host, budget);
     instance.#image = {
       kind: 'wasm',
       program,
@@ -149,13 +149,21 @@ export class ComponentInstance implements EngineInstance {
     return result.kind === 'fault' && this.#cores.isFull ? OUT_OF_MEMORY : result;
   }
 
-  #prepare(host: HostCalls, budget: Budget): void {
+  /** Nothing of it may wait, but where `handle` may, its glue makes a promise of `prepare` too. */
+  async #prepare(host: HostCalls, budget: Budget): Promise<void> {
     this.#run.arm(host, budget);
-    const result = this.#run.whole(() => {
-      this.#exported.prepare!();
-      return 'null';
-    });
-    if (result.kind !== 'value') throw new BootError('prepare', result);
+    const prepare = this.#exported.prepare!;
+    const result = this.#waits
+      ? await this.#run.slice(async () => {
+          await prepare();
+          return 'null';
+        })
+      : this.#run.whole(() => {
+          prepare();
+          return 'null';
+        });
+    if (result.kind !== 'value')
+      throw new BootError('prepare', result.kind === 'suspended' ? { kind: 'pending' } : result);
     // A handle is of one instance, and its number would be in the memory of all.
     if (this.#run.leftTraces) throw new BootError('prepare', KEPT_HANDLE);
   }
