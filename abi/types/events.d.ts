@@ -19,6 +19,35 @@ export interface EventPayloads {
     readonly kind: string;
   };
   /**
+   * A command that was asked came to its end. (event)
+   */
+  readonly 'command.answered@1': {
+    /** Of the command, as `ask` answered it. */
+    readonly id: string;
+    /** Its name. */
+    readonly command: string;
+    /** Its major version. */
+    readonly version: number;
+    /** Whether it was done. */
+    readonly ok: boolean;
+    /** What the handler answered; not there where it answered nothing. */
+    readonly result?: { readonly [name: string]: never } | readonly (Json)[] | string | number | boolean | null;
+    /** Why it was not done. */
+    readonly error?: {
+      /** A code of the error catalogue. */
+      readonly code: string;
+      /** For people. */
+      readonly message: string;
+      /** What the message is made of. */
+      readonly details?: {
+        readonly [name: string]: Json;
+      };
+      readonly [name: string]: Json | undefined;
+    };
+    /** As it was given to `ask`. */
+    readonly context?: { readonly [name: string]: never } | readonly (Json)[] | string | number | boolean | null;
+  };
+  /**
    * A gate was locked. (event)
    */
   readonly 'gate.locked@1': {
@@ -215,6 +244,17 @@ export interface EventPayloads {
     };
     /** Why. */
     readonly note: string;
+  };
+  /**
+   * What a principal of a plugin may do was changed. (event)
+   */
+  readonly 'plugin.principal_granted@1': {
+    /** Id of the plugin. */
+    readonly id: string;
+    /** Id of the principal. */
+    readonly principal: string;
+    /** Names of all that it is granted now, as consent shows them. */
+    readonly granted: readonly (string)[];
   };
   /**
    * The host stopped a plugin that kept ending its cells. (event)

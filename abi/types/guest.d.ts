@@ -135,7 +135,7 @@ declare module 'neira:host/io' {
 
 /** The message bus. */
 declare module 'neira:host/bus' {
-  import type { DeliveryInfo, Json, PublishOptions, RequestOptions, Subscription } from 'neira:host/types';
+  import type { AskOptions, DeliveryInfo, Json, PublishOptions, RequestOptions, Subscription } from 'neira:host/types';
 
   /**
    * Stages an event `namespace.noun.past` for the bus and answers the id that it will have. It goes to its
@@ -159,8 +159,18 @@ declare module 'neira:host/bus' {
   export function request<T = Json>(command: string, payload: Json, options?: RequestOptions): Promise<T>;
 
   /**
-   * Stages that an event with `options.at` is taken back. One that was published already, or that
-   * another plugin published, is left as it is.
+   * Stages a command, as `publish` does, whose result comes as an event of its own: `command.answered@1`, to this
+   * plugin alone and without a subscription. Nothing stands still for it, however long it takes. Answers the id of
+   * the command. What it came to comes exactly once, whatever becomes of plugins and host meanwhile: with `ok` and
+   * the `result`, or with an `error` – what the other turn failed with for good, NEIRA_COMMAND_UNHANDLED where
+   * nobody handles it, NEIRA_DEADLINE when the time is over; then nothing of the command is kept.
+   * A principal asks by its own grants; the answer comes to its plugin.
+   */
+  export function ask(command: string, payload: Json, options?: AskOptions): string;
+
+  /**
+   * Stages that an event with `options.at` is taken back, or a command that was asked: one that was not begun is not
+   * done, and no answer comes. One that was published already, or that another plugin published, is left as it is.
    */
   export function cancel(id: string): void;
 
@@ -201,6 +211,13 @@ declare module 'neira:host/principals' {
    * there is no error.
    */
   export function remove(id: string): void;
+
+  /**
+   * Names of what an administrator granted to a principal of what it asks for, as consent shows them:
+   * `bus.publish:ui.notify`. One that is not registered is NEIRA_PRINCIPAL_UNKNOWN. When it changes, the host's
+   * event `plugin.principal_granted@1` tells.
+   */
+  export function granted(id: string): string[];
 
   /**
    * The host functions, each called by this principal and decided by its grants. They may be kept, passed on and
@@ -357,6 +374,22 @@ declare module 'neira:host/types' {
     readonly version?: number;
     /** Longest time to wait for the result; after it nothing of the command is kept. */
     readonly timeoutMs?: number;
+  }
+
+  /** How a command is sent whose result comes as an event. */
+  export interface AskOptions {
+    /** Major version of the command, 1 without it. */
+    readonly version?: number;
+    /** Longest time until the result, up to 30 days; 10 minutes without it. */
+    readonly timeoutMs?: number;
+    /** The answer is a delivery of this key: those of one key come in order, whatever path of theirs it was found by. */
+    readonly key?: string;
+    /** Comes back with the answer; up to 4 KB. */
+    readonly context?: Json;
+    /** An object of texts; they lie in the envelope's headers. */
+    readonly headers?: Json;
+    /** Lies in the header `idempotency_key`, so that whoever handles the command can tell that it came before. */
+    readonly idempotencyKey?: string;
   }
 
   /** What a plugin wants to hear. Subjects are dotted: `*` stands for one part, `>` at the end for the rest. */

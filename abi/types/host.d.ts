@@ -103,6 +103,22 @@ export interface RequestOptions {
   readonly timeoutMs?: number;
 }
 
+/** How a command is sent whose result comes as an event. */
+export interface AskOptions {
+  /** Major version of the command, 1 without it. */
+  readonly version?: number;
+  /** Longest time until the result, up to 30 days; 10 minutes without it. */
+  readonly timeoutMs?: number;
+  /** The answer is a delivery of this key: those of one key come in order, whatever path of theirs it was found by. */
+  readonly key?: string;
+  /** Comes back with the answer; up to 4 KB. */
+  readonly context?: JsonText;
+  /** An object of texts; they lie in the envelope's headers. */
+  readonly headers?: JsonText;
+  /** Lies in the header `idempotency_key`, so that whoever handles the command can tell that it came before. */
+  readonly idempotencyKey?: string;
+}
+
 /** What a plugin wants to hear. Subjects are dotted: `*` stands for one part, `>` at the end for the rest. */
 export interface Subscription {
   readonly name: string;
@@ -342,8 +358,18 @@ export interface BusFunctions {
   request(command: string, payload: JsonText, options?: RequestOptions): Promise<JsonText>;
 
   /**
-   * Stages that an event with `options.at` is taken back. One that was published already, or that
-   * another plugin published, is left as it is.
+   * Stages a command, as `publish` does, whose result comes as an event of its own: `command.answered@1`, to this
+   * plugin alone and without a subscription. Nothing stands still for it, however long it takes. Answers the id of
+   * the command. What it came to comes exactly once, whatever becomes of plugins and host meanwhile: with `ok` and
+   * the `result`, or with an `error` – what the other turn failed with for good, NEIRA_COMMAND_UNHANDLED where
+   * nobody handles it, NEIRA_DEADLINE when the time is over; then nothing of the command is kept.
+   * A principal asks by its own grants; the answer comes to its plugin.
+   */
+  ask(command: string, payload: JsonText, options?: AskOptions): string;
+
+  /**
+   * Stages that an event with `options.at` is taken back, or a command that was asked: one that was not begun is not
+   * done, and no answer comes. One that was published already, or that another plugin published, is left as it is.
    */
   cancel(id: string): void;
 
@@ -382,6 +408,13 @@ export interface PrincipalsFunctions {
    * there is no error.
    */
   remove(id: string): void;
+
+  /**
+   * Names of what an administrator granted to a principal of what it asks for, as consent shows them:
+   * `bus.publish:ui.notify`. One that is not registered is NEIRA_PRINCIPAL_UNKNOWN. When it changes, the host's
+   * event `plugin.principal_granted@1` tells.
+   */
+  granted(id: string): string[];
 
   /**
    * Host functions that are called from here on are called by this principal, without one by the plugin itself
@@ -443,12 +476,14 @@ export interface HostOps {
   'io.request': IoFunctions['request'];
   'bus.publish': BusFunctions['publish'];
   'bus.request': BusFunctions['request'];
+  'bus.ask': BusFunctions['ask'];
   'bus.cancel': BusFunctions['cancel'];
   'bus.subscribe': BusFunctions['subscribe'];
   'bus.unsubscribe': BusFunctions['unsubscribe'];
   'bus.delivery': BusFunctions['delivery'];
   'principals.register': PrincipalsFunctions['register'];
   'principals.remove': PrincipalsFunctions['remove'];
+  'principals.granted': PrincipalsFunctions['granted'];
   'principals.act-as': PrincipalsFunctions['actAs'];
   'timer.sleep': TimerFunctions['sleep'];
   'intl.call': IntlFunctions['call'];

@@ -136,6 +136,22 @@ typedef struct {
   neira_option_uint32 timeout_ms;
 } neira_request_options;
 
+/** How a command is sent whose result comes as an event. */
+typedef struct {
+  /** Major version of the command, 1 without it. */
+  neira_option_uint32 version;
+  /** Longest time until the result, up to 30 days; 10 minutes without it. */
+  neira_option_uint32 timeout_ms;
+  /** The answer is a delivery of this key: those of one key come in order, whatever path of theirs it was found by. */
+  neira_option_string key;
+  /** Comes back with the answer; up to 4 KB. */
+  neira_option_json context;
+  /** An object of texts; they lie in the envelope's headers. */
+  neira_option_json headers;
+  /** Lies in the header `idempotency_key`, so that whoever handles the command can tell that it came before. */
+  neira_option_string idempotency_key;
+} neira_ask_options;
+
 /** What a plugin wants to hear. Subjects are dotted: `*` stands for one part, `>` at the end for the rest. */
 typedef struct {
   neira_string name;
@@ -539,12 +555,37 @@ static inline bool neira_bus_request(neira_string command, neira_json payload, c
   return true;
 }
 
+__attribute__((import_module("neira:host/bus@1.0.0"), import_name("ask")))
+void neira_import_bus_ask(const void *, void *);
+
+/**
+ * Stages a command, as `publish` does, whose result comes as an event of its own: `command.answered@1`, to this
+ * plugin alone and without a subscription. Nothing stands still for it, however long it takes. Answers the id of
+ * the command. What it came to comes exactly once, whatever becomes of plugins and host meanwhile: with `ok` and
+ * the `result`, or with an `error` – what the other turn failed with for good, NEIRA_COMMAND_UNHANDLED where
+ * nobody handles it, NEIRA_DEADLINE when the time is over; then nothing of the command is kept.
+ * A principal asks by its own grants; the answer comes to its plugin.
+ */
+static inline bool neira_bus_ask(neira_string command, neira_json payload, const neira_ask_options *options, neira_string *answer, neira_refusal *refusal) {
+  struct { bool is_some; neira_ask_options value; } given_options = {0};
+  if (options) { given_options.is_some = true; given_options.value = *options; }
+  struct { neira_string command; neira_json payload; struct { bool is_some; neira_ask_options value; } options; } given;
+  given.command = command;
+  given.payload = payload;
+  given.options.is_some = given_options.is_some; given.options.value = given_options.value;
+  struct { uint8_t is_err; union { neira_string ok; neira_refusal err; } as; } result;
+  neira_import_bus_ask(&given, &result);
+  if (result.is_err) { if (refusal) *refusal = result.as.err; return false; }
+  if (answer) *answer = result.as.ok;
+  return true;
+}
+
 __attribute__((import_module("neira:host/bus@1.0.0"), import_name("cancel")))
 void neira_import_bus_cancel(const char *, size_t, void *);
 
 /**
- * Stages that an event with `options.at` is taken back. One that was published already, or that
- * another plugin published, is left as it is.
+ * Stages that an event with `options.at` is taken back, or a command that was asked: one that was not begun is not
+ * done, and no answer comes. One that was published already, or that another plugin published, is left as it is.
  */
 static inline bool neira_bus_cancel(neira_string id, neira_refusal *refusal) {
   struct { uint8_t is_err; union { neira_refusal err; } as; } result;
@@ -613,6 +654,22 @@ static inline bool neira_principals_remove(neira_string id, neira_refusal *refus
   struct { uint8_t is_err; union { neira_refusal err; } as; } result;
   neira_import_principals_remove(id.ptr, id.len, &result);
   if (result.is_err) { if (refusal) *refusal = result.as.err; return false; }
+  return true;
+}
+
+__attribute__((import_module("neira:host/principals@1.0.0"), import_name("granted")))
+void neira_import_principals_granted(const char *, size_t, void *);
+
+/**
+ * Names of what an administrator granted to a principal of what it asks for, as consent shows them:
+ * `bus.publish:ui.notify`. One that is not registered is NEIRA_PRINCIPAL_UNKNOWN. When it changes, the host's
+ * event `plugin.principal_granted@1` tells.
+ */
+static inline bool neira_principals_granted(neira_string id, neira_list_string *answer, neira_refusal *refusal) {
+  struct { uint8_t is_err; union { neira_list_string ok; neira_refusal err; } as; } result;
+  neira_import_principals_granted(id.ptr, id.len, &result);
+  if (result.is_err) { if (refusal) *refusal = result.as.err; return false; }
+  if (answer) *answer = result.as.ok;
   return true;
 }
 

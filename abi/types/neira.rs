@@ -630,6 +630,58 @@ impl Abi for RequestOptions {
     }
 }
 
+/// How a command is sent whose result comes as an event.
+#[derive(Clone, Debug, Default)]
+pub struct AskOptions {
+    /// Major version of the command, 1 without it.
+    pub version: Option<u32>,
+    /// Longest time until the result, up to 30 days; 10 minutes without it.
+    pub timeout_ms: Option<u32>,
+    /// The answer is a delivery of this key: those of one key come in order, whatever path of theirs it was found by.
+    pub key: Option<String>,
+    /// Comes back with the answer; up to 4 KB.
+    pub context: Option<Json>,
+    /// An object of texts; they lie in the envelope's headers.
+    pub headers: Option<Json>,
+    /// Lies in the header `idempotency_key`, so that whoever handles the command can tell that it came before.
+    pub idempotency_key: Option<String>,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct RawAskOptions {
+    version: <Option<u32> as Abi>::Raw,
+    timeout_ms: <Option<u32> as Abi>::Raw,
+    key: <Option<String> as Abi>::Raw,
+    context: <Option<Json> as Abi>::Raw,
+    headers: <Option<Json> as Abi>::Raw,
+    idempotency_key: <Option<String> as Abi>::Raw,
+}
+
+impl Abi for AskOptions {
+    type Raw = RawAskOptions;
+    unsafe fn lift(raw: Self::Raw) -> Self {
+        AskOptions {
+            version: Abi::lift(raw.version),
+            timeout_ms: Abi::lift(raw.timeout_ms),
+            key: Abi::lift(raw.key),
+            context: Abi::lift(raw.context),
+            headers: Abi::lift(raw.headers),
+            idempotency_key: Abi::lift(raw.idempotency_key),
+        }
+    }
+    fn lower(&self) -> Self::Raw {
+        RawAskOptions {
+            version: self.version.lower(),
+            timeout_ms: self.timeout_ms.lower(),
+            key: self.key.lower(),
+            context: self.context.lower(),
+            headers: self.headers.lower(),
+            idempotency_key: self.idempotency_key.lower(),
+        }
+    }
+}
+
 /// What a plugin wants to hear. Subjects are dotted: `*` stands for one part, `>` at the end for the rest.
 #[derive(Clone, Debug, Default)]
 pub struct Subscription {
@@ -1186,8 +1238,27 @@ pub mod bus {
         unsafe { answered(|answer| import(raw_command.ptr, raw_command.len, raw_payload.ptr, raw_payload.len, raw_options.is_some as i32, raw_options.value.version.is_some as i32, raw_options.value.version.value as i32, raw_options.value.timeout_ms.is_some as i32, raw_options.value.timeout_ms.value as i32, answer)) }
     }
 
-    /// Stages that an event with `options.at` is taken back. One that was published already, or that
-    /// another plugin published, is left as it is.
+    /// Stages a command, as `publish` does, whose result comes as an event of its own: `command.answered@1`, to this
+    /// plugin alone and without a subscription. Nothing stands still for it, however long it takes. Answers the id of
+    /// the command. What it came to comes exactly once, whatever becomes of plugins and host meanwhile: with `ok` and
+    /// the `result`, or with an `error` – what the other turn failed with for good, NEIRA_COMMAND_UNHANDLED where
+    /// nobody handles it, NEIRA_DEADLINE when the time is over; then nothing of the command is kept.
+    /// A principal asks by its own grants; the answer comes to its plugin.
+    pub fn ask(command: &str, payload: &str, options: Option<&AskOptions>) -> Result<String, Refusal> {
+        #[link(wasm_import_module = "neira:host/bus@1.0.0")]
+        extern "C" {
+            #[link_name = "ask"]
+            fn import(given: *const u8, answer: *mut u8);
+        }
+        let raw_command = raw_text(command);
+        let raw_payload = raw_text(payload);
+        let raw_options = RawOption::of(options.map(|value| value.lower()));
+        let given = Given3(raw_command, raw_payload, raw_options);
+        unsafe { answered(|answer| import(address(&given), answer)) }
+    }
+
+    /// Stages that an event with `options.at` is taken back, or a command that was asked: one that was not begun is not
+    /// done, and no answer comes. One that was published already, or that another plugin published, is left as it is.
     pub fn cancel(id: &str) -> Result<(), Refusal> {
         #[link(wasm_import_module = "neira:host/bus@1.0.0")]
         extern "C" {
@@ -1261,6 +1332,19 @@ pub mod principals {
         #[link(wasm_import_module = "neira:host/principals@1.0.0")]
         extern "C" {
             #[link_name = "remove"]
+            fn import(a0: *const u8, a1: usize, answer: *mut u8);
+        }
+        let raw_id = raw_text(id);
+        unsafe { answered(|answer| import(raw_id.ptr, raw_id.len, answer)) }
+    }
+
+    /// Names of what an administrator granted to a principal of what it asks for, as consent shows them:
+    /// `bus.publish:ui.notify`. One that is not registered is NEIRA_PRINCIPAL_UNKNOWN. When it changes, the host's
+    /// event `plugin.principal_granted@1` tells.
+    pub fn granted(id: &str) -> Result<Vec<String>, Refusal> {
+        #[link(wasm_import_module = "neira:host/principals@1.0.0")]
+        extern "C" {
+            #[link_name = "granted"]
             fn import(a0: *const u8, a1: usize, answer: *mut u8);
         }
         let raw_id = raw_text(id);

@@ -3,7 +3,7 @@
  * have, and what they would commit is shown and dropped. Followed, the whole chain of what would come of it.
  */
 import type { Mode } from '../../gates/gates.ts';
-import { type Envelope, parseEnvelope } from '../bus/envelope.ts';
+import { type Envelope, parseEnvelope, sealEnvelope } from '../bus/envelope.ts';
 import type { EventRegistry } from '../bus/event-registry.ts';
 import { viewOfEffect } from '../context/turn-comparison.ts';
 import { isNeiraError, NeiraError, toShape } from '../errors.ts';
@@ -12,8 +12,9 @@ import type { DryRun, DryRunBody, DryTurn } from '../http/dry-run-api.ts';
 import { requireAck } from '../registry/gate-service.ts';
 import type { KeptTurnStore } from '../registry/kept-turns.ts';
 import type { Registry } from '../registry/registry.ts';
+import { answerEvent } from '../store/answers.ts';
 import type { DeadLetter, EventDraft, RouteRecord, RouteTarget } from '../store/bus-records.ts';
-import type { Ack, Effect, TurnRecord } from '../store/records.ts';
+import { type Ack, answerText, type Effect, type TurnRecord } from '../store/records.ts';
 import type { Turns } from '../turn.ts';
 import { DryOverlay } from './dry-chain.ts';
 import { sealEvent } from './event-gateway.ts';
@@ -35,6 +36,7 @@ export interface DryRunParts {
 const MAX_TURNS = 200;
 const MAX_PLANNED_BYTES = 8 * 1024 * 1024;
 const TURN_DEADLINE_MS = 30_000;
+const UNHANDLED = `E${JSON.stringify({ code: 'NEIRA_COMMAND_UNHANDLED', message: 'Nobody handles it now.' })}`;
 
 /** An event on its way, when it is due, and the turn that would publish it. */
 interface Pending {
@@ -43,6 +45,8 @@ interface Pending {
   readonly causedBy: number | null;
   /** Without it those who subscribe. */
   readonly targets?: readonly RouteTarget[];
+  /** Of a command whose answer comes as an event: the plugin that asked. */
+  readonly asker?: string;
 }
 
 export class DryRuns {
@@ -111,6 +115,8 @@ class OneRun {
   readonly #overlay: DryOverlay;
   /** Of which event, and at which moment, a turn that ran is part of. */
   #current: Pending;
+  /** What became of it. */
+  #answer = UNHANDLED;
   #bytes = 0;
 
   constructor(parts: DryRunParts, caller: Caller, body: DryRunBody, first: Pending) {
@@ -128,10 +134,12 @@ class OneRun {
     for (let next = this.#next(); next; next = this.#next()) {
       this.#current = next;
       this.#overlay.nowMs = next.dueMs;
+      this.#answer = UNHANDLED;
       for (const target of await this.#targets(next)) {
         if (this.#isFull) return { turns: this.#turns, complete: false };
         await this.#turn(next, target);
       }
+      if (next.asker !== undefined) this.#pending.push(this.#answered(next, next.asker));
     }
     return { turns: this.#turns, complete: true };
   }
@@ -196,10 +204,22 @@ class OneRun {
     }
   }
 
+  /** What would come of a command to whoever asked. */
+  #answered({ event, dueMs }: Pending, plugin: string): Pending {
+    const { id, subject: command, version, ask } = event;
+    const open = { plugin, id, command, version, ...ask! };
+    const answer = answerEvent(open, this.#answer, dueMs, sealEnvelope);
+    const target = { plugin, key: ask!.key, subscriptions: [answer.subject] };
+    return { event: answer, dueMs, causedBy: this.#turns.length - 1, targets: [target] };
+  }
+
   /** Also of turns that another one asked. */
   #ran(plugin: string, record: TurnRecord): void {
     const { outcome, effects, logs } = record;
     const place = this.#turns.length;
+    if (record.eventId === this.#current.event.id)
+      this.#answer =
+        outcome.status === 'ok' ? answerText(outcome) : `E${JSON.stringify(errorOf(outcome.error))}`;
     this.#bytes += JSON.stringify(effects).length;
     this.#show(plugin, {
       event_id: record.eventId,
@@ -212,13 +232,14 @@ class OneRun {
       planned: effects.map(viewOfEffect),
       logs: logs.map(({ level, message }) => `${level}: ${message}`),
     });
-    if (this.#body.follow) for (const effect of effects) this.#follow(effect, place);
+    if (this.#body.follow) for (const effect of effects) this.#follow(effect, place, plugin);
   }
 
-  #follow(effect: Effect, causedBy: number): void {
+  #follow(effect: Effect, causedBy: number, plugin: string): void {
     if (effect.op === 'publish') {
       const { event } = effect;
-      this.#pending.push({ event, dueMs: event.atMs ?? this.#current.dueMs, causedBy });
+      const asker = event.ask && { asker: plugin };
+      this.#pending.push({ event, dueMs: event.atMs ?? this.#current.dueMs, causedBy, ...asker });
     } else if (effect.op === 'cancel') {
       const { id, as } = effect;
       const isMeant = (event: EventDraft) => event.id === id && (as === undefined || event.as === as);

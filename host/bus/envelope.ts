@@ -38,7 +38,7 @@ export const DEFAULT_TENANT = 'default';
 export const EVENT_NAME = /^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+$/;
 
 /** Only the host publishes these (contract, HTTP). */
-export const HOST_NAMESPACES = ['system', 'plugin', 'gate', 'timer', 'record'] as const;
+export const HOST_NAMESPACES = ['system', 'plugin', 'gate', 'timer', 'record', 'command'] as const;
 
 export function isHostEvent(name: string): boolean {
   return (HOST_NAMESPACES as readonly string[]).includes(name.split('.', 1)[0]!);

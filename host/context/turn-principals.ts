@@ -90,6 +90,11 @@ export class TurnPrincipals {
     this.#acting = id === undefined ? undefined : (this.#known.get(id) ?? this.#find(id));
   }
 
+  /** Names of what a principal was granted of what it asks. @throws NEIRA_PRINCIPAL_UNKNOWN, NEIRA_PERMISSION_DENIED */
+  grantedTo(id: string): readonly string[] {
+    return (this.#known.get(id) ?? this.#find(id)).granted;
+  }
+
   /** Decides for whoever acts: what the plugin itself was granted is of no use to its principals. */
   require(permission: string): void {
     this.#decide(permission, this.#acting);

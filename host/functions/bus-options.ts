@@ -112,6 +112,48 @@ export function requestOptions(given: string | undefined): RequestOptions {
   };
 }
 
+export interface AskOptions {
+  readonly version: number;
+  readonly timeoutMs: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly key?: string;
+  /** JSON. */
+  readonly context?: string;
+}
+
+const MAX_ASK_MS = 30 * 24 * 60 * 60 * 1000;
+const DEFAULT_ASK_MS = 10 * 60 * 1000;
+const MAX_KEY_CHARS = 256;
+const MAX_CONTEXT_CHARS = 4096;
+
+export function askOptions(given: string | undefined): AskOptions {
+  const options = isPresent(given) ? parseObject(given, 'options', MAX_OPTIONS_BYTES) : {};
+  const {
+    version = 1,
+    timeoutMs = DEFAULT_ASK_MS,
+    key,
+    context,
+    headers = {},
+    idempotencyKey,
+    ...others
+  } = options;
+  refuseOthers('options', others);
+  if (key !== undefined && !(typeof key === 'string' && key !== '' && key.length <= MAX_KEY_CHARS))
+    throw invalid('options.key', `it must be a text of 1 to ${MAX_KEY_CHARS} characters`);
+  const told = context === undefined ? undefined : JSON.stringify(context);
+  if (told !== undefined && told.length > MAX_CONTEXT_CHARS)
+    throw invalid('options.context', `it has ${told.length} characters, ${MAX_CONTEXT_CHARS} are allowed`);
+  const waitMs = countOf(timeoutMs, 'timeoutMs');
+  if (waitMs > MAX_ASK_MS) throw invalid('options.timeoutMs', 'it is more than 30 days');
+  return {
+    version: countOf(version, 'version'),
+    timeoutMs: waitMs,
+    headers: { ...headersOf(headers), ...(idempotencyKey !== undefined && keyHeader(idempotencyKey)) },
+    ...(key !== undefined && { key: key as string }),
+    ...(told !== undefined && { context: told }),
+  };
+}
+
 function countOf(value: unknown, what: string): number {
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 1) return value;
   throw invalid(`options.${what}`, 'it must be a whole number from 1');

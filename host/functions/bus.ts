@@ -14,6 +14,7 @@ import type { EventDraft, SubscriptionDraft } from '../store/bus-records.ts';
 import type { TurnContext, TurnOrigin } from '../turn-context.ts';
 import { type HostFunction, isPresent, parsedJson, parseObject } from './arguments.ts';
 import {
+  askOptions,
   invalid,
   MAX_OPTIONS_BYTES,
   nameOf,
@@ -48,40 +49,39 @@ export const busFunctions: Readonly<Record<string, HostFunction>> = {
     const { version, headers, atMs, key, broadcast } = publishOptions(options, turn.nowMs);
     const name = event ?? '';
     const definition = declared(turn, name, version);
-    const { text, value } = parsedJson(payload, 'payload', MAX_EVENT_BYTES);
-    validatePublish(definition, value, headers);
-    const { origin } = turn;
-    const { source, mark } = turn.principals;
-    const id = turn.random.id();
-    const envelope = sealEnvelope({
-      id,
-      eventName: name,
-      version,
-      atMs: atMs ?? turn.nowMs,
-      source,
-      correlationId: origin.correlationId,
-      causationId: origin.eventId,
-      tenant: origin.tenant,
-      headers: turn.confidential.marked(traced(origin, headers), text),
-      payloadJson: text,
-    });
-    const draft: EventDraft = {
-      id,
-      subject: name,
-      version,
-      envelope,
-      mode: broadcast ? 'broadcast' : definition.kind === 'command' ? 'command' : 'event',
-      caller: origin.caller,
-      schema: schemaMark(definition),
+    const draft = draftOf(turn, definition, payload, headers, atMs);
+    const { source } = turn.principals;
+    const staged: EventDraft = {
+      ...draft,
+      mode: broadcast ? 'broadcast' : draft.mode,
       ...(key !== undefined && { dedupe: `${source}:${name}@${version}:${key}` }),
       ...(atMs !== undefined && { atMs }),
-      ...mark,
     };
-    turn.publish({ op: 'publish', event: draft });
-    return JSON.stringify(id);
+    turn.publish({ op: 'publish', event: staged });
+    return JSON.stringify(draft.id);
   },
 
-  /** Stages that a delayed event of this plugin is taken back; where there is none, nothing happens. */
+  /**
+   * Stages a command whose result comes as `command.answered`, and answers its id.
+   * @throws as publish does
+   */
+  ask(turn, [command, payload, options]) {
+    const { version, headers, timeoutMs, key, context } = askOptions(options);
+    const definition = requireCommand(declared(turn, command ?? '', version));
+    const draft = draftOf(turn, definition, payload, headers, undefined);
+    const { correlationId, tenant } = turn.origin;
+    const ask = {
+      timeoutMs,
+      correlationId,
+      tenant,
+      ...(key !== undefined && { key }),
+      ...(context && { context }),
+    };
+    turn.publish({ op: 'publish', event: { ...draft, ask } });
+    return JSON.stringify(draft.id);
+  },
+
+  /** Stages that a delayed event or an open command of this plugin is taken back; where there is none, nothing happens. */
   cancel(turn, [id]) {
     if (!isPresent(id)) throw invalid('id', 'it is empty');
     turn.arrange({ op: 'cancel', id });
@@ -106,8 +106,7 @@ export const busFunctions: Readonly<Record<string, HostFunction>> = {
   request(turn, [command, payload, options]) {
     const { version, timeoutMs } = requestOptions(options);
     const name = command ?? '';
-    const definition = declared(turn, name, version);
-    if (definition.kind !== 'command') throw invalid('command', `${name}@${version} is no command`);
+    const definition = requireCommand(declared(turn, name, version));
     const { text, value } = parsedJson(payload, 'payload', MAX_EVENT_BYTES);
     validatePublish(definition, value, {});
     const request: BusRequest = {
@@ -126,6 +125,50 @@ export const busFunctions: Readonly<Record<string, HostFunction>> = {
     return `{"attempt":${origin.attempts + 1},"subscriptions":${origin.subscriptions}}`;
   },
 };
+
+function requireCommand(definition: EventDefinition): EventDefinition {
+  const { kind, name, version } = definition;
+  if (kind !== 'command') throw invalid('command', `${name}@${version} is no command`);
+  return definition;
+}
+
+/** An event as the turn publishes it, checked and sealed. */
+function draftOf(
+  turn: TurnContext,
+  definition: EventDefinition,
+  payload: string | undefined,
+  headers: Readonly<Record<string, string>>,
+  atMs: number | undefined,
+): EventDraft {
+  const { name, version, kind } = definition;
+  const { text, value } = parsedJson(payload, 'payload', MAX_EVENT_BYTES);
+  validatePublish(definition, value, headers);
+  const { origin } = turn;
+  const { source, mark } = turn.principals;
+  const id = turn.random.id();
+  const envelope = sealEnvelope({
+    id,
+    eventName: name,
+    version,
+    atMs: atMs ?? turn.nowMs,
+    source,
+    correlationId: origin.correlationId,
+    causationId: origin.eventId,
+    tenant: origin.tenant,
+    headers: turn.confidential.marked(traced(origin, headers), text),
+    payloadJson: text,
+  });
+  return {
+    id,
+    subject: name,
+    version,
+    envelope,
+    mode: kind === 'command' ? 'command' : 'event',
+    caller: origin.caller,
+    schema: schemaMark(definition),
+    ...mark,
+  };
+}
 
 /**
  * What the manifest names under `publishes`, or the principal that acts asks for; what an administrator granted

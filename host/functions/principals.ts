@@ -44,6 +44,14 @@ export const principalsFunctions: Readonly<Record<string, HostFunction>> = {
   },
 
   /**
+   * Names of what a principal was granted, as consent shows them.
+   * @throws NEIRA_PRINCIPAL_UNKNOWN, NEIRA_PERMISSION_DENIED
+   */
+  granted(turn, [id]) {
+    return JSON.stringify(turn.principals.grantedTo(idOf(id)));
+  },
+
+  /**
    * What is called from now on is called by this principal; without one, by the plugin itself again.
    * @throws NEIRA_PRINCIPAL_UNKNOWN, NEIRA_PERMISSION_DENIED; nothing has changed then.
    */

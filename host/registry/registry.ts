@@ -14,7 +14,7 @@ import type { PluginPolicy } from '../turn-context.ts';
 import { type Booted, bootVersion } from './candidate.ts';
 import { Dependencies } from './dependencies.ts';
 import { requireAck } from './gate-service.ts';
-import { hostEvent } from './host-event.ts';
+import { hostEvents } from './host-event.ts';
 import { IndexFile } from './index-file.ts';
 import {
   folderError,
@@ -169,7 +169,7 @@ export class Registry {
 
   /** Commits a change with its journal entries, then writes the index. @throws what the writer said */
   async commit(ops: readonly AdminOp[], journal: readonly JournalDraft[]): Promise<readonly string[]> {
-    const events = journal.filter(({ action }) => action.startsWith('plugin.')).map(hostEvent);
+    const events = hostEvents(journal);
     return requireAck(await this.parts.store.submit({ kind: 'admin', ops, journal, events })).meta ?? [];
   }
 

@@ -18,6 +18,7 @@ const WITH_DATA = [
   'subscription',
   'principal',
   'http_request',
+  'request',
 ];
 
 /** What administrators change: plugins and their versions, gates, tokens, settings (HOST-15, HOST-27). */

@@ -29,6 +29,20 @@ export interface EventDraft {
   readonly atMs?: number;
   /** The principal that published it. */
   readonly as?: string;
+  /** Of a command whose result comes back as an event. */
+  readonly ask?: AskDraft;
+}
+
+/** What is to come of a command that was asked. */
+export interface AskDraft {
+  /** From the commit on. */
+  readonly timeoutMs: number;
+  /** Of the answer's delivery. */
+  readonly key?: string;
+  /** JSON, for whoever asked. */
+  readonly context?: string;
+  readonly correlationId: string;
+  readonly tenant: string;
 }
 
 /** Who would get these events now; answered with `targets`, and nothing is kept. */

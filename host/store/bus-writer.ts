@@ -1,7 +1,9 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { describe, NeiraError } from '../errors.ts';
+import { describe, type ErrorCode, type ErrorDetails, NeiraError } from '../errors.ts';
+import { answerEvent } from './answers.ts';
 import { NewsDesk } from './bus-news.ts';
 import type {
+  AskDraft,
   BusNews,
   DeliveryRef,
   EventDraft,
@@ -20,7 +22,7 @@ import { MailboxPolicies } from './mailbox-policies.ts';
 import { type DeliveryRow, MailboxWriter, type PublishOrigin } from './mailboxes.ts';
 import { OutboxWriter } from './outbox.ts';
 import { answerText, type TurnFailure, type TurnOutcome } from './records.ts';
-import { RequestBook } from './requests.ts';
+import { type OpenAsk, RequestBook } from './requests.ts';
 import { SubscriptionWriter } from './subscriptions.ts';
 
 /** How long an idempotency key of a publish is remembered. */
@@ -64,13 +66,14 @@ export class BusWriter {
   readonly subscriptions: SubscriptionWriter;
   readonly outbox: OutboxWriter;
   readonly #book: RequestBook;
+  readonly #registered: StatementSync;
   readonly #seen: StatementSync;
   readonly #remember: StatementSync;
 
   constructor(db: DatabaseSync, router: EventRouter) {
     this.#router = router;
     const news = this.#news;
-    const book = new RequestBook(db, news);
+    const book = new RequestBook(db, news, (ask, answer) => this.#bringAnswer(ask, answer));
     const policies = new MailboxPolicies(db, router);
     const log = new EventLog(db, news);
     const outbox = new OutboxWriter(db, router);
@@ -84,6 +87,7 @@ export class BusWriter {
     this.delayed = new DelayedEvents(db, news);
     this.sends = new DelayedSends(db, news);
     this.subscriptions = new SubscriptionWriter(db, policies);
+    this.#registered = db.prepare('select 1 from plugin where id = ?');
     this.#seen = db.prepare('select reply from idempotency where key = ? and expires_at_ms > ?');
     this.#remember = db.prepare(
       `insert or replace into idempotency(key, digest, reply, expires_at_ms) values(?, '', ?, ?)`,
@@ -100,7 +104,8 @@ export class BusWriter {
   publish(event: EventDraft, origin: PublishOrigin, nowMs: number): string | undefined {
     const known = this.#seenBefore(event, origin, nowMs);
     if (known !== undefined) return known;
-    if (event.atMs !== undefined && event.atMs > nowMs)
+    if (event.ask) this.#ask(event, event.ask, origin, nowMs);
+    else if (event.atMs !== undefined && event.atMs > nowMs)
       this.delayed.add(event, event.atMs, origin.plugin, origin.turnId);
     else this.mailboxes.bring(event, origin, nowMs);
     return undefined;
@@ -196,6 +201,56 @@ export class BusWriter {
     return { request };
   }
 
+  /** A command whose answer comes as an event; where nobody handles it, that is the answer. */
+  #ask(event: EventDraft, ask: AskDraft, origin: PublishOrigin, nowMs: number): void {
+    const { id, subject, version, as } = event;
+    const { timeoutMs, ...told } = ask;
+    const open = {
+      plugin: origin.plugin!,
+      id,
+      command: subject,
+      version,
+      ...told,
+      ...(as !== undefined && { as }),
+    };
+    const [target] = this.#router.route(event);
+    if (!target) {
+      this.#bringAnswer(open, refusalText('NEIRA_COMMAND_UNHANDLED', { command: `${subject}@${version}` }));
+      return;
+    }
+    if (!this.mailboxes.hasRoom(target.plugin, origin)) {
+      const { max } = this.policies.of(target.plugin);
+      this.#bringAnswer(open, refusalText('NEIRA_MAILBOX_FULL', { plugin: target.plugin, max }));
+      return;
+    }
+    const deadlineMs = nowMs + timeoutMs;
+    const request = this.#book.openAsk(open, deadlineMs);
+    this.#news.delayedMoved();
+    const seq = this.log.record(event, origin, nowMs);
+    this.mailboxes.deliver(event, seq, target, nowMs, { request, chain: '[]', deadlineMs });
+  }
+
+  /** In the commit that settled it. It is never shed: it was promised. */
+  #bringAnswer(ask: OpenAsk, answer: string): void {
+    if (this.#registered.get(ask.plugin) === undefined) return;
+    const nowMs = Date.now();
+    const event = answerEvent(ask, answer, nowMs, (draft) => this.#router.seal(draft));
+    const seq = this.log.record(event, FROM_HOST, nowMs);
+    const target = { plugin: ask.plugin, key: ask.key, subscriptions: [event.subject] };
+    this.mailboxes.deliver(event, seq, target, nowMs);
+    fault('mailbox.mid-answer');
+  }
+
+  /** Takes back an event that waits for its moment, or a command that was asked. */
+  cancel(id: string, plugin: string, principal: string | undefined): void {
+    this.delayed.cancel(id, plugin, principal);
+    const request = this.#book.findAsk(id, plugin, principal);
+    if (request === undefined) return;
+    const row = this.mailboxes.findAsked(request);
+    if (row) this.mailboxes.remove(row);
+    this.#book.forget(request);
+  }
+
   #targetOf(event: EventDraft, chain: RequestRecord['chain']): RouteTarget {
     const [target] = this.#router.route({ ...event, mode: 'command' });
     const command = `${event.subject}@${event.version}`;
@@ -225,9 +280,7 @@ export class BusWriter {
 
   /** For those whose own end nobody told of: the process that waited for it is gone. */
   #sweepRequests(nowMs: number): void {
-    const details = { deadlineMs: 0 };
-    const message = describe('NEIRA_DEADLINE', details);
-    const answer = `E${JSON.stringify({ code: 'NEIRA_DEADLINE', message, details })}`;
+    const answer = refusalText('NEIRA_DEADLINE', { deadlineMs: 0 });
     for (const id of this.#book.overdue(nowMs)) this.endRequest(id, answer);
     this.#book.purge(nowMs - KEPT_REQUESTS_MS);
   }
@@ -246,7 +299,9 @@ export class BusWriter {
   /** The group committed: what main has to know. */
   take(): BusNews {
     this.policies.settle();
-    return this.#news.take(() => earlier(this.delayed.nextDueMs(), this.sends.nextDueMs()));
+    return this.#news.take(() =>
+      earlier(earlier(this.delayed.nextDueMs(), this.sends.nextDueMs()), this.#book.nextAskDueMs()),
+    );
   }
 
   /** The group did not commit, or the process just began: what memory holds is read from the rows again. */
@@ -254,6 +309,10 @@ export class BusWriter {
     this.#news.forget();
     this.policies.load();
   }
+}
+
+function refusalText(code: ErrorCode, details: ErrorDetails): string {
+  return `E${JSON.stringify({ code, message: describe(code, details), details })}`;
 }
 
 function earlier(a: number | undefined, b: number | undefined): number | undefined {

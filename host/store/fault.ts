@@ -12,6 +12,7 @@ export const FAULT_POINTS = [
   /** A delayed event or send left and the others that are due did not; a dead letter was written, its delivery is still there. */
   'mailbox.mid-due',
   'mailbox.mid-bury',
+  'mailbox.mid-answer',
   /** Committed, the line of a chat file not yet written; then half of it written; then all, not yet answered. */
   'ndjson.before-write',
   'ndjson.mid-write',

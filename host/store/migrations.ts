@@ -208,6 +208,14 @@ export const MIGRATIONS: readonly string[] = [
   -- Who delayed it, where that was a principal.
   alter table delayed_send add column principal text;
   `,
+  `
+  -- A command whose answer comes to \`plugin\` as an event; asked: JSON of what the answer needs. Null for a turn's request.
+  alter table request add column plugin text;
+  alter table request add column principal text;
+  alter table request add column asked text;
+  create index request_asked on request(deadline_ms) where asked is not null;
+  create index request_plugin on request(plugin) where plugin is not null;
+  `,
 ];
 
 /**

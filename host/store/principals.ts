@@ -69,6 +69,7 @@ export class PrincipalWriter {
   readonly #deleteSubscriptions: StatementSync;
   readonly #deleteDelayed: StatementSync;
   readonly #deleteSends: StatementSync;
+  readonly #deleteAsks: StatementSync;
   /** A nuisance is kept from filling the journal; what a restart forgets is no more than that. */
   readonly #changes = new Map<string, { count: number; sinceMs: number }>();
 
@@ -91,6 +92,7 @@ export class PrincipalWriter {
       `delete from delayed where plugin = ? and json_extract(draft, '$.as') = ?`,
     );
     this.#deleteSends = db.prepare('delete from delayed_send where plugin = ? and principal = ?');
+    this.#deleteAsks = db.prepare('delete from request where plugin = ? and principal = ?');
   }
 
   /**
@@ -142,6 +144,7 @@ export class PrincipalWriter {
     this.#deleteSubscriptions.run(plugin, prefix);
     this.#deleteDelayed.run(plugin, id);
     this.#deleteSends.run(plugin, id);
+    this.#deleteAsks.run(plugin, id);
     change.clear(prefix);
     return {
       actor: `plugin:${plugin}`,

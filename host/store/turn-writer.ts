@@ -247,7 +247,7 @@ export class TurnWriter {
         );
         return;
       case 'cancel':
-        this.#bus.delayed.cancel(effect.id, plugin, effect.as);
+        this.#bus.cancel(effect.id, plugin, effect.as);
         return;
       case 'subscribe':
         this.#bus.subscriptions.put(plugin, effect.subscription);

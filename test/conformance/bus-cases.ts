@@ -76,6 +76,46 @@ export const BUS: readonly Case[] = [
     ],
   },
   {
+    fn: 'bus.ask',
+    claim: 'a command leaves with the commit, also where nobody handles it, and has an id',
+    turns: () => [
+      [
+        ['bus.ask', COMMAND, { a: 1 }],
+        [
+          'bus.ask',
+          COMMAND,
+          [],
+          { version: 2, timeoutMs: 100, key: 'k', context: { a: [1] }, idempotencyKey: 'i' },
+        ],
+      ],
+    ],
+    answers: () => [value(UUID), value(UUID)],
+  },
+  {
+    fn: 'bus.ask',
+    claim: 'a command that the manifest does not name is refused, and so is an event, and what is no option',
+    turns: () => [
+      [
+        ['bus.ask', 'probe.other.done', 1],
+        ['bus.ask', COMMAND, 1, { version: 3 }],
+        ['bus.ask', PUBLISHED, 1],
+        ['bus.ask', COMMAND, 'x'.repeat(256 * KB)],
+        ['bus.ask', COMMAND, 1, { timeoutMs: 0 }],
+        ['bus.ask', COMMAND, 1, { key: '' }],
+        ['bus.ask', COMMAND, 1, { context: 'x'.repeat(5 * KB) }],
+      ],
+    ],
+    answers: () => [
+      refused('NEIRA_UNKNOWN_EVENT'),
+      refused('NEIRA_UNKNOWN_EVENT'),
+      refused('NEIRA_VALUE_INVALID', { what: 'command' }),
+      refused('NEIRA_VALUE_TOO_LARGE'),
+      refused('NEIRA_VALUE_INVALID'),
+      refused('NEIRA_VALUE_INVALID', { what: 'options.key' }),
+      refused('NEIRA_VALUE_INVALID', { what: 'options.context' }),
+    ],
+  },
+  {
     fn: 'bus.publish',
     claim: 'an option that is none, or is not as it must be, is refused and nothing is staged',
     turns: () => [

@@ -56,11 +56,13 @@ const GOOD_CALLS: Readonly<Record<string, Step>> = {
   'io.request': ['io.request', { url: `${PEER.url}/v1` }],
   'bus.publish': ['bus.publish', 'probe.thing.done', 1],
   'bus.request': ['bus.request', 'probe.thing.ask', 1],
+  'bus.ask': ['bus.ask', 'probe.thing.ask', 1],
   'bus.cancel': ['bus.cancel', 'some-id'],
   'bus.subscribe': ['bus.subscribe', { name: 'a', event: 'probe.thing.done' }],
   'bus.unsubscribe': ['bus.unsubscribe', 'a'],
   'bus.delivery': ['bus.delivery'],
   'principals.register': ['principals.register', { id: 'p', title: 'P' }],
+  'principals.granted': ['principals.granted', 'p'],
   'principals.remove': ['principals.remove', 'p'],
   'principals.act-as': ['principals.act-as', 'p', 'bus.delivery'],
 };
@@ -295,7 +297,7 @@ describe.each(ENGINES)('$name', (engine) => {
 
     test.each(GUARDED)('%s is refused when the manifest does not ask for it', async (fn) => {
       const [answer] = await modest.run([GOOD_CALLS[fn]!]);
-      const publishes = fn === 'bus.publish' || fn === 'bus.request';
+      const publishes = ['bus.publish', 'bus.request', 'bus.ask'].includes(fn);
       const code = publishes ? 'NEIRA_UNKNOWN_EVENT' : 'NEIRA_PERMISSION_DENIED';
       expect(answer).toMatchObject({ code, details: { plugin: 'modest' } });
     });

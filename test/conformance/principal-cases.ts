@@ -18,6 +18,24 @@ export const PRINCIPALS: readonly Case[] = [
     answers: () => [nothing, nothing],
   },
   {
+    fn: 'principals.granted',
+    claim: 'nothing is granted to one that was just registered, and one that is not there is refused',
+    turns: () => [
+      [
+        register('fresh', { permissions: { bus: { publish: [PUBLISHED] } } }),
+        ['principals.granted', 'fresh'],
+        ['principals.granted', 'nobody'],
+        ['principals.granted', 'A'],
+      ],
+    ],
+    answers: () => [
+      nothing,
+      value([]),
+      refused('NEIRA_PRINCIPAL_UNKNOWN', { principal: 'nobody' }),
+      refused('NEIRA_VALUE_INVALID', { what: 'principal.id' }),
+    ],
+  },
+  {
     fn: 'principals.register',
     claim: 'an id that could be taken for another, or that no file or header could carry, is refused',
     turns: () => [

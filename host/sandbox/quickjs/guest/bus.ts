@@ -19,6 +19,14 @@ export const request = (command: unknown, payload: unknown, options?: unknown) =
     options === undefined ? '' : json(options, 'options'),
   ]);
 
+export const ask = (command: unknown, payload: unknown, options?: unknown) =>
+  call(
+    'bus.ask',
+    text(command, 'command'),
+    json(payload, 'payload'),
+    options === undefined ? '' : json(options, 'options'),
+  );
+
 export const cancel = (id: unknown) => {
   call('bus.cancel', text(id, 'id'));
 };

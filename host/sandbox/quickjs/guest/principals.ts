@@ -27,6 +27,8 @@ export const remove = (id: unknown) => {
   callPlainly('principals.remove', text(id, 'id'));
 };
 
+export const granted = (id: unknown) => callPlainly('principals.granted', text(id, 'id'));
+
 /** The host functions, each called by this principal: `as('scenario:morning').bus.publish(…)`. */
 const actAs = (principal: unknown) => {
   const id = text(principal, 'principal');
