@@ -27,6 +27,7 @@ import {
   row,
   scopeOf,
   spawn,
+  spend,
 } from './machine.ts';
 import type { Frame, Thread, Wait } from './state.ts';
 import { failed } from './world.ts';
@@ -118,7 +119,7 @@ function textOf(value: unknown): string {
 function beginCall({ m, thread, frame, node }: Step<'call'>): Begun {
   const payload = filled(m, thread, node.with);
   const name = `${node.command}@${node.version}`;
-  m.world.spend({ calls: 1 });
+  spend(m, { calls: 1 });
   waitFor(m, thread, frame, node, { sent: { name, payload } }, (id) => ({
     kind: 'answer',
     id,
@@ -137,6 +138,8 @@ function commandOf(m: Machine, thread: Thread, frame: Frame, node: CallStep, pay
     attempt: frame.attempt,
     wait,
     ...(deadlineMs !== undefined && { timeoutMs: Math.max(deadlineMs - m.world.nowMs, 1) }),
+    ...(node.effect === 'pure' && { isPure: true as const }),
+    ...(m.run.dry && node.dryRun !== undefined && { dryRun: filled(m, thread, node.dryRun) }),
   };
 }
 
@@ -190,7 +193,7 @@ function waitFor(
   const { patienceMs } = node as Partial<WaitStep>;
   if (patienceMs !== undefined && frame.wait.dueMs === undefined)
     frame.wait = { ...frame.wait, dueMs: m.world.nowMs + patienceMs };
-  row(m, thread, 'started', told);
+  row(m, thread, 'started', { ...told, wait: id });
 }
 
 // --- waits

@@ -26,8 +26,8 @@ export interface Machine {
   readonly stopBefore?: string;
 }
 
-/** What `bag` may hold, as JSON. */
-const MAX_BAG_CHARS = 128 * 1024;
+/** What `bag` may hold, as JSON: the run has to fit a value of the store, whatever its letters. */
+const MAX_BAG_CHARS = 64 * 1024;
 
 export function top(thread: Thread): Frame {
   return thread.frames.at(-1)!;
@@ -159,6 +159,12 @@ export function keep({ run }: Machine, values: Readonly<Record<string, unknown>>
     `the bag would hold ${chars} characters, ${MAX_BAG_CHARS} are allowed; keep large data where it is and its id in the bag`,
     { names: Object.keys(values) },
   );
+}
+
+/** @throws {StepFailure} SCENARIO_QUOTA */
+export function spend({ run, world }: Machine, costs: Readonly<Record<string, number>>): void {
+  for (const [name, n] of Object.entries(costs)) run.costs[name] = (run.costs[name] ?? 0) + n;
+  world.spend(costs);
 }
 
 export function nextNumber({ run }: Machine): number {
