@@ -9,8 +9,14 @@ const DIALECT = 'https://json-schema.org/draft/2020-12/schema';
 export function renderCommands(events: readonly EventDefinition[]): string {
   const commands = events.filter(({ kind }) => kind === 'command');
   const replyOf = ({ name, version }: EventDefinition) =>
-    events.find((each) => each.name === name + REPLY_SUFFIX && each.version === version)!;
-  const schemas = commands.flatMap((each) => [each, replyOf(each)]);
+    events.find((each) => each.name === name + REPLY_SUFFIX && each.version === version);
+  const schemas = commands.flatMap((each) => [each, replyOf(each) ?? []].flat());
+  const responseOf = (command: EventDefinition) => {
+    const reply = replyOf(command);
+    return reply
+      ? { description: reply.summary, content: content(reply) }
+      : { description: 'A result of its own, to whoever asks for it; no event.' };
+  };
   const document = {
     openapi: '3.1.0',
     jsonSchemaDialect: DIALECT,
@@ -39,7 +45,7 @@ export function renderCommands(events: readonly EventDefinition[]): string {
               schema: { type: 'string', minLength: 1 },
             })),
             requestBody: { required: true, content: content(each) },
-            responses: { default: { description: replyOf(each).summary, content: content(replyOf(each)) } },
+            responses: { default: responseOf(each) },
           },
         },
       ]),

@@ -127,6 +127,8 @@ export type HttpValue = string | number | boolean | { readonly secret: string };
 /** What \`handle\` answers; nothing is an answer too. */
 export interface Reply {
   readonly actions?: readonly Action[];
+  /** Of a command: what whoever asked is answered. */
+  readonly result?: Json;
 }
 
 /** Thrown by every host function that refuses. Branch on \`code\`. */

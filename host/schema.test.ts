@@ -168,6 +168,23 @@ describe('schemas of plugins are hostile (HOST-25)', () => {
   });
 });
 
+test.each([
+  ['date', '2026-11-25', 'soon'],
+  ['time', '08:00:00Z', '8 o clock'],
+  ['date-time', '2026-11-25T08:00:00Z', 'yesterday'],
+  ['duration', 'P1D', 'a day'],
+  ['uri', 'https://example.org/a', 'a b'],
+  ['email', 'a@example.org', 'a at b'],
+  ['hostname', 'example.org', '-.-'],
+  ['ipv4', '127.0.0.1', '1.2.3'],
+  ['ipv6', '::1', 'x::y'],
+  ['uuid', '0198f2a0-0000-7000-8000-000000000001', '12'],
+])('a plugin may ask for the format %s', (format, good, bad) => {
+  const schema = compilePluginSchema({ type: 'string', format });
+  expect(schema.problems(good)).toEqual([]);
+  expect(schema.problems(bad)).toHaveLength(1);
+});
+
 describe('YAML', () => {
   const reason = (text: string) => caught(() => parseYaml(text, 'the manifest')).details;
 

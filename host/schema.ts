@@ -146,6 +146,13 @@ function createHostAjv(): Ajv2020 {
   return ajv;
 }
 
+/** A format is a pattern or a function, by itself or beside how its values compare. */
+function testOf(format: unknown): (text: string) => boolean {
+  if (format instanceof RegExp) return (text) => format.test(text);
+  if (typeof format === 'function') return format as (text: string) => boolean;
+  return testOf((format as { readonly validate: unknown }).validate);
+}
+
 function createPluginAjv(): Ajv2020 {
   const regExp = Object.assign(
     (pattern: string) => {
@@ -165,13 +172,7 @@ function createPluginAjv(): Ajv2020 {
     code: { regExp },
   });
   for (const name of FORMATS) {
-    const format = addFormats().default.get(name, 'fast') as unknown;
-    const test =
-      format instanceof RegExp
-        ? (text: string) => format.test(text)
-        : ((typeof format === 'function' ? format : (format as { validate: unknown }).validate) as (
-            text: string,
-          ) => boolean);
+    const test = testOf(addFormats().default.get(name, 'fast'));
     const known =
       name === 'regex'
         ? isLinear

@@ -519,6 +519,24 @@ export interface EventPayloads {
     readonly source?: string;
   };
   /**
+   * Answers a question that a run asked a person. (command)
+   */
+  readonly 'scenario.answer@1': {
+    /** Which. */
+    readonly question_id: string;
+    /** The answer. */
+    readonly value: { readonly [name: string]: never } | readonly (Json)[] | string | number | boolean | null;
+  };
+  /**
+   * Ends a run and undoes what it did. (command)
+   */
+  readonly 'scenario.cancel@1': {
+    /** Id of the run. */
+    readonly run_id: string;
+    /** For people. */
+    readonly reason?: string;
+  };
+  /**
    * A run of a scenario has come to its end. (event)
    */
   readonly 'scenario.completed@1': {
@@ -538,6 +556,146 @@ export interface EventPayloads {
     };
   };
   /**
+   * Lets no new run of a scenario begin. (command)
+   */
+  readonly 'scenario.disable@1': {
+    /** Id of the scenario. */
+    readonly id: string;
+  };
+  /**
+   * Lets a scenario begin again. (command)
+   */
+  readonly 'scenario.enable@1': {
+    /** Id of the scenario. */
+    readonly id: string;
+  };
+  /**
+   * An event is for more runs than one turn can tell. (event)
+   */
+  readonly 'scenario.event.spread@1': {
+    /** Id of the scenario. */
+    readonly scenario_id: string;
+    /** What it came by. */
+    readonly ear: string;
+    /** The event. */
+    readonly event: {
+      readonly [name: string]: Json;
+    };
+    /** The run that was told last. */
+    readonly after: string;
+  };
+  /**
+   * Begins a new run from a step of another. (command)
+   */
+  readonly 'scenario.fork@1': {
+    /** Id of the run. */
+    readonly run_id: string;
+    /** Key of the step. */
+    readonly step: string;
+    /** With the definition that serves now. */
+    readonly latest?: boolean;
+    /** Another one. */
+    readonly ctx?: {
+      readonly [name: string]: Json;
+    };
+    /** Where it stands still. */
+    readonly breakpoints?: readonly (string)[];
+  };
+  /**
+   * Shows a scenario with the text of its author. (command)
+   */
+  readonly 'scenario.get@1': {
+    /** Id of the scenario. */
+    readonly id: string;
+  };
+  /**
+   * Lists scenarios. (command)
+   */
+  readonly 'scenario.list@1': {
+    /** How many at most. */
+    readonly limit?: number;
+    /** What the page before ended with. */
+    readonly after?: string;
+    /** Parts that are shown too. */
+    readonly with?: readonly ("triggers" | "schedules")[];
+  };
+  /**
+   * Makes a run stand still. (command)
+   */
+  readonly 'scenario.pause@1': {
+    /** Id of the run. */
+    readonly run_id: string;
+  };
+  /**
+   * A run waits for what a person says. (event)
+   */
+  readonly 'scenario.question.asked@1': {
+    /** To answer by. */
+    readonly question_id: string;
+    /** Id of the run. */
+    readonly run_id: string;
+    /** Id of the scenario. */
+    readonly scenario_id: string;
+    /** The question. */
+    readonly text: { readonly [name: string]: never } | readonly (Json)[] | string | number | boolean | null;
+    /** What may be answered; anything without it. */
+    readonly choices?: { readonly [name: string]: never } | readonly (Json)[] | string | number | boolean | null;
+    /** Who is asked, and how. */
+    readonly to?: { readonly [name: string]: never } | readonly (Json)[] | string | number | boolean | null;
+  };
+  /**
+   * Nobody waits for the answer any more. (event)
+   */
+  readonly 'scenario.question.closed@1': {
+    /** Of the question. */
+    readonly question_id: string;
+    /** Id of the run. */
+    readonly run_id: string;
+  };
+  /**
+   * Lists questions that are open. (command)
+   */
+  readonly 'scenario.questions@1': {
+    /** How many at most. */
+    readonly limit?: number;
+    /** What the page before ended with. */
+    readonly after?: string;
+  };
+  /**
+   * Removes a scenario; runs that began end as they would. (command)
+   */
+  readonly 'scenario.remove@1': {
+    /** Id of the scenario. */
+    readonly id: string;
+  };
+  /**
+   * A scenario does not begin any more. (event)
+   */
+  readonly 'scenario.removed@1': {
+    /** Id of the scenario. */
+    readonly id: string;
+  };
+  /**
+   * Does a run again with the answers that came then, and compares; nothing is done. (command)
+   */
+  readonly 'scenario.replay@1': {
+    /** Id of the run. */
+    readonly run_id: string;
+    /** Of another definition. */
+    readonly digest?: string;
+  };
+  /**
+   * Lets a run go on that stands still. (command)
+   */
+  readonly 'scenario.resume@1': {
+    /** Id of the run. */
+    readonly run_id: string;
+    /** To the next step only. */
+    readonly over?: boolean;
+    /** Steps before which it stands still, by name, path or key. */
+    readonly breakpoints?: readonly (string)[];
+  };
+  /**
    * Runs a scenario. (command)
    */
   readonly 'scenario.run@1': {
@@ -555,6 +713,26 @@ export interface EventPayloads {
     readonly dry_run?: boolean;
   };
   /**
+   * Runs whose time was over were forgotten, and there are more. (event)
+   */
+  readonly 'scenario.run.expired@1': {
+    /** When. */
+    readonly at: string;
+  };
+  /**
+   * A run stands still until somebody looks at it. (event)
+   */
+  readonly 'scenario.run.paused@1': {
+    /** Id of the run. */
+    readonly run_id: string;
+    /** Id of the scenario. */
+    readonly scenario_id: string;
+    /** Why. */
+    readonly reason: string;
+    /** For people. */
+    readonly message?: string;
+  };
+  /**
    * Whether a run was begun, and which. (reply)
    */
   readonly 'scenario.run.result@1': {
@@ -567,7 +745,151 @@ export interface EventPayloads {
       readonly code: string;
       /** For people. */
       readonly message: string;
+      /** Of HTTP, for those who ask that way. */
+      readonly status?: number;
+      /** What the message is made of, by name. */
+      readonly details?: {
+        readonly [name: string]: Json;
+      };
     };
+  };
+  /**
+   * Something reaches a run. (event)
+   */
+  readonly 'scenario.run.told@1': {
+    /** Id of the run. */
+    readonly run_id: string;
+    /** What, as the engine says it to itself. */
+    readonly event: {
+      readonly [name: string]: Json;
+    };
+  };
+  /**
+   * Lists runs, the newest first. (command)
+   */
+  readonly 'scenario.runs@1': {
+    /** Id of the scenario. */
+    readonly scenario_id?: string;
+    /** Only in this state. */
+    readonly state?: string;
+    /** How many at most. */
+    readonly limit?: number;
+    /** What the page before ended with. */
+    readonly after?: string;
+  };
+  /**
+   * Saves a scenario as its author wrote it. (command)
+   */
+  readonly 'scenario.save@1': {
+    /** Texts, by path. */
+    readonly files: {
+      readonly [name: string]: string;
+    };
+    /** Which of the files is the scenario. */
+    readonly entry?: string;
+  };
+  /**
+   * A definition serves from now on. (event)
+   */
+  readonly 'scenario.saved@1': {
+    /** Id of the scenario. */
+    readonly id: string;
+    /** Of the definition. */
+    readonly digest: string;
+    /** Events that begin it. */
+    readonly triggers: readonly ({
+      readonly [name: string]: Json;
+    })[];
+    /** When it begins. */
+    readonly schedules: readonly ({
+      readonly [name: string]: Json;
+    })[];
+  };
+  /**
+   * Tells a run what one of its steps waits for. (command)
+   */
+  readonly 'scenario.signal@1': {
+    /** Id of the run. */
+    readonly run_id: string;
+    /** Its name. */
+    readonly signal: string;
+    /** What comes with it. */
+    readonly payload?: { readonly [name: string]: never } | readonly (Json)[] | string | number | boolean | null;
+  };
+  /**
+   * A run rests, and takes no place while it does. (event)
+   */
+  readonly 'scenario.slot.freed@1': {
+    /** Id of the run. */
+    readonly run_id: string;
+    /** Id of the scenario. */
+    readonly scenario_id: string;
+  };
+  /**
+   * A run wants to go on, as soon as there is room. (event)
+   */
+  readonly 'scenario.slot.wanted@1': {
+    /** Id of the run. */
+    readonly run_id: string;
+    /** Id of the scenario. */
+    readonly scenario_id: string;
+    /** Its priority. */
+    readonly priority: "LOW" | "NORM" | "HIGH";
+  };
+  /**
+   * Says where a run stands. (command)
+   */
+  readonly 'scenario.status@1': {
+    /** Id of the run. */
+    readonly run_id: string;
+  };
+  /**
+   * Steps of a run began or ended. (event)
+   */
+  readonly 'scenario.step.completed@1': {
+    /** Id of the run. */
+    readonly run_id: string;
+    /** Id of the scenario. */
+    readonly scenario_id: string;
+    /** Of the run. */
+    readonly state: string;
+    /** What happened to which, in order. */
+    readonly steps: readonly ({
+      readonly [name: string]: Json;
+    })[];
+  };
+  /**
+   * A scenario says what it saw (`observe`). (event)
+   */
+  readonly 'scenario.step.observed@1': {
+    /** Id of the run. */
+    readonly run_id: string;
+    /** Id of the scenario. */
+    readonly scenario_id: string;
+    /** Which step. */
+    readonly step: string;
+    /** What. */
+    readonly name: string;
+    /** And how. */
+    readonly props: { readonly [name: string]: never } | readonly (Json)[] | string | number | boolean | null;
+  };
+  /**
+   * Runs tests of scenarios, in virtual time and against what they say others answer. (command)
+   */
+  readonly 'scenario.test@1': {
+    /** Texts, by path. */
+    readonly files: {
+      readonly [name: string]: string;
+    };
+    /** Golden files are written anew. */
+    readonly update?: boolean;
+  };
+  /**
+   * Shows what happened in a run, step by step. (command)
+   */
+  readonly 'scenario.trace@1': {
+    /** Id of the run. */
+    readonly run_id: string;
   };
   /**
    * Some records were taken into the search index, and there are more. (event)
@@ -656,7 +978,25 @@ export interface EventPayloads {
 /** The reply to every command. */
 export interface Replies {
   readonly 'repo.skill.install@1': 'repo.skill.install.result@1';
+  readonly 'scenario.answer@1': 'scenario.answer.result@1';
+  readonly 'scenario.cancel@1': 'scenario.cancel.result@1';
+  readonly 'scenario.disable@1': 'scenario.disable.result@1';
+  readonly 'scenario.enable@1': 'scenario.enable.result@1';
+  readonly 'scenario.fork@1': 'scenario.fork.result@1';
+  readonly 'scenario.get@1': 'scenario.get.result@1';
+  readonly 'scenario.list@1': 'scenario.list.result@1';
+  readonly 'scenario.pause@1': 'scenario.pause.result@1';
+  readonly 'scenario.questions@1': 'scenario.questions.result@1';
+  readonly 'scenario.remove@1': 'scenario.remove.result@1';
+  readonly 'scenario.replay@1': 'scenario.replay.result@1';
+  readonly 'scenario.resume@1': 'scenario.resume.result@1';
   readonly 'scenario.run@1': 'scenario.run.result@1';
+  readonly 'scenario.runs@1': 'scenario.runs.result@1';
+  readonly 'scenario.save@1': 'scenario.save.result@1';
+  readonly 'scenario.signal@1': 'scenario.signal.result@1';
+  readonly 'scenario.status@1': 'scenario.status.result@1';
+  readonly 'scenario.test@1': 'scenario.test.result@1';
+  readonly 'scenario.trace@1': 'scenario.trace.result@1';
   readonly 'search.query@1': 'search.query.result@1';
 }
 

@@ -508,6 +508,8 @@ declare module 'neira:host/types' {
   /** What `handle` answers; nothing is an answer too. */
   export interface Reply {
     readonly actions?: readonly Action[];
+    /** Of a command: what whoever asked is answered. */
+    readonly result?: Json;
   }
 
   /** Thrown by every host function that refuses. Branch on `code`. */

@@ -81,11 +81,11 @@ export async function buildVersion(
 async function codeOf(
   folder: string,
   manifest: Manifest,
-  { files }: SourceTree,
+  { files, packages }: SourceTree,
   settings: BuildSettings,
 ): Promise<Pick<Bundle, 'code' | 'map'>> {
   const { kind, entry, limits, provides } = manifest;
-  if (kind === 'script') return bundlePlugin(folder, entry);
+  if (kind === 'script') return bundlePlugin(folder, entry, packages);
   const built = await buildComponent(files.get(entry)!, {
     maxMemoryBytes: limits.memoryMb * 1024 * 1024,
     provides,

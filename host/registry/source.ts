@@ -3,6 +3,7 @@ import { constants } from 'node:fs';
 import { lstat, open, readdir, realpath } from 'node:fs/promises';
 import { join, relative, resolve, sep } from 'node:path';
 import { NeiraError } from '../errors.ts';
+import { packagesOf } from './packages.ts';
 import {
   isLeftOut,
   refuseArchive,
@@ -53,7 +54,7 @@ export function sourceFromInline(source: InlineSource, limits: SourceLimits = SO
 }
 
 /**
- * The files of a real folder. A link is followed only to a file or folder inside of it; anything that is
+ * The files of a real folder, with the packages that its package.json names (packages.ts). A link is followed only to a file or folder inside of it; anything that is
  * no file, folder or such link is refused.
  * @throws NEIRA_SOURCE_REFUSED
  */
@@ -92,12 +93,14 @@ export async function sourceFromFolder(
   };
   try {
     await walk(root, '', [root]);
+    const { files, folders } = await packagesOf(root);
+    for (const [path, content] of files) tree.add(path, content);
+    return { ...tree.done(), packages: folders };
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     if (error instanceof NeiraError || code === undefined) throw error;
     throw refuseSource(`it cannot be read (${code})`, path);
   }
-  return tree.done();
 }
 
 /** The files of a zip; one folder that holds everything is taken off. @throws NEIRA_ARCHIVE_REFUSED */

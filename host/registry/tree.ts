@@ -4,6 +4,8 @@ import { NeiraError } from '../errors.ts';
 export interface SourceTree {
   /** By path with `/`, in no particular order. */
   readonly files: ReadonlyMap<string, Buffer>;
+  /** Of a folder: where packages lie that were taken along from above it. */
+  readonly packages?: readonly string[];
 }
 
 export interface SourceLimits {

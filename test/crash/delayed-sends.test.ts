@@ -64,11 +64,14 @@ test(
     await first.kill();
 
     await using second = await spawnHost({ home, env });
-    await expect.poll(() => sent(second), { timeout: 20_000 }).toEqual([1, 2, 3]);
+    // The first may have been killed before it was known that 0 had left: then it leaves again, and says so.
+    const later = () => sent(second).filter((n) => n !== 0);
+    await expect.poll(later, { timeout: 20_000 }).toEqual([1, 2, 3]);
     expect(waiting(home)).toBe(1);
     expect((await second.event('later', { cancel: inYears })).status).toBe(200);
     expect(waiting(home)).toBe(0);
-    for (const { doubtful } of consoleLines(second.log())) expect(doubtful).toBeUndefined();
+    for (const { doubtful, payload } of consoleLines(second.log()))
+      expect(doubtful).toBe(payload.n === 0 ? true : undefined);
   },
   TEST_MS,
 );

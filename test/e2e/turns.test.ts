@@ -218,18 +218,30 @@ test('a change of behaviour planted in the pencil is found, and a refactoring pa
       await pencils.event('pencil', params, { chat_id: 'c', session_id: 's' });
     }
   };
+  /** A transcript is written right behind the answer. */
+  const recorded = () =>
+    expect
+      .poll(async () => {
+        const { body } = await pencils.call('GET', '/api/neira/turns?plugin=ui.pencil&limit=100');
+        return body.turns.length % 30;
+      })
+      .toBe(0);
   const save = async (file: string, from: string, to: string) => {
     const text = readFileSync(path.join(folder, file), 'utf8');
     expect(text).toContain(from);
+    const last = async () => (await pencils.call('GET', '/api/neira/plugins/ui.pencil/rehearsal')).body.last;
+    const before = JSON.stringify(await last());
+    // The folder is watched: asked for as well, it would be rehearsed twice.
     writeFileSync(path.join(folder, file), text.replace(from, to));
-    const reloaded = await pencils.call('POST', '/api/neira/plugins/ui.pencil/reload');
-    expect(reloaded.status, JSON.stringify(reloaded.body)).toBe(200);
-    return (await pencils.call('GET', '/api/neira/plugins/ui.pencil/rehearsal')).body.last;
+    await expect.poll(async () => JSON.stringify(await last()), { timeout: 10_000 }).not.toBe(before);
+    return last();
   };
   await draw();
+  await recorded();
   const same = await save('main.ts', "const KIND = 'stroke';", "const KIND = ['st', 'roke'].join('');");
   expect(same).toMatchObject({ replayed: 30, same: 30, turns: [] });
   await draw();
+  await recorded();
   const changed = await save('main.ts', "const KIND = ['st', 'roke'].join('');", "const KIND = 'scribble';");
   expect(changed).toMatchObject({ replayed: 30, same: 10, different: 20, not_comparable: 0 });
   expect(changed.turns[0].differences.map(({ what }: { what: string }) => what).sort()).toEqual([

@@ -110,7 +110,10 @@ test('a plugin imports itself, the host functions, abi/types and packages bundle
   for (const file of sources.filter((each) => each.startsWith('plugins/'))) {
     const own = `${file.split('/').slice(0, 3).join('/')}/`;
     for (const specifier of importsOf(file)) {
-      if (/^neira:host\/(?:storage|io|bus|timer|intl|types)$/.test(specifier) || packageOf(specifier))
+      if (
+        /^neira:host\/(?:storage|io|bus|principals|timer|intl|types)$/.test(specifier) ||
+        packageOf(specifier)
+      )
         continue;
       const target = specifier.startsWith('.') ? targetOf(file, specifier) : specifier;
       if (!target.startsWith(own) && !target.startsWith('abi/types/'))

@@ -1,8 +1,8 @@
 /**
  * Turns the author's TypeScript into the one module that a guest evaluates, with a source map.
  *
- * Resolution stays inside the plugin's real folder: a path that leaves it, also through a symlink, does
- * not resolve; the plugin's tsconfig is ignored; nothing is written to disk and no plugin of the bundler
+ * Resolution stays inside the plugin's real folder and the packages that it names: a path that leaves them, also
+ * through a symlink, does not resolve; the plugin's tsconfig is ignored; nothing is written to disk and no plugin of the bundler
  * but ours runs. esbuild works in a process of its own, so hostile source cannot take the host down; where
  * it takes esbuild down, or keeps it busy for too long, the next build gets a new one.
  */
@@ -33,8 +33,15 @@ export interface Bundle {
   readonly exports: readonly string[];
 }
 
-/** @throws NEIRA_BUNDLE_FAILED with `file`, `line` and `column` of the first error. */
-export async function bundlePlugin(folder: string, entry: string): Promise<Bundle> {
+/**
+ * @param packages real folders outside of it that it may import from: packages that it names
+ * @throws NEIRA_BUNDLE_FAILED with `file`, `line` and `column` of the first error.
+ */
+export async function bundlePlugin(
+  folder: string,
+  entry: string,
+  packages: readonly string[] = [],
+): Promise<Bundle> {
   const root = realpathSync(folder);
   try {
     const result = await buildAlone({
@@ -53,7 +60,7 @@ export async function bundlePlugin(folder: string, entry: string): Promise<Bundl
       charset: 'utf8',
       logLevel: 'silent',
       legalComments: 'none',
-      plugins: [insideOnly(root)],
+      plugins: [insideOnly([root, ...packages])],
     });
     const output = (suffix: string) =>
       result.outputFiles.find((file) => file.path.endsWith(suffix))?.text ?? '';
@@ -129,8 +136,8 @@ export async function bundlePolyfill(file: string): Promise<string> {
   return `(function(neira){${await bundleGuest(file, 'iife')}})`;
 }
 
-function insideOnly(root: string): Plugin {
-  const inside = (file: string) => file === root || file.startsWith(root + path.sep);
+function insideOnly(roots: readonly string[]): Plugin {
+  const inside = (file: string) => roots.some((root) => file === root || file.startsWith(root + path.sep));
   return {
     name: 'inside-only',
     setup({ onResolve, onLoad, resolve }) {

@@ -220,6 +220,8 @@ export interface ParallelStep {
 
 export interface GroupStep {
   readonly kind: 'group';
+  /** Parameters of an included fragment: what is inside of it knows them by these names. */
+  readonly vars?: Readonly<Record<string, Template>>;
   readonly steps: Block;
 }
 

@@ -27,9 +27,10 @@ import {
   row,
   scopeOf,
   spawn,
+  spend,
   turnAt,
 } from './machine.ts';
-import type { Frame, Thread, Wait } from './state.ts';
+import type { Frame, Scope, Thread, Wait } from './state.ts';
 import { failed } from './world.ts';
 
 /**
@@ -83,7 +84,8 @@ const BEGINNINGS: { readonly [Kind in Doing['kind']]: (step: Step<Kind>) => Begu
   each: beginEach,
   while: beginWhile,
   parallel: beginParallel,
-  group({ frame }) {
+  group({ m, thread, frame, node }) {
+    if (node.vars) frame.vars = filled(m, thread, node.vars) as Scope;
     return enter(frame, 'body');
   },
   wait: beginWait,
@@ -119,7 +121,7 @@ function textOf(value: unknown): string {
 function beginCall({ m, thread, frame, node }: Step<'call'>): Begun {
   const payload = filled(m, thread, node.with);
   const name = `${node.command}@${node.version}`;
-  m.world.spend({ calls: 1 });
+  spend(m, { calls: 1 });
   waitFor(m, thread, frame, node, { sent: { name, payload } }, (id) => ({
     kind: 'answer',
     id,
@@ -138,6 +140,8 @@ function commandOf(m: Machine, thread: Thread, frame: Frame, node: CallStep, pay
     attempt: frame.attempt,
     wait,
     ...(deadlineMs !== undefined && { timeoutMs: Math.max(deadlineMs - m.world.nowMs, 1) }),
+    ...(node.effect === 'pure' && { isPure: true as const }),
+    ...(m.run.dry && node.dryRun !== undefined && { dryRun: filled(m, thread, node.dryRun) }),
   };
 }
 
@@ -191,7 +195,7 @@ function waitFor(
   const { patienceMs } = node as Partial<WaitStep>;
   if (patienceMs !== undefined && frame.wait.dueMs === undefined)
     frame.wait = { ...frame.wait, dueMs: m.world.nowMs + patienceMs };
-  row(m, thread, 'started', told);
+  row(m, thread, 'started', { ...told, wait: id });
 }
 
 // --- waits

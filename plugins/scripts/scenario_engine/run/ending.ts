@@ -122,7 +122,7 @@ export function dropWait(m: Machine, thread: Thread, depth: number): void {
   else if (wait.kind === 'event') m.world.deafen(wait.place);
   else if (wait.kind === 'person') m.world.unquestion(wait.question);
   else if (wait.kind === 'child') m.world.cancelChild(wait.run);
-  else if (wait.kind === 'locks') m.world.give(holdingsOf(nodeOf(m, frame)));
+  else if (wait.kind === 'locks') m.world.give(holdingsOf(nodeOf(m, frame)), wait.id);
   else if (wait.kind === 'branches')
     for (const branch of branchesOf(m, thread, depth)) cancelThread(m, branch);
 }

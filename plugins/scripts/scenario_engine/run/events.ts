@@ -1,7 +1,7 @@
 /** What an event does to a run: it finds the step that waits for it, or nobody does any more. */
 import { beginUndoing, complete, dropWait, failAt } from './ending.ts';
 import { errorOf } from './failure.ts';
-import { frameOfWait, isTrue, type Machine, nodeOf, top } from './machine.ts';
+import { frameOfWait, isTrue, type Machine, nodeOf, spend, top } from './machine.ts';
 import { type Frame, ROOT, type RunEvent, type Thread, type Wait } from './state.ts';
 
 /** These act at once; all others wait while the run is paused. */
@@ -50,10 +50,12 @@ function begin({ run, program, world }: Machine): void {
   run.threads = [{ id: 0, turns: [], vars: {}, frames: [frame] }];
 }
 
-function resume(m: Machine, { over, breakpoints }: Of<'resume'>): void {
+function resume(m: Machine, { over, breakpoints, slot }: Of<'resume'>): void {
   const { run } = m;
+  if (slot) run.slot = true;
   if (breakpoints) run.breakpoints = [...breakpoints];
-  if (!run.paused) return;
+  // A place among those that work is no leave of whoever paused it, nor the other way round.
+  if (!run.paused || (run.paused.reason === 'slot') !== (slot === true)) return;
   const { step, thread = 0, depth = 1 } = run.paused;
   if (step !== undefined) m.passes = step;
   delete run.paused;
@@ -114,12 +116,12 @@ function answered(m: Machine, { wait, result, error }: Of<'answer'>): void {
     return;
   }
   try {
-    m.world.spend(costsIn(result));
+    spend(m, costsIn(result));
   } catch (failure) {
     failAt(m, thread, thread.frames.length - 1, errorOf(failure));
     return;
   }
-  complete(m, thread, result, { result });
+  complete(m, thread, result);
 }
 
 /** `cost` in an answer: what the call used, by name (SCN-24). */
@@ -135,7 +137,7 @@ function childEnded(m: Machine, event: Of<'child'>): void {
   if (!found) return;
   const { thread, frame } = found;
   delete frame.wait;
-  if (event.outcome === 'succeeded') complete(m, thread, event.returned, { result: event.returned });
+  if (event.outcome === 'succeeded') complete(m, thread, event.returned);
   else {
     const error = event.error ?? { code: 'SCENARIO_CHILD_FAILED', message: `it was ${event.outcome}` };
     failAt(m, thread, thread.frames.length - 1, error);
@@ -170,7 +172,7 @@ function woken(m: Machine, id: number): void {
   const found = waiting(m, id, 'locks');
   if (!found) return;
   delete found.frame.wait;
-  found.frame.holds = true;
+  found.frame.holds = id;
 }
 
 function finishWait(m: Machine, id: number, kind: Wait['kind'], value: unknown): void {
@@ -180,7 +182,7 @@ function finishWait(m: Machine, id: number, kind: Wait['kind'], value: unknown):
 
 function finish(m: Machine, thread: Thread, value: unknown): void {
   dropWait(m, thread, thread.frames.length - 1);
-  complete(m, thread, value, value === undefined ? {} : { result: value });
+  complete(m, thread, value);
 }
 
 function waiting(m: Machine, id: number, kind: Wait['kind']) {

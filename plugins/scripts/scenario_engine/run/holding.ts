@@ -14,10 +14,10 @@ export function holdingsOf({ locks, pool }: Node): readonly string[] {
 /** Whether the step holds all that it needs; else it waits until it does. */
 export function takeHold(m: Machine, thread: Thread, frame: Frame, node: Node): boolean {
   const names = holdingsOf(node);
-  if (names.length === 0 || frame.holds) return true;
+  if (names.length === 0 || frame.holds !== undefined) return true;
   const id = nextNumber(m);
   if (m.world.take(names, id)) {
-    frame.holds = true;
+    frame.holds = id;
     return true;
   }
   frame.wait = { kind: 'locks', id };
@@ -26,9 +26,10 @@ export function takeHold(m: Machine, thread: Thread, frame: Frame, node: Node): 
 }
 
 export function giveBack(m: Machine, frame: Frame, node: Node): void {
-  if (!frame.holds) return;
+  const { holds } = frame;
+  if (holds === undefined) return;
   delete frame.holds;
-  m.world.give(holdingsOf(node));
+  m.world.give(holdingsOf(node), holds);
 }
 
 /** By what the failures of a step are counted, across runs. */

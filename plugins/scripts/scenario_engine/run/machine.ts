@@ -26,8 +26,8 @@ export interface Machine {
   readonly stopBefore?: string;
 }
 
-/** What `bag` may hold, as JSON. */
-const MAX_BAG_CHARS = 128 * 1024;
+/** What `bag` may hold, as JSON: the run has to fit a value of the store, whatever its letters. */
+const MAX_BAG_CHARS = 64 * 1024;
 
 export function top(thread: Thread): Frame {
   return thread.frames.at(-1)!;
@@ -112,6 +112,7 @@ export function scopeOf(m: Machine, thread: Thread, extra: Record<string, unknow
   };
   for (const frame of thread.frames) {
     if (frame.error) scope['error'] = frame.error;
+    if (frame.vars) Object.assign(scope, frame.vars);
     if (frame.turn === undefined) continue;
     scope['turn'] = turnAt(frame.turn);
     const node = nodeOf(m, frame);
@@ -167,6 +168,12 @@ export function keep({ run }: Machine, values: Readonly<Record<string, unknown>>
     `the bag would hold ${chars} characters, ${MAX_BAG_CHARS} are allowed; keep large data where it is and its id in the bag`,
     { names: Object.keys(values) },
   );
+}
+
+/** @throws {StepFailure} SCENARIO_QUOTA */
+export function spend({ run, world }: Machine, costs: Readonly<Record<string, number>>): void {
+  for (const [name, n] of Object.entries(costs)) run.costs[name] = (run.costs[name] ?? 0) + n;
+  world.spend(costs);
 }
 
 export function nextNumber({ run }: Machine): number {
@@ -225,6 +232,7 @@ export function branchesOf({ run }: Machine, thread: Thread, depth: number): Thr
 export function varsOf(m: Machine, thread: Thread, depth: number): Scope {
   const vars: Record<string, unknown> = { ...thread.vars };
   for (const frame of thread.frames.slice(0, depth)) {
+    if (frame.vars) Object.assign(vars, frame.vars);
     if (frame.turn === undefined) continue;
     vars['turn'] = turnAt(frame.turn);
     const node = nodeOf(m, frame);

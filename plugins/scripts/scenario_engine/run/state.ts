@@ -28,6 +28,8 @@ export interface Run {
   readonly createdAtMs: number;
   /** The run that waits for this one, and the number of its wait. */
   readonly parent?: { readonly run: string; readonly wait: number };
+  /** Runs that this one was begun by, from the outside in: it may hold what they hold. */
+  readonly within?: readonly string[];
   readonly forkOf?: { readonly run: string; readonly step: string };
   readonly replayOf?: string;
   readonly dry?: true;
@@ -62,12 +64,17 @@ export interface Run {
   /** The one delayed event that wakes it. */
   timer?: { readonly id: string; readonly atMs: number };
   costs: Record<string, number>;
+  /** How far a dry run is ahead of the clock. */
+  aheadMs?: number;
+  /** Where it waits among those that want to begin. */
+  queuedAs?: string;
   /** It counts among those that work now. */
   slot?: true;
 }
 
 export interface Pause {
-  readonly reason: 'asked' | 'breakpoint' | 'step' | 'no_progress' | 'definition';
+  /** `slot`: so many runs work that it waits for its turn. */
+  readonly reason: 'asked' | 'breakpoint' | 'step' | 'no_progress' | 'slot';
   readonly atMs: number;
   /** The step before which it stands, and where that is. */
   readonly step?: string;
@@ -109,9 +116,11 @@ export interface Frame {
   /** What its last step came to, where somebody wants to know. */
   value?: unknown;
   wants?: true;
+  /** Parameters of a fragment. */
+  vars?: Scope;
   wait?: Wait;
-  /** It holds its locks and its place in the pool. */
-  holds?: true;
+  /** It holds its locks and its place in the pool, under this number. */
+  holds?: number;
   /** Its compensation is registered. */
   undone?: number;
   /** What its fallback sees. */
@@ -168,7 +177,13 @@ export type RunEvent =
   | { readonly kind: 'woken'; readonly wait: number }
   | { readonly kind: 'cancel'; readonly reason: string }
   | { readonly kind: 'pause'; readonly reason: Pause['reason']; readonly message?: string }
-  | { readonly kind: 'resume'; readonly over?: boolean; readonly breakpoints?: readonly string[] };
+  | {
+      readonly kind: 'resume';
+      readonly over?: boolean;
+      readonly breakpoints?: readonly string[];
+      /** It was given a place among those that work. */
+      readonly slot?: true;
+    };
 
 /** What happened to a step, for the journal of the run: kept by run, step (path and turns) and attempt (SCN-07). */
 export interface StepRow {
@@ -182,7 +197,8 @@ export interface StepRow {
   readonly set?: Readonly<Record<string, unknown>>;
   /** What it sent: `weather.now@1`, and with what. */
   readonly sent?: { readonly name: string; readonly payload: unknown };
-  readonly result?: unknown;
+  /** Number of the wait that began; what came to it is in the events of the journal. */
+  readonly wait?: number;
   readonly error?: StepError;
   /** What it waits for: `event weather.changed`, `retry at …`. */
   readonly waits?: string;

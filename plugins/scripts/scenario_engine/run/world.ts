@@ -25,10 +25,10 @@ export interface World {
   /** Wakes the run with `continue`, after whatever waits already. */
   goOn(): void;
 
-  /** Takes all of them, or none and comes back with `woken`. Whoever has them keeps them. */
-  take(names: readonly string[], wait: number): boolean;
-  /** Gives back, or waits no longer. */
-  give(names: readonly string[]): void;
+  /** Takes all of them under this number, or none and comes back with `woken`. Whoever has them keeps them. */
+  take(names: readonly string[], number: number): boolean;
+  /** Gives back what was taken under this number, or waits no longer. */
+  give(names: readonly string[], number: number): void;
   /** Whether what `key` stands for failed too often lately. */
   isOpen(key: string, resetMs: number): boolean;
   tell(key: string, ended: 'good' | 'bad', threshold: number): void;
@@ -64,6 +64,10 @@ export interface Command {
   readonly attempt: number;
   readonly wait?: number;
   readonly timeoutMs?: number;
+  /** What a dry run takes for its answer. */
+  readonly dryRun?: unknown;
+  /** It changes nothing: a dry run may ask it. */
+  readonly isPure?: true;
 }
 
 /** A step that fails, as scenarios know it: by its code. */

@@ -1,0 +1,212 @@
+/**
+ * Who may begin, and when (SCN-02, SCN-13). All starts of a node go through here one after the other, in the order of one
+ * key; a start that may begin does so in the same turn.
+ *
+ * The queue is ordered by the moment of asking, moved by what the priority is worth: a LOW run that has waited long enough
+ * goes before a HIGH one that just came, so none waits for ever.
+ */
+import { delete as drop, get, list, set, settings } from 'neira:host/storage';
+import type { Program } from '../program.ts';
+import type { Run } from '../run/state.ts';
+import { keys } from './keys.ts';
+import { isCounted, move } from './move.ts';
+import { programOf } from './programs.ts';
+import { Refusal } from './refusal.ts';
+import { loadRun, saveRun } from './runs.ts';
+import type { Settings } from './settings.ts';
+import { tellRun } from './tell.ts';
+
+interface Load {
+  /** Runs that work now. */
+  slots: number;
+  scenarios: Record<string, ScenarioLoad>;
+}
+
+interface ScenarioLoad {
+  /** Runs that have begun and not ended. */
+  active: number;
+  slots: number;
+  queued: number;
+  /** Which of them, where there is but one at a time. */
+  runs: string[];
+}
+
+/** Runs that one turn lets begin. */
+const MAX_FILLED = 100;
+
+/**
+ * A new run begins, or waits in the queue.
+ * @throws {Refusal} SCENARIO_BUSY, SCENARIO_QUEUE_FULL
+ */
+export function admit(run: Run, program: Program, force: boolean): Run {
+  if (run.dry) return move(run, program, { kind: 'begin' });
+  const load = readLoad();
+  const own = loadOf(load, program.id);
+  const mayStart = force || startsNow(own, program);
+  if (mayStart && hasSlot(load, own, program)) {
+    begin(load, own, run, program);
+    set(keys.load, load as never);
+    return move(run, program, { kind: 'begin' });
+  }
+  if (own.queued >= program.max && program.mode === 'queued') throw full(program, own);
+  run.queuedAs = enqueue(own, run);
+  set(keys.load, load as never);
+  saveRun(run, program, { kind: 'continue' }, [], Date.now());
+  return run;
+}
+
+/** @throws {Refusal} SCENARIO_BUSY */
+function startsNow(own: ScenarioLoad, { id, mode, max }: Program): boolean {
+  if (mode === 'parallel') {
+    if (own.active < max) return true;
+    throw busy(`${own.active} runs of \`${id}\` go on, as many as its \`max\` allows`, {});
+  }
+  own.runs = own.runs.filter((run) => loadRun(run)?.phase !== 'ended');
+  if (own.runs.length === 0) return true;
+  if (mode === 'queued') return false;
+  if (mode === 'restart') {
+    for (const run of own.runs) tellRun(run, { kind: 'cancel', reason: 'a new run takes its place' });
+    return true;
+  }
+  const [run] = own.runs;
+  throw busy(
+    `a run of \`${id}\` goes on (\`mode: single\`); wait for it, cancel it, or begin with \`force\``,
+    {
+      run_id: run,
+    },
+  );
+}
+
+function busy(message: string, details: Readonly<Record<string, unknown>>): Refusal {
+  return new Refusal('SCENARIO_BUSY', 409, message, details);
+}
+
+function full({ id, max }: Program, { queued }: ScenarioLoad): Refusal {
+  const message = `${queued} runs of \`${id}\` wait already, as many as its \`max\` of ${max} allows`;
+  return new Refusal('SCENARIO_QUEUE_FULL', 429, message);
+}
+
+function hasSlot({ slots }: Load, own: ScenarioLoad, program: Program): boolean {
+  const { max_concurrent_per_node: max } = settings<Settings>();
+  return (
+    (max === 0 || slots < max) && (program.maxConcurrent === undefined || own.slots < program.maxConcurrent)
+  );
+}
+
+function begin(load: Load, own: ScenarioLoad, run: Run, program: Program): void {
+  own.active += 1;
+  if (program.mode !== 'parallel') own.runs.push(run.id);
+  takeSlot(load, own, run, program);
+}
+
+function takeSlot(load: Load, own: ScenarioLoad, run: Run, program: Program): void {
+  if (!isCounted(program)) return;
+  run.slot = true;
+  load.slots += 1;
+  own.slots += 1;
+}
+
+/** @returns where it waits */
+function enqueue(own: ScenarioLoad, { id, scenario, priority }: Run): string {
+  const { priority_s: ahead } = settings<Settings>();
+  const worth = { HIGH: -ahead, NORM: 0, LOW: ahead }[priority] * 1000;
+  const place = keys.queued(scenario, Date.now() + worth, id);
+  set(place, null as never);
+  own.queued += 1;
+  return place;
+}
+
+// --- others make room
+
+/** A run has ended: what it held is free. */
+export function ended(id: string): void {
+  const run = loadRun(id);
+  if (!run || run.dry) return;
+  const load = readLoad();
+  const own = load.scenarios[run.scenario];
+  if (!own) return;
+  if (run.startedAtMs === undefined) leaveQueue(own, run);
+  else {
+    own.active = Math.max(own.active - 1, 0);
+    own.runs = own.runs.filter((each) => each !== id);
+    if (run.slot) giveSlot(load, own);
+  }
+  fill(load);
+}
+
+/** It rests, and takes no place while it does. */
+export function freed(scenario: string): void {
+  const load = readLoad();
+  const own = load.scenarios[scenario];
+  if (!own) return;
+  giveSlot(load, own);
+  fill(load);
+}
+
+/** What it waited for has come, and it wants to go on. */
+export function wanted(id: string): void {
+  const run = loadRun(id);
+  if (run?.paused?.reason !== 'slot') return;
+  const load = readLoad();
+  enqueue(loadOf(load, run.scenario), run);
+  fill(load);
+}
+
+function giveSlot(load: Load, own: ScenarioLoad): void {
+  load.slots = Math.max(load.slots - 1, 0);
+  own.slots = Math.max(own.slots - 1, 0);
+}
+
+function leaveQueue(own: ScenarioLoad, { queuedAs }: Run): void {
+  if (queuedAs === undefined || get(queuedAs) === undefined) return;
+  drop(queuedAs);
+  own.queued = Math.max(own.queued - 1, 0);
+}
+
+/** Those who waited longest begin or go on, as far as there is room. */
+function fill(load: Load): void {
+  for (let begun = 0; begun < MAX_FILLED; begun += 1) if (!startNext(load)) break;
+  for (const [id, { active, slots, queued }] of Object.entries(load.scenarios))
+    if (active === 0 && slots === 0 && queued === 0) delete load.scenarios[id];
+  set(keys.load, load as never);
+}
+
+function startNext(load: Load): boolean {
+  const heads = Object.entries(load.scenarios).flatMap(([scenario, own]) => {
+    const [head] = own.queued > 0 ? list(`queue/${scenario}/`, { limit: 1 }) : [];
+    return head === undefined
+      ? []
+      : [{ key: head.key, own, order: head.key.slice(`queue/${scenario}/`.length) }];
+  });
+  heads.sort((a, b) => (a.order < b.order ? -1 : 1));
+  return heads.some(({ key, own }) => startQueued(load, own, key));
+}
+
+/** Whether something could be done about the first in a queue. */
+function startQueued(load: Load, own: ScenarioLoad, place: string): boolean {
+  const run = loadRun(place.slice(place.lastIndexOf('/') + 1));
+  const program = run && programOf(run.digest);
+  const isNew = run?.phase === 'queued';
+  const waits = isNew || run?.paused?.reason === 'slot';
+  if (run && program && waits) {
+    if (!hasSlot(load, own, program)) return false;
+    if (isNew && program.mode === 'queued' && own.active > 0) return false;
+    if (isNew) begin(load, own, run, program);
+    else takeSlot(load, own, run, program);
+    tellRun(run.id, isNew ? { kind: 'begin' } : { kind: 'resume', slot: true });
+  }
+  // Whoever does not wait any more was cancelled.
+  drop(place);
+  own.queued = Math.max(own.queued - 1, 0);
+  return true;
+}
+
+function readLoad(): Load {
+  const row = get<Load>(keys.load as never)?.value as Load | undefined;
+  return row ?? { slots: 0, scenarios: {} };
+}
+
+function loadOf({ scenarios }: Load, id: string): ScenarioLoad {
+  scenarios[id] ??= { active: 0, slots: 0, queued: 0, runs: [] };
+  return scenarios[id];
+}

@@ -1,0 +1,114 @@
+/** One event for one run: the run is read, moved on, and kept with what happened, in one commit. */
+import { delivery, publish } from 'neira:host/bus';
+import { settings } from 'neira:host/storage';
+import type { Program } from '../program.ts';
+import { moveOn } from '../run/interpret.ts';
+import type { Run, RunEvent, StepRow } from '../run/state.ts';
+import { programOf } from './programs.ts';
+import { unknownRun } from './refusal.ts';
+import { isResting, loadRun, saveRun, stateOf } from './runs.ts';
+import type { Settings } from './settings.ts';
+import { worldOf } from './world.ts';
+
+/** Where an event failed as often as this, the run is paused instead: the fourth attempt of the manifest's three retries. */
+const LAST_ATTEMPT = 4;
+const STEERS: ReadonlySet<RunEvent['kind']> = new Set(['cancel', 'pause', 'resume']);
+
+/** @throws {Refusal} SCENARIO_RUN_UNKNOWN */
+export function moveRun(id: string, event: RunEvent): Run {
+  const run = loadRun(id);
+  if (!run) throw unknownRun(id);
+  if (run.phase === 'ended') return run;
+  const program = programOf(run.digest);
+  if (!program) hold(run, event, 'its definition is gone');
+  else if (delivery().attempt >= LAST_ATTEMPT)
+    hold(run, event, `\`${event.kind}\` failed ${LAST_ATTEMPT - 1} times; the log of the engine says why`);
+  else if (needsSlot(run, program, event)) waitForSlot(run, event);
+  else return move(run, program, event);
+  saveRun(
+    run,
+    program ?? ({ retain: {} } as Program),
+    { kind: 'pause', reason: run.paused!.reason },
+    [],
+    Date.now(),
+  );
+  return run;
+}
+
+/** Moves a run that was read, or is new, and keeps it. */
+export function move(run: Run, program: Program, event: RunEvent): Run {
+  const { steps_per_turn: stepsPerTurn, step_events: tells } = settings<Settings>();
+  const world = worldOf(run, program);
+  const rows = moveOn(run, program, event, world, { stepsPerTurn });
+  freeSlot(run, program);
+  saveRun(run, program, event, rows, world.nowMs);
+  if (tells && rows.length > 0) tellSteps(run, rows);
+  if (run.phase === 'ended') tellEnd(run);
+  return run;
+}
+
+/** It stands still until somebody looks at it; what came is kept and comes again when it goes on. */
+function hold(run: Run, event: RunEvent, message: string): void {
+  run.held = [...(run.held ?? []), event];
+  run.paused = { reason: 'no_progress', atMs: Date.now(), message };
+  publish('scenario.run.paused', {
+    run_id: run.id,
+    scenario_id: run.scenario,
+    reason: 'no_progress',
+    message,
+  });
+}
+
+// --- slots: how many runs work at a time
+
+/** Whether somebody counts the runs that work. */
+export function isCounted({ maxConcurrent }: Program): boolean {
+  return maxConcurrent !== undefined || settings<Settings>().max_concurrent_per_node > 0;
+}
+
+function needsSlot(run: Run, program: Program, { kind }: RunEvent): boolean {
+  return (
+    run.phase === 'forward' && !run.slot && !run.dry && !run.paused && !STEERS.has(kind) && isCounted(program)
+  );
+}
+
+function waitForSlot(run: Run, event: RunEvent): void {
+  run.held = [...(run.held ?? []), event];
+  run.paused = { reason: 'slot', atMs: Date.now() };
+  publish('scenario.slot.wanted', { run_id: run.id, scenario_id: run.scenario, priority: run.priority });
+}
+
+/** Whoever waits for time, an event or a person takes nobody's place. */
+function freeSlot(run: Run, program: Program): void {
+  if (!run.slot || run.phase === 'ended' || !isCounted(program)) return;
+  if (!run.paused && !isResting(run)) return;
+  delete run.slot;
+  publish('scenario.slot.freed', { run_id: run.id, scenario_id: run.scenario });
+}
+
+// --- what others hear of it
+
+function tellSteps(run: Run, rows: readonly StepRow[]): void {
+  const steps = rows.map(({ step, what, attempt, atMs, latencyMs, error, waits }) => ({
+    step,
+    what,
+    attempt,
+    at: new Date(atMs).toISOString(),
+    ...(latencyMs !== undefined && { latency_ms: latencyMs }),
+    ...(error && { error: { code: error.code, message: error.message } }),
+    ...(waits !== undefined && { waits }),
+  }));
+  const state = stateOf(run);
+  publish('scenario.step.completed', { run_id: run.id, scenario_id: run.scenario, state, steps } as never);
+}
+
+function tellEnd(run: Run): void {
+  const { id, scenario, outcome, error, startedAtMs, endedAtMs, createdAtMs } = run;
+  publish('scenario.completed', {
+    id: scenario,
+    run_id: id,
+    outcome: outcome!,
+    duration_ms: endedAtMs! - (startedAtMs ?? createdAtMs),
+    ...(error && { error: { code: error.code.slice(0, 64), message: error.message } }),
+  });
+}
