@@ -528,6 +528,27 @@ export interface EventPayloads {
     readonly value: { readonly [name: string]: never } | readonly (Json)[] | string | number | boolean | null;
   };
   /**
+   * What answer came to. (reply)
+   */
+  readonly 'scenario.answer.result@1': {
+    /** Whether it was done. */
+    readonly ok: boolean;
+    /** Why it was not done. */
+    readonly error?: {
+      /** Why it was refused. */
+      readonly code: string;
+      /** For people. */
+      readonly message: string;
+      /** Of HTTP, for those who ask that way. */
+      readonly status?: number;
+      /** What the message is made of, by name. */
+      readonly details?: {
+        readonly [name: string]: Json;
+      };
+    };
+    readonly [name: string]: Json | undefined;
+  };
+  /**
    * Ends a run and undoes what it did. (command)
    */
   readonly 'scenario.cancel@1': {
@@ -535,6 +556,27 @@ export interface EventPayloads {
     readonly run_id: string;
     /** For people. */
     readonly reason?: string;
+  };
+  /**
+   * What cancel came to. (reply)
+   */
+  readonly 'scenario.cancel.result@1': {
+    /** Whether it was done. */
+    readonly ok: boolean;
+    /** Why it was not done. */
+    readonly error?: {
+      /** Why it was refused. */
+      readonly code: string;
+      /** For people. */
+      readonly message: string;
+      /** Of HTTP, for those who ask that way. */
+      readonly status?: number;
+      /** What the message is made of, by name. */
+      readonly details?: {
+        readonly [name: string]: Json;
+      };
+    };
+    readonly [name: string]: Json | undefined;
   };
   /**
    * A run of a scenario has come to its end. (event)
@@ -563,11 +605,53 @@ export interface EventPayloads {
     readonly id: string;
   };
   /**
+   * What disable came to. (reply)
+   */
+  readonly 'scenario.disable.result@1': {
+    /** Whether it was done. */
+    readonly ok: boolean;
+    /** Why it was not done. */
+    readonly error?: {
+      /** Why it was refused. */
+      readonly code: string;
+      /** For people. */
+      readonly message: string;
+      /** Of HTTP, for those who ask that way. */
+      readonly status?: number;
+      /** What the message is made of, by name. */
+      readonly details?: {
+        readonly [name: string]: Json;
+      };
+    };
+    readonly [name: string]: Json | undefined;
+  };
+  /**
    * Lets a scenario begin again. (command)
    */
   readonly 'scenario.enable@1': {
     /** Id of the scenario. */
     readonly id: string;
+  };
+  /**
+   * What enable came to. (reply)
+   */
+  readonly 'scenario.enable.result@1': {
+    /** Whether it was done. */
+    readonly ok: boolean;
+    /** Why it was not done. */
+    readonly error?: {
+      /** Why it was refused. */
+      readonly code: string;
+      /** For people. */
+      readonly message: string;
+      /** Of HTTP, for those who ask that way. */
+      readonly status?: number;
+      /** What the message is made of, by name. */
+      readonly details?: {
+        readonly [name: string]: Json;
+      };
+    };
+    readonly [name: string]: Json | undefined;
   };
   /**
    * An event is for more runs than one turn can tell. (event)
@@ -602,11 +686,53 @@ export interface EventPayloads {
     readonly breakpoints?: readonly (string)[];
   };
   /**
+   * What fork came to. (reply)
+   */
+  readonly 'scenario.fork.result@1': {
+    /** Whether it was done. */
+    readonly ok: boolean;
+    /** Why it was not done. */
+    readonly error?: {
+      /** Why it was refused. */
+      readonly code: string;
+      /** For people. */
+      readonly message: string;
+      /** Of HTTP, for those who ask that way. */
+      readonly status?: number;
+      /** What the message is made of, by name. */
+      readonly details?: {
+        readonly [name: string]: Json;
+      };
+    };
+    readonly [name: string]: Json | undefined;
+  };
+  /**
    * Shows a scenario with the text of its author. (command)
    */
   readonly 'scenario.get@1': {
     /** Id of the scenario. */
     readonly id: string;
+  };
+  /**
+   * What get came to. (reply)
+   */
+  readonly 'scenario.get.result@1': {
+    /** Whether it was done. */
+    readonly ok: boolean;
+    /** Why it was not done. */
+    readonly error?: {
+      /** Why it was refused. */
+      readonly code: string;
+      /** For people. */
+      readonly message: string;
+      /** Of HTTP, for those who ask that way. */
+      readonly status?: number;
+      /** What the message is made of, by name. */
+      readonly details?: {
+        readonly [name: string]: Json;
+      };
+    };
+    readonly [name: string]: Json | undefined;
   };
   /**
    * Lists scenarios. (command)
@@ -620,11 +746,53 @@ export interface EventPayloads {
     readonly with?: readonly ("triggers" | "schedules")[];
   };
   /**
+   * What list came to. (reply)
+   */
+  readonly 'scenario.list.result@1': {
+    /** Whether it was done. */
+    readonly ok: boolean;
+    /** Why it was not done. */
+    readonly error?: {
+      /** Why it was refused. */
+      readonly code: string;
+      /** For people. */
+      readonly message: string;
+      /** Of HTTP, for those who ask that way. */
+      readonly status?: number;
+      /** What the message is made of, by name. */
+      readonly details?: {
+        readonly [name: string]: Json;
+      };
+    };
+    readonly [name: string]: Json | undefined;
+  };
+  /**
    * Makes a run stand still. (command)
    */
   readonly 'scenario.pause@1': {
     /** Id of the run. */
     readonly run_id: string;
+  };
+  /**
+   * What pause came to. (reply)
+   */
+  readonly 'scenario.pause.result@1': {
+    /** Whether it was done. */
+    readonly ok: boolean;
+    /** Why it was not done. */
+    readonly error?: {
+      /** Why it was refused. */
+      readonly code: string;
+      /** For people. */
+      readonly message: string;
+      /** Of HTTP, for those who ask that way. */
+      readonly status?: number;
+      /** What the message is made of, by name. */
+      readonly details?: {
+        readonly [name: string]: Json;
+      };
+    };
+    readonly [name: string]: Json | undefined;
   };
   /**
    * A run waits for what a person says. (event)
@@ -662,11 +830,53 @@ export interface EventPayloads {
     readonly after?: string;
   };
   /**
+   * What questions came to. (reply)
+   */
+  readonly 'scenario.questions.result@1': {
+    /** Whether it was done. */
+    readonly ok: boolean;
+    /** Why it was not done. */
+    readonly error?: {
+      /** Why it was refused. */
+      readonly code: string;
+      /** For people. */
+      readonly message: string;
+      /** Of HTTP, for those who ask that way. */
+      readonly status?: number;
+      /** What the message is made of, by name. */
+      readonly details?: {
+        readonly [name: string]: Json;
+      };
+    };
+    readonly [name: string]: Json | undefined;
+  };
+  /**
    * Removes a scenario; runs that began end as they would. (command)
    */
   readonly 'scenario.remove@1': {
     /** Id of the scenario. */
     readonly id: string;
+  };
+  /**
+   * What remove came to. (reply)
+   */
+  readonly 'scenario.remove.result@1': {
+    /** Whether it was done. */
+    readonly ok: boolean;
+    /** Why it was not done. */
+    readonly error?: {
+      /** Why it was refused. */
+      readonly code: string;
+      /** For people. */
+      readonly message: string;
+      /** Of HTTP, for those who ask that way. */
+      readonly status?: number;
+      /** What the message is made of, by name. */
+      readonly details?: {
+        readonly [name: string]: Json;
+      };
+    };
+    readonly [name: string]: Json | undefined;
   };
   /**
    * A scenario does not begin any more. (event)
@@ -685,6 +895,27 @@ export interface EventPayloads {
     readonly digest?: string;
   };
   /**
+   * What replay came to. (reply)
+   */
+  readonly 'scenario.replay.result@1': {
+    /** Whether it was done. */
+    readonly ok: boolean;
+    /** Why it was not done. */
+    readonly error?: {
+      /** Why it was refused. */
+      readonly code: string;
+      /** For people. */
+      readonly message: string;
+      /** Of HTTP, for those who ask that way. */
+      readonly status?: number;
+      /** What the message is made of, by name. */
+      readonly details?: {
+        readonly [name: string]: Json;
+      };
+    };
+    readonly [name: string]: Json | undefined;
+  };
+  /**
    * Lets a run go on that stands still. (command)
    */
   readonly 'scenario.resume@1': {
@@ -694,6 +925,27 @@ export interface EventPayloads {
     readonly over?: boolean;
     /** Steps before which it stands still, by name, path or key. */
     readonly breakpoints?: readonly (string)[];
+  };
+  /**
+   * What resume came to. (reply)
+   */
+  readonly 'scenario.resume.result@1': {
+    /** Whether it was done. */
+    readonly ok: boolean;
+    /** Why it was not done. */
+    readonly error?: {
+      /** Why it was refused. */
+      readonly code: string;
+      /** For people. */
+      readonly message: string;
+      /** Of HTTP, for those who ask that way. */
+      readonly status?: number;
+      /** What the message is made of, by name. */
+      readonly details?: {
+        readonly [name: string]: Json;
+      };
+    };
+    readonly [name: string]: Json | undefined;
   };
   /**
    * Runs a scenario. (command)
@@ -778,6 +1030,27 @@ export interface EventPayloads {
     readonly after?: string;
   };
   /**
+   * What runs came to. (reply)
+   */
+  readonly 'scenario.runs.result@1': {
+    /** Whether it was done. */
+    readonly ok: boolean;
+    /** Why it was not done. */
+    readonly error?: {
+      /** Why it was refused. */
+      readonly code: string;
+      /** For people. */
+      readonly message: string;
+      /** Of HTTP, for those who ask that way. */
+      readonly status?: number;
+      /** What the message is made of, by name. */
+      readonly details?: {
+        readonly [name: string]: Json;
+      };
+    };
+    readonly [name: string]: Json | undefined;
+  };
+  /**
    * Saves a scenario as its author wrote it. (command)
    */
   readonly 'scenario.save@1': {
@@ -787,6 +1060,27 @@ export interface EventPayloads {
     };
     /** Which of the files is the scenario. */
     readonly entry?: string;
+  };
+  /**
+   * What save came to. (reply)
+   */
+  readonly 'scenario.save.result@1': {
+    /** Whether it was done. */
+    readonly ok: boolean;
+    /** Why it was not done. */
+    readonly error?: {
+      /** Why it was refused. */
+      readonly code: string;
+      /** For people. */
+      readonly message: string;
+      /** Of HTTP, for those who ask that way. */
+      readonly status?: number;
+      /** What the message is made of, by name. */
+      readonly details?: {
+        readonly [name: string]: Json;
+      };
+    };
+    readonly [name: string]: Json | undefined;
   };
   /**
    * A definition serves from now on. (event)
@@ -817,6 +1111,27 @@ export interface EventPayloads {
     readonly payload?: { readonly [name: string]: never } | readonly (Json)[] | string | number | boolean | null;
   };
   /**
+   * What signal came to. (reply)
+   */
+  readonly 'scenario.signal.result@1': {
+    /** Whether it was done. */
+    readonly ok: boolean;
+    /** Why it was not done. */
+    readonly error?: {
+      /** Why it was refused. */
+      readonly code: string;
+      /** For people. */
+      readonly message: string;
+      /** Of HTTP, for those who ask that way. */
+      readonly status?: number;
+      /** What the message is made of, by name. */
+      readonly details?: {
+        readonly [name: string]: Json;
+      };
+    };
+    readonly [name: string]: Json | undefined;
+  };
+  /**
    * A run rests, and takes no place while it does. (event)
    */
   readonly 'scenario.slot.freed@1': {
@@ -842,6 +1157,27 @@ export interface EventPayloads {
   readonly 'scenario.status@1': {
     /** Id of the run. */
     readonly run_id: string;
+  };
+  /**
+   * What status came to. (reply)
+   */
+  readonly 'scenario.status.result@1': {
+    /** Whether it was done. */
+    readonly ok: boolean;
+    /** Why it was not done. */
+    readonly error?: {
+      /** Why it was refused. */
+      readonly code: string;
+      /** For people. */
+      readonly message: string;
+      /** Of HTTP, for those who ask that way. */
+      readonly status?: number;
+      /** What the message is made of, by name. */
+      readonly details?: {
+        readonly [name: string]: Json;
+      };
+    };
+    readonly [name: string]: Json | undefined;
   };
   /**
    * Steps of a run began or ended. (event)
@@ -885,11 +1221,53 @@ export interface EventPayloads {
     readonly update?: boolean;
   };
   /**
+   * What test came to. (reply)
+   */
+  readonly 'scenario.test.result@1': {
+    /** Whether it was done. */
+    readonly ok: boolean;
+    /** Why it was not done. */
+    readonly error?: {
+      /** Why it was refused. */
+      readonly code: string;
+      /** For people. */
+      readonly message: string;
+      /** Of HTTP, for those who ask that way. */
+      readonly status?: number;
+      /** What the message is made of, by name. */
+      readonly details?: {
+        readonly [name: string]: Json;
+      };
+    };
+    readonly [name: string]: Json | undefined;
+  };
+  /**
    * Shows what happened in a run, step by step. (command)
    */
   readonly 'scenario.trace@1': {
     /** Id of the run. */
     readonly run_id: string;
+  };
+  /**
+   * What trace came to. (reply)
+   */
+  readonly 'scenario.trace.result@1': {
+    /** Whether it was done. */
+    readonly ok: boolean;
+    /** Why it was not done. */
+    readonly error?: {
+      /** Why it was refused. */
+      readonly code: string;
+      /** For people. */
+      readonly message: string;
+      /** Of HTTP, for those who ask that way. */
+      readonly status?: number;
+      /** What the message is made of, by name. */
+      readonly details?: {
+        readonly [name: string]: Json;
+      };
+    };
+    readonly [name: string]: Json | undefined;
   };
   /**
    * Some records were taken into the search index, and there are more. (event)
