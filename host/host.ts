@@ -8,6 +8,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Clock } from './app/clock.ts';
+import { ContributedCalls } from './app/contributed-calls.ts';
 import { EventGateway } from './app/event-gateway.ts';
 import { EventRecords } from './app/event-records.ts';
 import { createHostApi } from './app/host-api.ts';
@@ -247,8 +248,15 @@ export async function openHost(
     mask: (value) => secrets.maskValue(value),
     log,
   });
+  const contributed = new ContributedCalls({
+    events,
+    plugins: () => registry.list(),
+    whyInactive: (plugin) => registry.whyInactive(plugin),
+    ask: (event, timeoutMs, identity) => requests.ask(event, timeoutMs, identity),
+  });
   let stopping = false;
   const api = createHostApi({
+    contributed,
     version: version(),
     store,
     registry,

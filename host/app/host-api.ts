@@ -24,6 +24,7 @@ import {
 } from '../registry/source.ts';
 import type { Store } from '../store/store.ts';
 import type { Secrets } from '../turns/secrets.ts';
+import type { ContributedCalls } from './contributed-calls.ts';
 import { DeadLetters } from './dead-letters.ts';
 import { DryRuns } from './dry-runs.ts';
 import type { EventGateway } from './event-gateway.ts';
@@ -54,6 +55,7 @@ export interface HostApiParts {
   readonly gateway: EventGateway;
   readonly eventRecords: EventRecords;
   readonly search: Search;
+  readonly contributed: ContributedCalls;
   readonly mode: HostMode;
   readonly metrics: Metrics;
   readonly homeSecret: Uint8Array;
@@ -251,6 +253,7 @@ export function createHostApi(parts: HostApiParts): HostApi {
     replayTurns: (_caller, body) => replays.many(body),
     dryRun: (caller, body) => dryRuns.run(caller, body),
     search: (_caller, query) => parts.search.find(query),
+    contributedCall: (caller, request) => parts.contributed.call(caller, request),
     *exportLines(_caller, query) {
       for (const line of store.exportLines(query)) yield parts.secrets.maskJson(line);
     },

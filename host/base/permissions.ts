@@ -29,6 +29,8 @@ export interface Permissions {
   readonly principals?: readonly 'delegate'[];
   /** Absent where a component is linked to no other. */
   readonly links?: readonly LinkPermission[];
+  /** HTTP calls that it answers, `POST /api/scenario/run`; absent without any. */
+  readonly routes?: readonly string[];
 }
 
 export const NO_PERMISSIONS: Permissions = {
@@ -49,12 +51,14 @@ export interface PermissionsInput {
   readonly records?: readonly 'read'[];
   readonly principals?: readonly 'delegate'[];
   readonly links?: readonly LinkPermission[];
+  readonly routes?: readonly string[];
 }
 
 export function normalisePermissions(
   input: PermissionsInput,
   publishes: readonly string[] = [],
   subscribes: readonly string[] = [],
+  routes: readonly string[] = [],
 ): Permissions {
   const unique = <Item>(items: readonly Item[]): Item[] => [...new Set(items)];
   return {
@@ -69,6 +73,10 @@ export function normalisePermissions(
     ...(input.records?.length && { records: unique(input.records) }),
     ...(input.principals?.length && { principals: unique(input.principals) }),
     ...(input.links?.length && { links: input.links }),
+    // Declaring a route asks for it.
+    ...(routes.length + (input.routes?.length ?? 0) > 0 && {
+      routes: unique([...(input.routes ?? []), ...routes]),
+    }),
   };
 }
 
@@ -104,6 +112,7 @@ export function permissionNames(permissions: Permissions): string[] {
     ...(permissions.records ?? []).map((each) => `records.${each}`),
     ...(permissions.principals ?? []).map((each) => `principals.${each}`),
     ...(permissions.links ?? []).map(linkName),
+    ...(permissions.routes ?? []).map((each) => `http.route:${each}`),
   ];
 }
 

@@ -104,6 +104,7 @@ function askedBy(permissions: unknown): Permissions {
     const reason = `\`${port}\` is no port of this host; there is ${PORT_NAMES.join(', ')}`;
     throw invalid('principal.permissions.io.ports', reason);
   }
+  if (asked.routes) throw invalid('principal.permissions.routes', 'only a plugin contributes HTTP calls');
   if (asked.principals)
     throw invalid('principal.permissions.principals', 'a principal cannot delegate any further');
   return asked;

@@ -224,6 +224,24 @@ export interface StatusView extends HealthView {
   readonly memory: { readonly resident_bytes: number; readonly heap_bytes: number };
 }
 
+/** A call that the host itself does not have. */
+export interface ContributedRequest {
+  readonly method: string;
+  /** Without its query. */
+  readonly path: string;
+  readonly query: Readonly<Record<string, unknown>>;
+  readonly body: unknown;
+  readonly traceparent?: string;
+  readonly idempotencyKey?: string;
+}
+
+/** What a plugin answered to it: `json`, a `problem`, or nothing. */
+export interface CallAnswer {
+  readonly status: number;
+  readonly json?: string;
+  readonly problem?: { readonly code: string; readonly detail: string; readonly [more: string]: unknown };
+}
+
 export interface HostApi extends BusApi, TurnsApi, DryRunApi, SecretApi {
   health(): HealthView;
   status(caller: Caller): Promise<StatusView>;
@@ -292,6 +310,8 @@ export interface HostApi extends BusApi, TurnsApi, DryRunApi, SecretApi {
 
   readJournal(caller: Caller, after: number, limit: number): readonly JournalEntryView[];
   search(caller: Caller, query: SearchQuery): Promise<FoundRecords>;
+  /** A call that a plugin contributes; undefined where none does. */
+  contributedCall(caller: Caller, request: ContributedRequest): Promise<CallAnswer | undefined>;
   exportLines(caller: Caller, query: SearchQuery): Iterable<string>;
 
   listTokens(caller: Caller): readonly TokenView[];

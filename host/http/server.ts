@@ -1,7 +1,7 @@
 import type { Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
-import { type ErrorDetails, NeiraError, toProblem } from '../errors.ts';
+import { type ErrorDetails, toProblem } from '../errors.ts';
 import type { HostApi } from './api.ts';
 import { type Access, createDoor } from './auth.ts';
 import { acceptJson } from './json.ts';
@@ -9,6 +9,7 @@ import { loadContract } from './openapi.ts';
 import { createOriginGuard } from './origin.ts';
 import { badRequest, compileValidator, type HttpLog, sendProblem } from './problem.ts';
 import { createRateLimit } from './rate.ts';
+import { contributedCall } from './routes/contributed.ts';
 import { eventRoutes } from './routes/events.ts';
 import { gateRoutes } from './routes/gates.ts';
 import { metaRoutes } from './routes/meta.ts';
@@ -115,10 +116,7 @@ export async function createServer({
   const rate = createRateLimit(settings.ratePerMinute);
   app.addHook('onRequest', createDoor({ api, guard, rate, isStopping: () => stopping }));
   app.setErrorHandler(refuse);
-  app.setNotFoundHandler((request, reply) => {
-    const id = `${request.method} ${request.url.split('?', 1)[0]!.slice(0, 200)}`;
-    refuse(new NeiraError('NEIRA_NOT_FOUND', { what: 'call', id }), request, reply);
-  });
+  app.setNotFoundHandler((request, reply) => contributedCall(api, request, reply));
 
   const { uploadLimitBytes } = settings;
   const closing = new AbortController();

@@ -68,11 +68,12 @@ export function parseRow(row: PluginRow, version: VersionRow): LivePlugin {
 /** A version that an older host stored says nothing of what came later: it gets the defaults. */
 export function storedManifest(text: string): Manifest {
   const stored = JSON.parse(text) as Partial<Manifest> &
-    Omit<Manifest, 'events' | 'provides' | 'mailbox' | 'retry'>;
+    Omit<Manifest, 'events' | 'provides' | 'routes' | 'mailbox' | 'retry'>;
   return {
     ...stored,
     events: stored.events ?? [],
     provides: stored.provides ?? [],
+    routes: stored.routes ?? [],
     mailbox: stored.mailbox ?? DEFAULT_MAILBOX,
     retry: { ...DEFAULT_RETRY, ...stored.retry },
   };

@@ -1,5 +1,5 @@
 /** A manifest as its author wrote it, after its schema was checked; manifest.ts writes out what is short. */
-import type { GateRequirement } from '../../gates/gates.ts';
+import type { GateRequirement, Scope } from '../../gates/gates.ts';
 import type { PermissionsInput } from '../base/permissions.ts';
 import { isRecord, type Problem } from '../schema.ts';
 import type { MailboxBounds, PluginKind, Subscription } from './manifest.ts';
@@ -25,8 +25,16 @@ export interface ManifestInput {
   readonly settings?: Record<string, unknown>;
   readonly ui?: { readonly buttons?: readonly ButtonInput[] };
   readonly gates?: readonly GateInput[];
+  readonly routes?: readonly RouteInput[];
   readonly provides?: readonly string[];
   readonly abi?: { readonly function?: string };
+}
+
+export interface RouteInput {
+  readonly method: string;
+  readonly path: string;
+  readonly command: string;
+  readonly scope?: Scope;
 }
 
 export type TextInput = string | { readonly en?: string; readonly ru?: string };

@@ -130,7 +130,6 @@ test('an entry that is not among the files is refused, and those that are there 
 
 describe('what nothing offers yet is refused at load', () => {
   test.each<[string, object]>([
-    ['routes', { routes: [{ method: 'GET', path: '/x', command: 'a.b' }] }],
     ['commands', { commands: [{}] }],
     ['web', { web: true }],
   ])('%s', (path, more) => {
@@ -144,8 +143,8 @@ describe('what nothing offers yet is refused at load', () => {
   });
 
   test('every line of the list is tried above, and asking for nothing is accepted', () => {
-    expect(NOT_YET).toHaveLength(3);
-    expect(with_({ routes: [], web: false, permissions: { secrets: [] } }).id).toBe('demo');
+    expect(NOT_YET).toHaveLength(2);
+    expect(with_({ commands: [], web: false, permissions: { secrets: [] } }).id).toBe('demo');
   });
 });
 

@@ -9,6 +9,7 @@ import type { RetryPolicy } from '../bus/retry.ts';
 import { parseSubscriptionEvent } from '../bus/subject.ts';
 import { isNeiraError, NeiraError } from '../errors.ts';
 import { compilePluginSchema, compileSchema, isRecord, type Problem, parseYaml, summary } from '../schema.ts';
+import { type ContributedRoute, routeName, routesOf } from './contributed.ts';
 import { normaliseEntry } from './entry.ts';
 import { hints, type ManifestInput, type TextInput } from './manifest-input.ts';
 import { describesObject, expandParamsSchema } from './params-schema.ts';
@@ -98,6 +99,8 @@ export interface Manifest {
   readonly gates: readonly OwnGate[];
   /** Interfaces that other components may link to. */
   readonly provides: readonly string[];
+  /** HTTP calls that it contributes. */
+  readonly routes: readonly ContributedRoute[];
   /** Events that lie in the plugin's folder; the manifest itself does not name them. */
   readonly events: readonly EventDefinition[];
 }
@@ -131,7 +134,6 @@ export const DEFAULT_MAILBOX: MailboxBounds = {
  * enforces is refused at load: a promise must not look kept. Remove a line when its part is built.
  */
 export const NOT_YET: readonly { readonly path: readonly string[]; readonly reason: string }[] = [
-  { path: ['routes'], reason: 'this version serves no HTTP routes of plugins' },
   { path: ['commands'], reason: 'this version runs no commands of plugins' },
   { path: ['web'], reason: 'this version serves no web files of plugins' },
 ];
@@ -198,6 +200,7 @@ function normalise(input: ManifestInput, problems: Problem[], options: ManifestO
   const title = textOf(input.title ?? input.id);
   const subscribes = subscriptionsOf(input, buttons, problems);
   const own = new Set(buttons.map(({ event }) => event));
+  const routes = routesOf(input.routes ?? [], subscribes, problems);
   return {
     id: input.id,
     version: input.version,
@@ -211,6 +214,7 @@ function normalise(input: ManifestInput, problems: Problem[], options: ManifestO
       publishes.map((event) => event.split('@')[0]!),
       // What its own buttons send comes to it by the tool.
       subscribes.map(({ event }) => event.split('@')[0]!).filter((event) => !own.has(event)),
+      routes.map(routeName),
     ),
     subscribes,
     publishes,
@@ -225,6 +229,7 @@ function normalise(input: ManifestInput, problems: Problem[], options: ManifestO
     buttons,
     gates: gatesOf(input, problems),
     provides: input.provides ?? [],
+    routes,
     events: [],
   };
 }

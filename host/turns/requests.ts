@@ -15,6 +15,7 @@ import type {
   EventDraft,
   RequestAnswer,
   RequestEndRecord,
+  RequestIdentity,
   RequestRecord,
 } from '../store/bus-records.ts';
 import { type Ack, answerText } from '../store/records.ts';
@@ -57,17 +58,19 @@ export class Requests {
 
   /**
    * Sends a command of the host itself: answers its result, JSON, or undefined for none.
+   * @param kept by which the answer is found again for a day, and the command is not done twice
    * @throws NEIRA_COMMAND_UNHANDLED, NEIRA_MAILBOX_FULL, NEIRA_DEADLINE, and what the plugin failed with
    */
-  async ask(event: EventDraft, timeoutMs: number): Promise<string | undefined> {
+  async ask(event: EventDraft, timeoutMs: number, kept?: RequestIdentity): Promise<string | undefined> {
     const caller = `host:${event.id}`;
     const deadlineMs = Date.now() + timeoutMs;
-    const identity = { caller, digest: '', occurrence: 1 };
+    const identity = kept ?? { caller, digest: '', occurrence: 1 };
     const ack = requireAck(
       await this.#parts.submit({ kind: 'request', identity, deadlineMs, chain: [], event }),
     );
     const id = ack.request!;
-    const answer = await this.#answerTo(id, deadlineMs, NEVER);
+    const answer = ack.answer ?? (await this.#answerTo(id, deadlineMs, NEVER));
+    if (kept) return resultOf(answer);
     // Nobody asks for it again; what this does not reach, the sweep of the writer does.
     void this.#parts.submit({ kind: 'request-end', id, answer: 'U', closes: caller }).catch(() => {});
     return resultOf(answer);

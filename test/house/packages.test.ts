@@ -5,6 +5,7 @@ import { CODE, importsOf, isTest, packageOf, read } from './sources.ts';
 /** One package, one home (design, "The house"): files or folders that may import it outside tests. */
 const HOMES: Readonly<Record<string, readonly string[]>> = {
   fastify: ['host/http/'],
+  'find-my-way': ['host/http/'],
   '@fastify/multipart': ['host/http/'],
   chokidar: ['host/registry/'],
   yauzl: ['host/registry/'],

@@ -40,20 +40,18 @@ export async function handle(event) {
 
 /** Does what its payload says, and counts each thing once by its idempotency key: a tool that can tell what came before. */
 const TOOL = `
-import { add, get, list, set } from 'neira:host/storage';
+import { add, append, get, list, set } from 'neira:host/storage';
 export async function handle(event) {
   const { payload, headers, event_name } = event;
+  if (payload.order) return { result: { effects: list('order/', { limit: 1000 }).map(({ value }) => ({ key: value })) } };
   if (payload.read) return { result: { effects: list('effect/', { limit: 1000 }).map(({ key, value }) => ({ key: key.slice(7), ...value })) } };
   const key = headers.idempotency_key;
   add('calls/' + event_name, 1);
-  if (payload.failTimes) {
-    const n = (get('tries/' + key)?.value ?? 0) + 1;
-    set('tries/' + key, n);
-    if (n <= payload.failTimes) return { result: { error: 'not yet' } };
-  }
+  if (payload.notBeforeMs && Date.now() < payload.notBeforeMs) throw new Error('not yet');
   if (payload.sleepMs) await new Promise((resolve) => setTimeout(resolve, payload.sleepMs));
   if (payload.fails) throw new Error('the tool fails');
   const seen = get('effect/' + key)?.value;
+  append('order', key);
   set('effect/' + key, { name: event_name, n: payload.n ?? null, times: (seen?.times ?? 0) + 1 });
   return { result: { n: payload.n ?? null, doubled: (payload.n ?? 0) * 2, ...payload.returns } };
 }`;
@@ -68,6 +66,8 @@ export interface ScenarioHost extends AsyncDisposable {
   /** Until it has ended, or is in one of these states. */
   ended(run: string, states?: readonly string[]): Promise<Told>;
   publish(event: string, payload: object): Promise<void>;
+  /** Keys of what was done, in order. */
+  order(): Promise<readonly string[]>;
   effects(): Promise<readonly { key: string; name: string; n: number | null; times: number }[]>;
 }
 
@@ -151,6 +151,8 @@ export function scenariosOf(host: TestHost): ScenarioHost {
       const { status, body } = await host.event('driver', { publishes: event, payload });
       expect(status, JSON.stringify(body)).toBe(200);
     },
+    order: async () =>
+      (await command('tool.read', { order: true })).effects.map(({ key }: { key: string }) => key),
     effects: async () => (await command('tool.read', { read: true })).effects,
     [Symbol.asyncDispose]: () => host.close(),
   };

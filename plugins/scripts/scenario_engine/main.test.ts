@@ -278,6 +278,50 @@ test('it stands still at a breakpoint and goes on step by step (SCN-20)', async 
   expect(await scenarios.ended(run)).toMatchObject({ bag: { n: 3 } });
 });
 
+test('over HTTP it is run, watched and cancelled as the source says (SCN-04…06, OBS-03)', async () => {
+  const { host } = scenarios;
+  const id = await scenarios.save(
+    `id: byhttp\nmode: parallel\ninput: {type: object, required: [n]}\nsteps: [{wait: {signal: go}}]\n`,
+  );
+  const begun = await host.call('POST', '/api/scenario/run', { id, ctx: { n: 1 }, priority: 'HIGH' });
+  expect([begun.status, begun.body], JSON.stringify(begun.body)).toEqual([
+    200,
+    { ok: true, run_id: expect.any(String) },
+  ]);
+  const { run_id } = begun.body;
+  const status = await host.call('GET', `/api/scenario/status?run_id=${run_id}`);
+  expect(status.body).toMatchObject({
+    run_id,
+    scenario_id: id,
+    state: 'waiting',
+    step: 'wait_1',
+    priority: 'HIGH',
+    started_at: expect.any(String),
+  });
+  const runs = await host.call('GET', `/api/scenario/runs?scenario_id=${id}&limit=5`);
+  expect(runs.body.runs).toMatchObject([{ run_id, state: 'waiting' }]);
+  const wrong = await host.call('POST', '/api/scenario/run', { id, ctx: {} });
+  expect([wrong.status, wrong.body.code]).toEqual([422, 'SCENARIO_INPUT']);
+  expect((await host.call('GET', '/api/scenario/status?run_id=nobody')).status).toBe(404);
+  expect((await host.call('POST', '/api/scenario/cancel', { run_id })).body).toMatchObject({
+    ok: true,
+    state: 'cancelled',
+  });
+  const { body } = await host.call('GET', `/api/scenario/definitions/${id}`);
+  expect(body.files['scenario.yaml']).toContain('id: byhttp');
+});
+
+test('with its gate locked nothing of it runs, and it says so', async () => {
+  const { host } = scenarios;
+  await host.call('PUT', '/api/neira/gates/scenario_engine', { stage: 'locked' });
+  const refused = await host.call('POST', '/api/scenario/run', { id: 'byhttp', ctx: { n: 1 } });
+  expect([refused.status >= 400, refused.body.reason]).toEqual([
+    true,
+    expect.stringContaining('scenario_engine'),
+  ]);
+  await host.open('scenario_engine');
+});
+
 test('recent runs are listed, the newest first, by scenario or of all', async () => {
   const { runs } = await scenarios.ask('runs', { scenario_id: 'forked', limit: 10 });
   expect(runs.map(({ scenario_id, state }: Record<string, string>) => `${scenario_id} ${state}`)).toEqual([
