@@ -52,7 +52,9 @@ export function saveRun(
   const isNew = run.rows === 0;
   run.rows += 1;
   const text = JSON.stringify(run);
-  const isKept = text.length <= SMALL_RUN_CHARS || run.rows % TURNS_BETWEEN_LARGE === 1;
+  // Nothing is begun anew from where a run ended.
+  const isKept =
+    run.phase !== 'ended' && (text.length <= SMALL_RUN_CHARS || run.rows % TURNS_BETWEEN_LARGE === 1);
   set(keys.state(run.id), run as never);
   append(keys.journal(run.id), {
     atMs: nowMs,

@@ -40,7 +40,7 @@ function budgetsOf({ id, quota: own }: Program, user: string): readonly Budget[]
   return [
     { by: 'node', daily: daily_per_node, said: 'of this node (setting `daily_per_node`)' },
     { by: `user:${user}`, daily: daily_per_user, said: `of ${user} (setting \`daily_per_user\`)` },
-    { by: whose, daily: own?.daily ?? {}, said: `of \`${id}\` (its \`quota\`)` },
+    ...(own ? [{ by: whose, daily: own.daily, said: `of \`${id}\` (its \`quota\`)` }] : []),
   ];
 }
 

@@ -25,13 +25,17 @@ export function worldOf(run: Run, program: Program): World {
 class HostWorld implements World {
   readonly run: Run;
   readonly program: Program;
-  /** The scenario itself: what it may is decided by what it was granted. */
-  readonly me: Acting;
+  #me: Acting | undefined;
 
   constructor(run: Run, program: Program) {
     this.run = run;
     this.program = program;
-    this.me = as(run.scenario);
+  }
+
+  /** The scenario itself: what it may is decided by what it was granted. */
+  get me(): Acting {
+    this.#me ??= as(this.run.scenario);
+    return this.#me;
   }
 
   get nowMs(): number {
