@@ -1270,6 +1270,258 @@ export interface EventPayloads {
     readonly [name: string]: Json | undefined;
   };
   /**
+   * Begins a scenario by cron, at a moment, or at intervals. (command)
+   */
+  readonly 'schedule.create@1': {
+    /** Of the job; one is made up without it. */
+    readonly id?: string;
+    /** Id of the scenario. */
+    readonly scenario_id: string;
+    /** `*\/15 * * * *`, also with seconds before and the year behind. */
+    readonly cron?: string;
+    /** RFC 3339, with its offset. */
+    readonly at?: string;
+    /** Milliseconds from one tick to the next. */
+    readonly every_ms?: number;
+    /** Of cron; UTC without it. */
+    readonly timezone?: string;
+    /** What the runs get. */
+    readonly ctx?: {
+      readonly [name: string]: Json;
+    };
+    /** Of the runs. */
+    readonly priority?: "LOW" | "NORM" | "HIGH";
+    /** What a tick does while the run before goes on. */
+    readonly overlap?: "skip" | "queue" | "parallel";
+    /** What was missed this long ago at most is made up for, once. */
+    readonly catch_up_ms?: number;
+    /** Each tick is late by up to this. */
+    readonly jitter_ms?: number;
+  };
+  /**
+   * What create came to. (reply)
+   */
+  readonly 'schedule.create.result@1': {
+    /** Whether it was done. */
+    readonly ok: boolean;
+    /** Why it was not done. */
+    readonly error?: {
+      /** Why it was refused. */
+      readonly code: string;
+      /** For people. */
+      readonly message: string;
+      /** Of HTTP, for those who ask that way. */
+      readonly status?: number;
+      /** What the message is made of, by name. */
+      readonly details?: {
+        readonly [name: string]: Json;
+      };
+    };
+    readonly [name: string]: Json | undefined;
+  };
+  /**
+   * Ends a job. (command)
+   */
+  readonly 'schedule.delete@1': {
+    /** Id of the job. */
+    readonly job_id: string;
+  };
+  /**
+   * What delete came to. (reply)
+   */
+  readonly 'schedule.delete.result@1': {
+    /** Whether it was done. */
+    readonly ok: boolean;
+    /** Why it was not done. */
+    readonly error?: {
+      /** Why it was refused. */
+      readonly code: string;
+      /** For people. */
+      readonly message: string;
+      /** Of HTTP, for those who ask that way. */
+      readonly status?: number;
+      /** What the message is made of, by name. */
+      readonly details?: {
+        readonly [name: string]: Json;
+      };
+    };
+    readonly [name: string]: Json | undefined;
+  };
+  /**
+   * A tick of a job is due. (event)
+   */
+  readonly 'schedule.due@1': {
+    /** Id of the job. */
+    readonly job_id: string;
+    /** Which, in milliseconds since 1970. */
+    readonly tick_ms: number;
+  };
+  /**
+   * A job could not begin its scenario. (event)
+   */
+  readonly 'schedule.failed@1': {
+    /** Id of the job. */
+    readonly job_id: string;
+    /** Id of the scenario. */
+    readonly scenario_id: string;
+    /** The tick. */
+    readonly at: string;
+    /** Why. */
+    readonly error: {
+      readonly [name: string]: Json;
+    };
+  };
+  /**
+   * A job began its scenario. (event)
+   */
+  readonly 'schedule.fired@1': {
+    /** Id of the job. */
+    readonly job_id: string;
+    /** Id of the scenario. */
+    readonly scenario_id: string;
+    /** The tick. */
+    readonly at: string;
+    /** The run that began. */
+    readonly run_id: string;
+    /** After the tick. */
+    readonly late_ms: number;
+  };
+  /**
+   * Lists jobs with their next ticks. (command)
+   */
+  readonly 'schedule.list@1': {
+    /** Id of the scenario. */
+    readonly scenario_id?: string;
+    /** How many at most. */
+    readonly limit?: number;
+    /** What the page before ended with. */
+    readonly after?: string;
+  };
+  /**
+   * What list came to. (reply)
+   */
+  readonly 'schedule.list.result@1': {
+    /** Whether it was done. */
+    readonly ok: boolean;
+    /** Why it was not done. */
+    readonly error?: {
+      /** Why it was refused. */
+      readonly code: string;
+      /** For people. */
+      readonly message: string;
+      /** Of HTTP, for those who ask that way. */
+      readonly status?: number;
+      /** What the message is made of, by name. */
+      readonly details?: {
+        readonly [name: string]: Json;
+      };
+    };
+    readonly [name: string]: Json | undefined;
+  };
+  /**
+   * Ticks of a job went by. (event)
+   */
+  readonly 'schedule.missed@1': {
+    /** Id of the job. */
+    readonly job_id: string;
+    /** Id of the scenario. */
+    readonly scenario_id: string;
+    /** The tick. */
+    readonly at: string;
+    /** How many. */
+    readonly count: number;
+    /** Why. */
+    readonly reason: string;
+  };
+  /**
+   * Lets a job rest. (command)
+   */
+  readonly 'schedule.pause@1': {
+    /** Id of the job. */
+    readonly job_id: string;
+  };
+  /**
+   * What pause came to. (reply)
+   */
+  readonly 'schedule.pause.result@1': {
+    /** Whether it was done. */
+    readonly ok: boolean;
+    /** Why it was not done. */
+    readonly error?: {
+      /** Why it was refused. */
+      readonly code: string;
+      /** For people. */
+      readonly message: string;
+      /** Of HTTP, for those who ask that way. */
+      readonly status?: number;
+      /** What the message is made of, by name. */
+      readonly details?: {
+        readonly [name: string]: Json;
+      };
+    };
+    readonly [name: string]: Json | undefined;
+  };
+  /**
+   * Says when a cron text would be due. (command)
+   */
+  readonly 'schedule.preview@1': {
+    /** The text. */
+    readonly cron: string;
+    /** UTC without it. */
+    readonly timezone?: string;
+    /** How many ticks. */
+    readonly count?: number;
+  };
+  /**
+   * What preview came to. (reply)
+   */
+  readonly 'schedule.preview.result@1': {
+    /** Whether it was done. */
+    readonly ok: boolean;
+    /** Why it was not done. */
+    readonly error?: {
+      /** Why it was refused. */
+      readonly code: string;
+      /** For people. */
+      readonly message: string;
+      /** Of HTTP, for those who ask that way. */
+      readonly status?: number;
+      /** What the message is made of, by name. */
+      readonly details?: {
+        readonly [name: string]: Json;
+      };
+    };
+    readonly [name: string]: Json | undefined;
+  };
+  /**
+   * Lets a job go on that rests. (command)
+   */
+  readonly 'schedule.resume@1': {
+    /** Id of the job. */
+    readonly job_id: string;
+  };
+  /**
+   * What resume came to. (reply)
+   */
+  readonly 'schedule.resume.result@1': {
+    /** Whether it was done. */
+    readonly ok: boolean;
+    /** Why it was not done. */
+    readonly error?: {
+      /** Why it was refused. */
+      readonly code: string;
+      /** For people. */
+      readonly message: string;
+      /** Of HTTP, for those who ask that way. */
+      readonly status?: number;
+      /** What the message is made of, by name. */
+      readonly details?: {
+        readonly [name: string]: Json;
+      };
+    };
+    readonly [name: string]: Json | undefined;
+  };
+  /**
    * Some records were taken into the search index, and there are more. (event)
    */
   readonly 'search.index.advanced@1': {
@@ -1375,6 +1627,12 @@ export interface Replies {
   readonly 'scenario.status@1': 'scenario.status.result@1';
   readonly 'scenario.test@1': 'scenario.test.result@1';
   readonly 'scenario.trace@1': 'scenario.trace.result@1';
+  readonly 'schedule.create@1': 'schedule.create.result@1';
+  readonly 'schedule.delete@1': 'schedule.delete.result@1';
+  readonly 'schedule.list@1': 'schedule.list.result@1';
+  readonly 'schedule.pause@1': 'schedule.pause.result@1';
+  readonly 'schedule.preview@1': 'schedule.preview.result@1';
+  readonly 'schedule.resume@1': 'schedule.resume.result@1';
   readonly 'search.query@1': 'search.query.result@1';
 }
 
