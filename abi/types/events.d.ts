@@ -963,6 +963,12 @@ export interface EventPayloads {
     readonly force?: boolean;
     /** Show what its steps would do, and do nothing. */
     readonly dry_run?: boolean;
+    /** What triggered it: the scenario reads it as `event`. */
+    readonly event?: {
+      readonly [name: string]: Json;
+    };
+    /** The texts in `ctx` hold expressions over `event`: `${event.payload.city}`. */
+    readonly template?: boolean;
   };
   /**
    * Runs whose time was over were forgotten, and there are more. (event)
@@ -1583,6 +1589,211 @@ export interface EventPayloads {
     readonly interval_s: 60;
   };
   /**
+   * Begins a scenario when an event comes. (command)
+   */
+  readonly 'trigger.create@1': {
+    /** Of the rule; one is made up without it. */
+    readonly id?: string;
+    /** `weather.changed@1`, or a pattern. */
+    readonly event: string;
+    /** CEL over `event`. */
+    readonly filter?: string;
+    /** RFC 9535 singular path: pace is kept for each of its values. */
+    readonly key?: string;
+    /** Id of the scenario. */
+    readonly scenario_id: string;
+    /** What the run gets; its texts may hold `${event.payload.city}`. */
+    readonly ctx?: {
+      readonly [name: string]: Json;
+    };
+    /** Of the run. */
+    readonly priority?: "LOW" | "NORM" | "HIGH";
+    /** Begins once it was quiet for so long. */
+    readonly debounce_ms?: number;
+    /** Begins once within so long. */
+    readonly throttle_ms?: number;
+    /** Not while what it began goes on. */
+    readonly singleton?: boolean;
+  };
+  /**
+   * What create came to. (reply)
+   */
+  readonly 'trigger.create.result@1': {
+    /** Whether it was done. */
+    readonly ok: boolean;
+    /** Why it was not done. */
+    readonly error?: {
+      /** Why it was refused. */
+      readonly code: string;
+      /** For people. */
+      readonly message: string;
+      /** Of HTTP, for those who ask that way. */
+      readonly status?: number;
+      /** What the message is made of, by name. */
+      readonly details?: {
+        readonly [name: string]: Json;
+      };
+    };
+    readonly [name: string]: Json | undefined;
+  };
+  /**
+   * Ends a rule. (command)
+   */
+  readonly 'trigger.delete@1': {
+    /** Id of the rule. */
+    readonly rule_id: string;
+  };
+  /**
+   * What delete came to. (reply)
+   */
+  readonly 'trigger.delete.result@1': {
+    /** Whether it was done. */
+    readonly ok: boolean;
+    /** Why it was not done. */
+    readonly error?: {
+      /** Why it was refused. */
+      readonly code: string;
+      /** For people. */
+      readonly message: string;
+      /** Of HTTP, for those who ask that way. */
+      readonly status?: number;
+      /** What the message is made of, by name. */
+      readonly details?: {
+        readonly [name: string]: Json;
+      };
+    };
+    readonly [name: string]: Json | undefined;
+  };
+  /**
+   * Lets a rule rest. (command)
+   */
+  readonly 'trigger.disable@1': {
+    /** Id of the rule. */
+    readonly rule_id: string;
+  };
+  /**
+   * What disable came to. (reply)
+   */
+  readonly 'trigger.disable.result@1': {
+    /** Whether it was done. */
+    readonly ok: boolean;
+    /** Why it was not done. */
+    readonly error?: {
+      /** Why it was refused. */
+      readonly code: string;
+      /** For people. */
+      readonly message: string;
+      /** Of HTTP, for those who ask that way. */
+      readonly status?: number;
+      /** What the message is made of, by name. */
+      readonly details?: {
+        readonly [name: string]: Json;
+      };
+    };
+    readonly [name: string]: Json | undefined;
+  };
+  /**
+   * What a rule let wait is due. (event)
+   */
+  readonly 'trigger.due@1': {
+    /** Id of the rule. */
+    readonly rule_id: string;
+    /** For which value of its key. */
+    readonly key: string;
+  };
+  /**
+   * Lets a rule begin scenarios again. (command)
+   */
+  readonly 'trigger.enable@1': {
+    /** Id of the rule. */
+    readonly rule_id: string;
+  };
+  /**
+   * What enable came to. (reply)
+   */
+  readonly 'trigger.enable.result@1': {
+    /** Whether it was done. */
+    readonly ok: boolean;
+    /** Why it was not done. */
+    readonly error?: {
+      /** Why it was refused. */
+      readonly code: string;
+      /** For people. */
+      readonly message: string;
+      /** Of HTTP, for those who ask that way. */
+      readonly status?: number;
+      /** What the message is made of, by name. */
+      readonly details?: {
+        readonly [name: string]: Json;
+      };
+    };
+    readonly [name: string]: Json | undefined;
+  };
+  /**
+   * A rule could not begin its scenario. (event)
+   */
+  readonly 'trigger.failed@1': {
+    /** Id of the rule. */
+    readonly rule_id: string;
+    /** Id of the scenario. */
+    readonly scenario_id: string;
+    /** The event. */
+    readonly event_id: string;
+    /** The value of the rule's key in it. */
+    readonly key?: string;
+    /** Why. */
+    readonly error: {
+      readonly [name: string]: Json;
+    };
+  };
+  /**
+   * A rule began its scenario. (event)
+   */
+  readonly 'trigger.fired@1': {
+    /** Id of the rule. */
+    readonly rule_id: string;
+    /** Id of the scenario. */
+    readonly scenario_id: string;
+    /** The event. */
+    readonly event_id: string;
+    /** The value of the rule's key in it. */
+    readonly key?: string;
+    /** The run that began. */
+    readonly run_id: string;
+  };
+  /**
+   * Lists rules, and what they wait for. (command)
+   */
+  readonly 'trigger.list@1': {
+    /** Id of the scenario. */
+    readonly scenario_id?: string;
+    /** How many at most. */
+    readonly limit?: number;
+    /** What the page before ended with. */
+    readonly after?: string;
+  };
+  /**
+   * What list came to. (reply)
+   */
+  readonly 'trigger.list.result@1': {
+    /** Whether it was done. */
+    readonly ok: boolean;
+    /** Why it was not done. */
+    readonly error?: {
+      /** Why it was refused. */
+      readonly code: string;
+      /** For people. */
+      readonly message: string;
+      /** Of HTTP, for those who ask that way. */
+      readonly status?: number;
+      /** What the message is made of, by name. */
+      readonly details?: {
+        readonly [name: string]: Json;
+      };
+    };
+    readonly [name: string]: Json | undefined;
+  };
+  /**
    * Something for a person to read. (event)
    */
   readonly 'ui.notify@1': {
@@ -1634,6 +1845,11 @@ export interface Replies {
   readonly 'schedule.preview@1': 'schedule.preview.result@1';
   readonly 'schedule.resume@1': 'schedule.resume.result@1';
   readonly 'search.query@1': 'search.query.result@1';
+  readonly 'trigger.create@1': 'trigger.create.result@1';
+  readonly 'trigger.delete@1': 'trigger.delete.result@1';
+  readonly 'trigger.disable@1': 'trigger.disable.result@1';
+  readonly 'trigger.enable@1': 'trigger.enable.result@1';
+  readonly 'trigger.list@1': 'trigger.list.result@1';
 }
 
 export type EventFqdn = keyof EventPayloads;

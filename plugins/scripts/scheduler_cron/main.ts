@@ -17,6 +17,8 @@ const EVENTS: Readonly<Record<string, Handler>> = {
   'scenario.removed': unfollow,
   'system.boot.completed': followAll,
   'plugin.enabled': followAll,
+  'plugin.granted': followAll,
+  'gate.opened': followAll,
 };
 
 export async function handle(event: Envelope): Promise<Reply> {

@@ -2,6 +2,8 @@
 
 import type { Envelope } from 'neira:host/types';
 import { Validator } from '@cfworker/json-schema';
+import { fill } from '../language/expressions.ts';
+import { TemplateFault, textTemplate } from '../language/templates.ts';
 import type { Priority, Program } from '../program.ts';
 import { newRun, type Run } from '../run/state.ts';
 import { StepFailure } from '../run/world.ts';
@@ -17,6 +19,8 @@ interface Start {
   readonly priority?: Priority;
   readonly force?: boolean;
   readonly dry_run?: boolean;
+  readonly event?: Record<string, unknown>;
+  readonly template?: boolean;
 }
 
 const PARENT_HEADER = 'scenario_parent';
@@ -24,10 +28,12 @@ const MAX_DEPTH = 16;
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
 
 /** @throws {Refusal} SCENARIO_UNKNOWN, SCENARIO_UNGRANTED, SCENARIO_DISABLED, SCENARIO_INPUT, SCENARIO_QUOTA, … */
-export function startRun(event: Envelope, { id, ctx = {}, priority, force = false, dry_run }: Start): Run {
+export function startRun(event: Envelope, start: Start): Run {
+  const { id, priority, force = false, dry_run } = start;
   const row = scenarioOf(id);
   if (!row) throw new Refusal('SCENARIO_UNKNOWN', 404, `there is no scenario \`${id}\``);
   const program = servingProgram(row);
+  const ctx = ctxOf(start);
   requireInput(program, ctx);
   const nowMs = Date.now();
   const family = familyOf(event);
@@ -39,11 +45,31 @@ export function startRun(event: Envelope, { id, ctx = {}, priority, force = fals
     ctx,
     by: family ? loadRun(family.parent.run)!.by : event.source,
     createdAtMs: nowMs,
+    ...(start.event && { event: start.event }),
     ...family,
     ...(dry_run && { dry: true as const }),
   });
   if (!dry_run) countRun(program, run, nowMs);
   return admit(run, program, force || family !== undefined);
+}
+
+/** What a trigger says of it is worked out here, where expressions are known. @throws {Refusal} SCENARIO_INPUT */
+function ctxOf({ ctx = {}, event, template }: Start): unknown {
+  if (!template) return ctx;
+  try {
+    return fill(templated(ctx), { event: event ?? null, now: Date.now() });
+  } catch (error) {
+    const { code, message } = error as { code?: string; message: string };
+    if (code === undefined && !(error instanceof TemplateFault)) throw error;
+    throw new Refusal('SCENARIO_INPUT', 422, `\`ctx\`: ${message}`);
+  }
+}
+
+function templated(value: unknown): unknown {
+  if (typeof value === 'string') return textTemplate(value, () => {});
+  if (Array.isArray(value)) return value.map(templated);
+  if (value === null || typeof value !== 'object' || '$' in value || '$$' in value) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, templated(each)]));
 }
 
 export function servingProgram({ id, digest, pending, enabled }: ScenarioRow): Program {
