@@ -1,5 +1,7 @@
 // Components from outside, each tried in a process of its own (HOST-10…12, HOST-25).
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -75,6 +77,24 @@ test('what does not end in its time is named, and the exit code says so', async 
   const file = path.join(folder, 'below/echo.wasm');
   const { code, stdout } = await neira(['check-components', file, '--timeout', '0.05']);
   expect(stdout).toMatch(/echo\.wasm {2}hung it was not decided within 50 ms\n1 files: 1 hung/);
+  expect(code).toBe(1);
+});
+
+test('a file larger than any that is read is refused by its size', async () => {
+  const file = path.join(folder, 'huge.bin');
+  writeFileSync(file, '');
+  truncateSync(file, 3 * 1024 ** 3);
+  const { code, stdout } = await neira(['check-components', file]);
+  expect(stdout).toMatch(/huge\.bin {2}refused NEIRA_COMPONENT_TOO_LARGE: The component is 3221225472 bytes/);
+  expect(code).toBe(0);
+});
+
+test('what cannot be read is not decided: it is named, and the exit code says so', async () => {
+  const file = path.join(folder, 'socket');
+  await using server = createServer().listen(file);
+  await once(server, 'listening');
+  const { code, stdout } = await neira(['check-components', file]);
+  expect(stdout).toMatch(/socket {2}crashed exit 1: Error: ENXIO.*\n1 files: 1 crashed/);
   expect(code).toBe(1);
 });
 

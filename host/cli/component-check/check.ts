@@ -64,6 +64,15 @@ async function checkFile(file: string, timeoutMs: number): Promise<ComponentRepo
   });
   clearTimeout(timer);
   if (hung) return { verdict: 'hung', reason: `it was not decided within ${timeoutMs} ms` };
-  if (ended === '') return JSON.parse(out) as ComponentReport;
+  if (ended === '') return reportOf(out);
   return { verdict: 'crashed', reason: `${ended}: ${told.trim().split('\n').at(-1) ?? ''}` };
+}
+
+/** A process in which strange code ran may say anything. */
+function reportOf(out: string): ComponentReport {
+  try {
+    return JSON.parse(out) as ComponentReport;
+  } catch {
+    return { verdict: 'crashed', reason: 'what it answered is no report' };
+  }
 }

@@ -2,9 +2,9 @@
  * One file, in a process of its own: would a host take it, and does it run? The answer is one line of JSON. Whatever the
  * file does to this process, the one that began it goes on.
  */
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { describe, NeiraError, toProblem, toShape } from '../../errors.ts';
-import { buildComponent } from '../../sandbox/component/build/build-component.ts';
+import { buildComponent, MAX_COMPONENT_BYTES } from '../../sandbox/component/build/build-component.ts';
 import { ComponentInstance } from '../../sandbox/component/component-instance.ts';
 import { type Author, failureOf } from '../../sandbox/failure.ts';
 import { BootError, type Budget, type Failure, type HostCalls } from '../../sandbox/run-result.ts';
@@ -32,7 +32,9 @@ const EVENT = {
 async function check(file: string): Promise<ComponentReport> {
   const asked = new Set<string>();
   try {
-    const built = await buildComponent(await readFile(file), { maxMemoryBytes: LIMITS.memoryMb * MB });
+    const built = await buildComponent(await readComponentFile(file), {
+      maxMemoryBytes: LIMITS.memoryMb * MB,
+    });
     const instance = await ComponentInstance.boot(built, refusing(asked), budget());
     const ran = await instance.run(JSON.stringify(EVENT), refusing(asked), budget());
     return {
@@ -53,11 +55,18 @@ async function check(file: string): Promise<ComponentReport> {
       };
     }
     const { code, detail } = toProblem(error);
-    // What the catalogue does not know is a defect of the checker, and is told as one.
-    const reason =
-      code === 'NEIRA_INTERNAL' && error instanceof Error ? `${detail} ${error.message}` : detail;
-    return { verdict: 'refused', code, reason };
+    // What the catalogue does not know decides nothing: it ends this process, and is told as a crash.
+    if (code === 'NEIRA_INTERNAL') throw error;
+    return { verdict: 'refused', code, reason: detail };
   }
+}
+
+/** As a registration does, it asks for the size first: what is too large is never read. */
+async function readComponentFile(file: string): Promise<Buffer> {
+  const { size } = await stat(file);
+  if (size > MAX_COMPONENT_BYTES)
+    throw new NeiraError('NEIRA_COMPONENT_TOO_LARGE', { bytes: size, maxBytes: MAX_COMPONENT_BYTES });
+  return readFile(file);
 }
 
 function failing(failure: Failure): { readonly code: string; readonly reason: string } {
@@ -95,5 +104,9 @@ function budget(): Budget {
   };
 }
 
-const report = await check(process.argv[2]!);
-process.stdout.write(`${JSON.stringify(report)}\n`, () => process.exit(0));
+try {
+  const report = await check(process.argv[2]!);
+  process.stdout.write(`${JSON.stringify(report)}\n`, () => process.exit(0));
+} catch (error) {
+  process.stderr.write(`${String(error)}\n`, () => process.exit(1));
+}

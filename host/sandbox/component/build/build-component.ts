@@ -43,7 +43,8 @@ export interface LinkedComponent {
 
 /** The world that handlers have, and what a component may export of it. */
 const EXPORTS = ['handle', 'prepare'] as const;
-const MAX_BYTES = 32 * 1024 * 1024;
+/** Of a file, unless it is said otherwise. */
+export const MAX_COMPONENT_BYTES = 32 * 1024 * 1024;
 const TIMEOUT_MS = 20_000;
 const MAX_CORE_MODULES = 32;
 const MAX_CORE_INSTANCES = 64;
@@ -75,7 +76,11 @@ interface Parts extends Part {
   readonly linked: readonly LinkedPart[];
 }
 
-function partsOf(bytes: Uint8Array, links: readonly LinkedComponent[], maxBytes = MAX_BYTES): Parts {
+function partsOf(
+  bytes: Uint8Array,
+  links: readonly LinkedComponent[],
+  maxBytes = MAX_COMPONENT_BYTES,
+): Parts {
   const limits = { maxBytes, maxCoreModules: MAX_CORE_MODULES, maxCoreInstances: MAX_CORE_INSTANCES };
   const outline = readComponent(bytes, limits);
   const linked = links.map((link) => {
