@@ -43,6 +43,8 @@ export interface CellParts {
 /** Finished turns leave for the writer at least this often, never a whole batch in lockstep (design §7). */
 const FLUSH_EVERY = 8;
 const KEPT_REPLAYED = 4;
+/** Below 0, and of no errand: nobody is blamed when the cell ends in it. */
+const UPKEEP = -0x7fff_ffff;
 const MB = 1024 * 1024;
 /** What the suspended turns of a cell may hold together; one that would need more fails instead of waiting. */
 const MAX_SUSPENDED_BYTES = 256 * MB;
@@ -104,6 +106,22 @@ export class Cell {
     for (let message = this.#inbox.shift(); message; message = this.#inbox.shift())
       await this.#perform(message);
     this.#working = false;
+    if (this.#instances.isShort) setImmediate(() => this.#makeReady());
+  }
+
+  /** One at a time, behind all that has come by then, and under the eye of the watchdog like an errand. */
+  #makeReady(): void {
+    if (this.#working || !this.#instances.isShort) return;
+    const { slot } = this.#parts;
+    Atomics.store(slot, SLOT_STARTED_MS, slotNow());
+    Atomics.store(slot, SLOT_ATTEMPT, UPKEEP);
+    try {
+      this.#instances.makeReady();
+    } catch {
+      // The turn that needs the instance makes it then, and what is wrong with it is told as that turn's failure.
+    }
+    Atomics.store(slot, SLOT_ATTEMPT, 0);
+    if (this.#instances.isShort) setImmediate(() => this.#makeReady());
   }
 
   async #perform(message: ToCell): Promise<void> {
@@ -261,6 +279,7 @@ export class Cell {
     }
     this.#suspendedBytes += turn.heldBytes;
     this.#suspended.set(delivery.attempt, turn);
+    if (this.#programs.has(program.generation)) this.#instances.noteUsedUp(program, turn.instance!);
     return undefined;
   }
 
@@ -277,8 +296,12 @@ export class Cell {
     const { program, instance } = turn;
     if (!instance) return;
     turn.instance = undefined;
-    if (this.#programs.has(program.generation)) this.#instances.giveBack(program, instance);
-    else this.#instances.drop(instance);
+    if (!this.#programs.has(program.generation)) {
+      this.#instances.drop(instance);
+      return;
+    }
+    this.#instances.noteUsedUp(program, instance);
+    this.#instances.giveBack(program, instance);
   }
 
   #conclude({ delivery, session, fuel, ranMs }: Turn, settled: Settled): void {

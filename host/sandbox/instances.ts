@@ -11,6 +11,8 @@ export class Instances {
   readonly #engine: Pick<Engine, 'restore'>;
   /** By generation, in order of last use. */
   readonly #idle = new Map<number, EngineInstance[]>();
+  /** Programs that have used one up and may want the next, by generation. */
+  readonly #short = new Map<number, Program>();
   #count = 0;
   #droppedBytes = 0;
 
@@ -32,11 +34,27 @@ export class Instances {
       return;
     }
     instance.reset();
-    idle.push(instance);
-    this.#count++;
-    this.#idle.delete(generation);
-    this.#idle.set(generation, idle);
-    if (this.#count > MAX_IDLE) this.#dropOldest();
+    this.#keep(generation, instance);
+  }
+
+  /** Notes that this instance serves one turn only, so that the next is made before another turn needs it. */
+  noteUsedUp(program: Program, { isReusable }: EngineInstance): void {
+    if (!isReusable) this.#short.set(program.generation, program);
+  }
+
+  /** Whether {@link makeReady} has something to look at. */
+  get isShort(): boolean {
+    return this.#short.size > 0;
+  }
+
+  /** Makes one instance for a program that has none left: some milliseconds that no turn then waits for. */
+  makeReady(): void {
+    for (const [generation, { image }] of this.#short) {
+      this.#short.delete(generation);
+      if ((this.#idle.get(generation)?.length ?? 0) > 0) continue;
+      this.#keep(generation, this.#engine.restore(image));
+      return;
+    }
   }
 
   drop(instance: EngineInstance): void {
@@ -47,6 +65,7 @@ export class Instances {
   forget(generation: number): void {
     const idle = this.#idle.get(generation) ?? [];
     this.#idle.delete(generation);
+    this.#short.delete(generation);
     this.#count -= idle.length;
     for (const instance of idle) this.drop(instance);
   }
@@ -61,6 +80,15 @@ export class Instances {
     if (this.#droppedBytes <= bytes) return false;
     this.#droppedBytes = 0;
     return true;
+  }
+
+  #keep(generation: number, instance: EngineInstance): void {
+    const idle = this.#idle.get(generation) ?? [];
+    idle.push(instance);
+    this.#count++;
+    this.#idle.delete(generation);
+    this.#idle.set(generation, idle);
+    if (this.#count > MAX_IDLE) this.#dropOldest();
   }
 
   #dropOldest(): void {
