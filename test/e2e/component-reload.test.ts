@@ -10,6 +10,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { parse } from '@bytecodealliance/jco-transpile/wasm-tools';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { buildGuest } from '../../host/sandbox/guest-build/build.ts';
 import { bootHost, COMPONENT_GATES, spawnHost, type TestHost } from '../kit/boot-host.ts';
@@ -95,6 +96,7 @@ test('turns that have begun end on their version, new ones use the new, and none
 test.each([
   ['cut off', async () => (await answering(4)).subarray(0, 200), 'NEIRA_COMPONENT_TRUNCATED'],
   ['no component', async () => Buffer.from('hello'), 'NEIRA_COMPONENT_NOT_WASM'],
+  ['of another world', () => parse('(component)'), 'NEIRA_COMPONENT_WORLD'],
   ['one that traps in `prepare`', () => trapping(), 'NEIRA_BOOT_FAILED'],
 ] as const)(
   'a file that is %s leaves the old version serving, and says why',
