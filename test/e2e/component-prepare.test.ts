@@ -74,7 +74,11 @@ bool neira_prepare(neira_string *error) { ${body} }
 bool neira_handle(neira_string input, neira_string *answer) { *answer = NEIRA_TEXT("null"); return true; }
 `;
 
-test.for([
+const REFUSED: readonly (readonly [
+  what: string,
+  make: () => Promise<Uint8Array | undefined>,
+  says: string,
+])[] = [
   [
     'a script that throws',
     () =>
@@ -89,8 +93,11 @@ test.for([
     'no rules',
   ],
   ['a guest in C that traps', () => cComponent(FAILING_C('__builtin_trap();')), 'unreachable'],
-] as const)(
+];
+
+test.for(REFUSED)(
   '%s in prepare is refused where it is registered, with the reason',
+  { timeout: 30_000 },
   async ([, make, says], { skip }) => {
     const component = await make();
     if (!component) return skip('there is no compiler for C here');
@@ -103,7 +110,6 @@ test.for([
     expect(body.reason).toContain(says);
     expect((await host.call('GET', '/api/neira/plugins/refused')).status).toBe(404);
   },
-  30_000,
 );
 
 /** Answers `v` when it has been answered itself. */
