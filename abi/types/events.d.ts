@@ -1594,7 +1594,7 @@ export interface EventPayloads {
   readonly 'trigger.create@1': {
     /** Of the rule; one is made up without it. */
     readonly id?: string;
-    /** `weather.changed@1`, or a pattern. */
+    /** `scenario.completed@1`, or a pattern. */
     readonly event: string;
     /** CEL over `event`. */
     readonly filter?: string;

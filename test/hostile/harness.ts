@@ -206,7 +206,7 @@ export class Arena {
       if (base === undefined) return;
       const until = performance.now() + MEMORY_WAIT_MS;
       // A little work, so that the threads get round to collecting what the cases left.
-      while (this.residentMb() > base + marginMb && performance.now() < until) await this.#count();
+      while (this.residentMb() >= base + marginMb && performance.now() < until) await this.#count();
       expect(this.residentMb(), `MB resident, ${base} at the beginning`).toBeLessThan(base + marginMb);
     } finally {
       await Promise.race([this.host.close(), pause(STOP_MS).then(() => this.host.kill())]);
