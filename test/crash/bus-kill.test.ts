@@ -9,8 +9,8 @@ import { spawnHost } from '../kit/boot-host.ts';
 import { drained, Publishers, prepareBusHome, publishUntilKilled, save, verifyBus } from './bus-kit.ts';
 
 const SEED = Number(process.env['CRASH_SEED'] ?? Date.now() % 1_000_000);
-const HOMES = 4;
-const KILLS = Math.ceil(Number(process.env['NEIRA_KILLS'] ?? 100) / HOMES);
+const HOMES = 2;
+const KILLS = Math.ceil(Number(process.env['NEIRA_KILLS'] ?? 40) / HOMES);
 const TEST_MS = 5 * 60_000;
 const LONGEST_LIFE_MS = 20_000;
 const env = {

@@ -6,7 +6,7 @@ import { INSPECTED, inspectHeap } from '../kit/heap.ts';
 import { drained, Publishers } from './bus-kit.ts';
 import { LOAD_CLIENTS, LOAD_EVENT, loadState, prepareLoadHome } from './bus-load-kit.ts';
 
-const LOAD_MS = Number(process.env['NEIRA_LOAD_MS'] ?? 60_000);
+const LOAD_MS = Number(process.env['NEIRA_LOAD_MS'] ?? 30_000);
 /** Each of them collects the heap first. */
 const SAMPLE_MS = 2000;
 /** Code is compiled. */

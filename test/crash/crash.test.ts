@@ -5,7 +5,17 @@ import { expect, onTestFinished, test } from 'vitest';
 import { FAULT_POINTS } from '../../host/store/fault.ts';
 import { seededRandom } from '../../host/store/test-store.ts';
 import { spawnHost } from '../kit/boot-host.ts';
-import { consoleLines, GATES, Load, loadUntilGone, prepareHome, verify, verifySends } from './load.ts';
+import { templateHome } from '../kit/template-home.ts';
+import {
+  type CounterKind,
+  consoleLines,
+  GATES,
+  Load,
+  loadUntilGone,
+  prepareHome,
+  verify,
+  verifySends,
+} from './load.ts';
 
 const TEST_MS = 60_000;
 /** Points that turns and journaled changes pass; the others belong to boots (host/store/crash.test.ts), the bus, requests, secrets. */
@@ -13,6 +23,8 @@ const working = FAULT_POINTS.filter((point) => !/^(repair|migrate|mailbox|http|s
 /** What a host commits before it listens: that it is up. */
 const BOOT_COMMITS = 1;
 const env = { NEIRA_CELLS: '2', NEIRA_DURABILITY: 'power' };
+
+const preparedHome = templateHome((home, kind: CounterKind) => prepareHome(home, kind));
 
 function newHome(): string {
   const home = mkdtempSync(path.join(tmpdir(), 'neira-crash-'));
@@ -24,8 +36,7 @@ function newHome(): string {
 test.each(working.flatMap((point) => [[point, 1] as const, [point, 40] as const]))(
   'killed at %s, passing %i: acknowledged events are there once, others whole or not at all',
   async (point, nth) => {
-    const home = newHome();
-    await prepareHome(home);
+    const home = await preparedHome('script');
     const load = new Load();
     const doomed = await spawnHost({
       home,
@@ -45,20 +56,20 @@ test.each(working.flatMap((point) => [[point, 1] as const, [point, 40] as const]
 
 const SEED = Number(process.env['CRASH_SEED'] ?? Date.now() % 1_000_000);
 
+// A component takes longer until its first answer.
 test.each([
-  ['script', 5],
-  ['wasm', 2],
+  ['script', 5, 20],
+  ['wasm', 2, 400],
 ] as const)(
   `killed at any moment, again and again, over one home, with a plugin of kind %s (CRASH_SEED=${SEED})`,
-  async (kind, rounds) => {
+  async (kind, rounds, leastMs) => {
     console.log(`crash test: CRASH_SEED=${SEED}`);
     const random = seededRandom(SEED);
-    const home = newHome();
-    await prepareHome(home, kind);
+    const home = await preparedHome(kind);
     const load = new Load();
     for (let round = 0; round < rounds; round++) {
       const doomed = await spawnHost({ home, env });
-      const afterMs = 20 + random(350);
+      const afterMs = leastMs + random(350);
       expect(
         await loadUntilGone(doomed, load, { signal: 'SIGKILL', after: { ms: afterMs } }),
         `round ${round}, ${afterMs} ms`,
@@ -79,8 +90,7 @@ test.each([
 test(
   'killed between a send and its confirmation: it is sent again, and says that it may be the second time',
   async () => {
-    const home = newHome();
-    await prepareHome(home);
+    const home = await preparedHome('script');
     // The first commit is the turn's, the second that of the confirmation.
     const doomed = await spawnHost({
       home,

@@ -14,7 +14,7 @@ import { type HttpPeer, openPeer } from '../kit/http-peer.ts';
 import { drained } from './bus-kit.ts';
 
 const SEED = Number(process.env['CRASH_SEED'] ?? Date.now() % 1_000_000);
-const KILLS = Math.ceil(Number(process.env['NEIRA_KILLS'] ?? 100) / 10);
+const KILLS = Math.ceil(Number(process.env['NEIRA_KILLS'] ?? 40) / 10);
 const TEST_MS = 5 * 60_000;
 const env = {
   NEIRA_CELLS: '2',

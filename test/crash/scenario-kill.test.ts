@@ -1,12 +1,10 @@
 // SCN-07, SCN-09, SCN-30, SCN-31: whatever kills the process, and whenever, each step of a run takes effect once.
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { FAULT_POINTS } from '../../host/store/fault.ts';
 import { seededRandom } from '../../host/store/test-store.ts';
 import { SCRIPT_GATES, type SpawnedHost, spawnHost } from '../kit/boot-host.ts';
 import { installScenarios, scenariosOf, type Told } from '../kit/scenario-host.ts';
+import { templateHome } from '../kit/template-home.ts';
 
 /** Thirty steps and more: one after the other, in a loop, side by side, with retries, a wait and things to undo. */
 const long = (id: string, end: string) => `
@@ -38,19 +36,13 @@ const CALLS = 1 + 1 + 5 + 5 + 6;
 /** `first`, and each of the days. */
 const UNDONE = 6;
 
-function newHome(): string {
-  const home = mkdtempSync(path.join(tmpdir(), 'neira-scenario-'));
-  onTestFinished(() => rmSync(home, { recursive: true, force: true }));
-  return home;
-}
-
-async function prepared(home: string): Promise<void> {
+const preparedHome = templateHome(async (home) => {
   const host = await spawnHost({ home, gates: SCRIPT_GATES });
   await installScenarios(host);
   const scenarios = scenariosOf(host);
   for (const text of [GOOD, BAD]) await scenarios.save(text);
   await host.close();
-}
+});
 
 /** Begins both and answers their ids. */
 async function begun(host: SpawnedHost): Promise<{ good: string; bad: string }> {
@@ -94,8 +86,7 @@ const SEED = Number(process.env['CRASH_SEED'] ?? Date.now() % 1_000_000);
 test(`killed again and again at any moment (CRASH_SEED=${SEED})`, async () => {
   console.log(`scenario crash test: CRASH_SEED=${SEED}`);
   const random = seededRandom(SEED);
-  const home = newHome();
-  await prepared(home);
+  const home = await preparedHome();
   let host = await spawnHost({ home });
   const runs = await begun(host);
   for (let round = 0; round < 6; round += 1) {
@@ -118,8 +109,7 @@ const POINTS = [
 test.each(POINTS)(
   'killed at %s, passing it the %i. time',
   async (point, nth) => {
-    const home = newHome();
-    await prepared(home);
+    const home = await preparedHome();
     const doomed = await spawnHost({ home, env: { NEIRA_FAULT: `${point}:${nth}` } });
     const runs = await begun(doomed).catch(() => undefined);
     if (runs) expect(await doomed.exited).toBe('SIGKILL');

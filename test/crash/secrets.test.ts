@@ -1,9 +1,9 @@
 /** A change of the master key that breaks off: whatever was on disk, every secret opens afterwards. MEM-02. */
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { SCRIPT_GATES, spawnHost } from '../kit/boot-host.ts';
+import { templateHome } from '../kit/template-home.ts';
 
 const TEST_MS = 60_000;
 const SECRETS = { one: 'value of the first', two: 'another value' };
@@ -25,19 +25,22 @@ const POINTS = [
 /** Commits of a boot over a home like this one; see crash.test.ts. */
 const BOOT_COMMITS = 1;
 
+const env = { NEIRA_DURABILITY: 'power' };
+
+const preparedHome = templateHome(async (home) => {
+  // What turns run on is recorded at boot, in a commit of its own.
+  const settings = 'transcripts: false\n';
+  const host = await spawnHost({ home, env, settings, gates: SCRIPT_GATES });
+  await host.script(MANIFEST, SHOW);
+  for (const [name, value] of Object.entries(SECRETS))
+    expect((await host.call('PUT', `/api/neira/secrets/${name}`, { value })).status).toBe(201);
+  await host.close();
+});
+
 test.each(POINTS)(
   'killed at %s while the master key changes: every secret opens, and the key can be changed',
   async (point) => {
-    const home = mkdtempSync(path.join(tmpdir(), 'neira-keys-'));
-    const env = { NEIRA_DURABILITY: 'power' };
-    // What turns run on is recorded at boot, in a commit of its own.
-    const settings = 'transcripts: false\n';
-    const first = await spawnHost({ home, env, settings, gates: SCRIPT_GATES });
-    await first.script(MANIFEST, SHOW);
-    for (const [name, value] of Object.entries(SECRETS))
-      expect((await first.call('PUT', `/api/neira/secrets/${name}`, { value })).status).toBe(201);
-    await first.close();
-
+    const home = await preparedHome();
     const nth = point.startsWith('writer') ? BOOT_COMMITS + 1 : 1;
     const doomed = await spawnHost({ home, env: { ...env, NEIRA_FAULT: `${point}:${nth}` } });
     await doomed.call('POST', '/api/neira/secrets/rotate-key').catch(() => {});
@@ -60,8 +63,6 @@ test.each(POINTS)(
       expect([left, existsSync(path.join(home, left))]).toEqual([left, false]);
     expect((await host.call('POST', '/api/neira/secrets/rotate-key')).status).toBe(200);
     expect(await opened()).toEqual(expected);
-    await host.close();
-    rmSync(home, { recursive: true });
   },
   TEST_MS,
 );

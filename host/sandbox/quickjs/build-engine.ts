@@ -1,7 +1,7 @@
 /**
  * Builds `engine.wasm`: the QuickJS of the pinned npm package, made fit for hostile code (design §7).
  *
- *     node host/sandbox/quickjs/build-engine.ts            writes engine.wasm beside this file
+ *     node host/sandbox/quickjs/build-engine.ts            writes engine.wasm and engine.built.json beside this file
  *     node host/sandbox/quickjs/build-engine.ts --check    fails when the checked-in file differs
  *
  * Three things are added to the shipped module, nothing is taken away:
@@ -12,6 +12,7 @@
  * - **Names.** Imports and exports get readable names, and the stack pointer is exported.
  */
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -22,6 +23,7 @@ const require = createRequire(import.meta.url);
 const VARIANT = path.dirname(require.resolve('@jitl/quickjs-wasmfile-release-sync'));
 const BINARYEN = path.resolve(path.dirname(require.resolve('binaryen')), 'bin');
 const OUTPUT = path.join(import.meta.dirname, 'engine.wasm');
+const RECORD = path.join(import.meta.dirname, 'engine.built.json');
 
 const FEATURES = [
   '--enable-bulk-memory',
@@ -64,6 +66,28 @@ const UNNAMED_EXPORTS = {
   Na: 'stack_alloc',
   Oa: 'stack_save',
 };
+
+/** What was built, and of what: the build takes a minute, and is the same as long as these are (HOST-06). */
+export interface EngineRecord {
+  /** SHA-256 of this program, the package's module and glue, and the tools. */
+  readonly inputs: string;
+  /** SHA-256 of engine.wasm. */
+  readonly engine: string;
+}
+
+export function engineRecord(engine: Uint8Array): EngineRecord {
+  const inputs = createHash('sha256');
+  for (const file of [
+    import.meta.filename,
+    path.join(import.meta.dirname, 'layout.ts'),
+    path.join(VARIANT, 'emscripten-module.wasm'),
+    path.join(VARIANT, 'emscripten-module.mjs'),
+    path.join(BINARYEN, '../package.json'),
+    ...['wasm-dis', 'wasm-as', 'wasm-opt'].map((tool) => path.join(BINARYEN, tool)),
+  ])
+    inputs.update(readFileSync(file));
+  return { inputs: inputs.digest('hex'), engine: createHash('sha256').update(engine).digest('hex') };
+}
 
 export function buildEngine(): Uint8Array {
   const dir = mkdtempSync(path.join(tmpdir(), 'neira-engine-'));
@@ -219,6 +243,7 @@ if (import.meta.main) {
     }
   } else {
     writeFileSync(OUTPUT, built);
+    writeFileSync(RECORD, `${JSON.stringify(engineRecord(built), null, 2)}\n`);
     console.log(`engine.wasm: ${built.length} bytes`);
   }
 }
