@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { MAX_DELAYED } from './delayed.ts';
+import { MAX_DELAYED_SENDS } from './delayed-sends.ts';
 import type { Effect } from './records.ts';
 import { openStore, type Store } from './store.ts';
 import { commit, openTemp, set, tempHome, turn, WRITER } from './test-store.ts';
@@ -118,12 +118,12 @@ test('it waits over a restart, and one that was released and not confirmed is pe
 
 test('a plugin may have so many waiting; one more fails its turn, which keeps nothing', async () => {
   const store = await openTemp();
-  const many = Array.from({ length: MAX_DELAYED }, (_, n) => send(`m${n}`, later()));
+  const many = Array.from({ length: MAX_DELAYED_SENDS }, (_, n) => send(`m${n}`, later()));
   await commit(store, turn(many));
   const ack = await commit(store, turn([send('over', later())]));
   expect(ack.outcome).toMatchObject({
     status: 'failed',
-    error: { code: 'NEIRA_TOO_MANY', details: { what: 'delayed sends', max: MAX_DELAYED } },
+    error: { code: 'NEIRA_TOO_MANY', details: { what: 'delayed sends', max: MAX_DELAYED_SENDS } },
   });
   expect((await commit(store, turn([send('theirs', later())], { plugin: 'other' }))).outcome?.status).toBe(
     'ok',

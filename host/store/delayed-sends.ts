@@ -1,10 +1,11 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { NeiraError } from '../errors.ts';
 import type { NewsDesk } from './bus-news.ts';
-import { MAX_DELAYED } from './delayed.ts';
 import { fault } from './fault.ts';
 import type { PortSend } from './records.ts';
 
+/** Delayed sends that one plugin may have waiting. */
+export const MAX_DELAYED_SENDS = 10_000;
 const DUE_ROWS = 500;
 
 interface LeavingSend extends PortSend {
@@ -56,8 +57,8 @@ export class DelayedSends {
     plugin: string,
     turnId: string,
   ): void {
-    if (Number(this.#count.get(plugin)!['count']) >= MAX_DELAYED)
-      throw new NeiraError('NEIRA_TOO_MANY', { plugin, what: 'delayed sends', max: MAX_DELAYED });
+    if (Number(this.#count.get(plugin)!['count']) >= MAX_DELAYED_SENDS)
+      throw new NeiraError('NEIRA_TOO_MANY', { plugin, what: 'delayed sends', max: MAX_DELAYED_SENDS });
     this.#insert.run(id, dueMs, plugin, turnId, port, target, payload, as ?? null);
     this.#news.delayedMoved();
   }

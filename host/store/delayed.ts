@@ -4,7 +4,9 @@ import type { NewsDesk } from './bus-news.ts';
 import type { EventDraft } from './bus-records.ts';
 
 /** Delayed events that one plugin may have waiting. */
-export const MAX_DELAYED = 10_000;
+export const MAX_DELAYED = 100_000;
+/** And their size together, as they are stored. */
+const MAX_DELAYED_CHARS = 256 * 1024 * 1024;
 const DUE_ROWS = 500;
 
 export interface DelayedEvent {
@@ -19,7 +21,7 @@ export interface DelayedEvent {
 export class DelayedEvents {
   readonly #news: NewsDesk;
   readonly #insert: StatementSync;
-  readonly #count: StatementSync;
+  readonly #load: StatementSync;
   readonly #delete: StatementSync;
   readonly #due: StatementSync;
   readonly #nextDue: StatementSync;
@@ -30,7 +32,7 @@ export class DelayedEvents {
     this.#insert = db.prepare(
       'insert into delayed(id, due_ms, plugin, turn_id, draft) values(?, ?, ?, ?, ?)',
     );
-    this.#count = db.prepare('select count(*) as count from delayed where plugin = ?');
+    this.#load = db.prepare('select events, chars from delayed_load where plugin = ?');
     this.#delete = db.prepare(
       `delete from delayed where id = ? and plugin is ? and (?3 is null or json_extract(draft, '$.as') = ?3)`,
     );
@@ -43,10 +45,22 @@ export class DelayedEvents {
 
   /** @throws NEIRA_TOO_MANY */
   add(event: EventDraft, atMs: number, plugin: string | null, turnId: string | null): void {
-    if (plugin !== null && Number(this.#count.get(plugin)!['count']) >= MAX_DELAYED)
-      throw new NeiraError('NEIRA_TOO_MANY', { plugin, what: 'delayed events', max: MAX_DELAYED });
-    this.#insert.run(event.id, atMs, plugin, turnId, JSON.stringify(event));
+    const draft = JSON.stringify(event);
+    if (plugin !== null) this.#requireRoom(plugin, draft.length);
+    this.#insert.run(event.id, atMs, plugin, turnId, draft);
     this.#news.delayedMoved();
+  }
+
+  #requireRoom(plugin: string, more: number): void {
+    const { events = 0, chars = 0 } = (this.#load.get(plugin) ?? {}) as { events?: number; chars?: number };
+    if (events >= MAX_DELAYED)
+      throw new NeiraError('NEIRA_TOO_MANY', { plugin, what: 'delayed events', max: MAX_DELAYED });
+    if (chars + more > MAX_DELAYED_CHARS)
+      throw new NeiraError('NEIRA_TOO_MANY', {
+        plugin,
+        what: 'characters of delayed events',
+        max: MAX_DELAYED_CHARS,
+      });
   }
 
   /**

@@ -216,6 +216,19 @@ export const MIGRATIONS: readonly string[] = [
   create index request_asked on request(deadline_ms) where asked is not null;
   create index request_plugin on request(plugin) where plugin is not null;
   `,
+  `
+  -- How much each plugin has delayed, so that nobody has to count.
+  create table delayed_load(plugin text primary key, events integer not null, chars integer not null) without rowid;
+  insert into delayed_load
+    select plugin, count(*), sum(length(draft)) from delayed where plugin is not null group by plugin;
+  create trigger delayed_added after insert on delayed when new.plugin is not null begin
+    insert into delayed_load values(new.plugin, 1, length(new.draft))
+      on conflict(plugin) do update set events = events + 1, chars = chars + excluded.chars;
+  end;
+  create trigger delayed_gone after delete on delayed when old.plugin is not null begin
+    update delayed_load set events = events - 1, chars = chars - length(old.draft) where plugin = old.plugin;
+  end;
+  `,
 ];
 
 /**

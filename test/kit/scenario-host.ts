@@ -80,7 +80,7 @@ export async function installScenarios(host: TestHost, settings?: object): Promi
         id: 'driver',
         permissions: {},
         publishes: [...COMMANDS, 'chat.said@1', 'tool.read@1'],
-        limits: { wait_ms: 30_000 },
+        limits: { wait_ms: 30_000, turn_ms: 10_000 },
         ui: { buttons: [{ id: 'driver', title: 'Driver', event: 'driver.go' }] },
       },
       DRIVER,
@@ -90,7 +90,7 @@ export async function installScenarios(host: TestHost, settings?: object): Promi
         id: 'tool',
         permissions: { storage: ['read', 'write'] },
         subscribes: ['tool.do@1', 'tool.undo@1', 'tool.read@1'].map((event) => ({ event })),
-        limits: { wait_ms: 60_000, concurrency: 16 },
+        limits: { wait_ms: 60_000, turn_ms: 10_000, concurrency: 16 },
         retry: { max: 0 },
       },
       TOOL,
@@ -99,7 +99,7 @@ export async function installScenarios(host: TestHost, settings?: object): Promi
   for (const { status, body } of added) expect(status, JSON.stringify(body)).toBe(201);
   await host.open('scenario_engine');
   if (settings) {
-    const set = await host.call('PUT', '/api/neira/plugins/scenario.engine/settings', settings);
+    const set = await host.call('PUT', '/api/neira/plugins/scenario.engine/settings', { settings });
     expect(set.status, JSON.stringify(set.body)).toBe(200);
   }
 }

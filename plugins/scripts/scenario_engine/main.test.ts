@@ -330,6 +330,12 @@ test('recent runs are listed, the newest first, by scenario or of all', async ()
   ]);
   const all = await scenarios.ask('runs', { limit: 3 });
   expect(all['runs']).toHaveLength(3);
+  const failed = await scenarios.ask('runs', { state: 'failed', limit: 1 });
+  expect(failed['runs']).toMatchObject([{ state: 'failed' }]);
+  const more = await scenarios.ask('runs', { state: 'failed', limit: 100, after: failed['next'] });
+  expect(more['runs'].every(({ state }: { state: string }) => state === 'failed')).toBe(true);
+  expect(more['next']).toBeUndefined();
+  expect(await scenarios.ask('runs', { state: 'undoing' })).toMatchObject({ runs: [] });
   expect(all['next']).toBeDefined();
 });
 

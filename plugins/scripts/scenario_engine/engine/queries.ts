@@ -57,23 +57,30 @@ interface Page {
   readonly after?: string;
 }
 
+/** Rows that one question looks at: where few runs are in a state, its pages are short, and `next` leads on. */
+const MAX_LOOKED_AT = 1000;
+
 /** The newest first. */
 export function recentRuns({ scenario_id, state, limit = 20, after }: Page) {
   const wanted = Math.min(limit, MAX_PAGE);
   const prefix = scenario_id === undefined ? 'run/' : keys.byScenario(scenario_id);
-  const page = list(prefix, {
-    reverse: true,
-    limit: wanted,
-    ...(after !== undefined && { after: `${prefix}${after}` }),
-  });
-  const runs = page.map(({ key, value }) =>
-    freshOf(key.slice(prefix.length), value as unknown as Summary | null),
-  );
-  const next = page.length === wanted ? runs.at(-1)!.run_id : undefined;
-  return {
-    runs: state === undefined ? runs : runs.filter((run) => run.state === state),
-    ...(next !== undefined && { next }),
-  };
+  const runs: Summary[] = [];
+  let last = after;
+  for (let looked = 0; looked < MAX_LOOKED_AT; looked += MAX_PAGE) {
+    const page = list(prefix, {
+      reverse: true,
+      limit: state === undefined ? wanted : MAX_PAGE,
+      ...(last !== undefined && { after: `${prefix}${last}` }),
+    });
+    for (const { key, value } of page) {
+      last = key.slice(prefix.length);
+      const run = freshOf(last, value as unknown as Summary | null);
+      if (state === undefined || run.state === state) runs.push(run);
+      if (runs.length === wanted) return { runs, next: last };
+    }
+    if (page.length < MAX_PAGE) return { runs };
+  }
+  return { runs, ...(last !== undefined && { next: last }) };
 }
 
 /** The line of a run that has ended stands; of one that goes on it is made anew. */

@@ -91,6 +91,14 @@ export class Compiler {
       );
       return;
     }
+    if (keys.includes('if') && !keys.some((key) => !['name', 'if', 'else', 'elif'].includes(key))) {
+      this.files.add(
+        this.under(spot, 'if'),
+        '`if` does not say what is done then',
+        'write `if: <condition>`, `then: [<steps>]` beside it, and where it is needed `elif: […]` and `else: [<steps>]`',
+      );
+      return;
+    }
     const odd = keys.find((key) => !['name', 'with', 'save', 'if'].includes(key)) ?? '';
     const all = [...KINDS, 'if', 'steps'];
     this.files.add(

@@ -236,6 +236,11 @@ describe('what is wrong is told with its place and what to do', () => {
       'id: t\nmode: fast\nsteps: []\n',
       { line: 2, message: /must be one of single, restart, queued, parallel/ },
     ],
+    [
+      'an `if` without `then`',
+      'id: t\nsteps:\n  - {name: x, if: [{when: "true", steps: []}], else: []}\n',
+      { line: 3, message: '`if` does not say what is done then', remedy: /`then: \[<steps>\]`/ },
+    ],
     ['no kind', 'id: t\nsteps:\n  - {name: x}\n', { line: 3, message: 'a step has to say what it does' }],
     [
       'an unknown kind',
