@@ -101,8 +101,14 @@ export async function spawnHost(options: HostOptions = {}): Promise<SpawnedHost>
     env: { ...process.env, ...environmentOf(home, options) },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  // A test that fails in the middle of its host's life leaves nothing behind.
+  const end = () => void child.kill('SIGKILL');
+  process.once('exit', end);
   const exited = new Promise<number | string>((resolve) => {
-    child.once('exit', (code, signal) => resolve(code ?? signal ?? 'unknown'));
+    child.once('exit', (code, signal) => {
+      process.off('exit', end);
+      resolve(code ?? signal ?? 'unknown');
+    });
   });
   let log = '';
   child.stderr.on('data', (chunk: Buffer) => {

@@ -56,6 +56,10 @@ test('each test says what it expects, and golden files are written when that is 
     name: 'ui.notify@1',
     payload: { text: 'It is 7°, yes' },
   });
+  const laidOut = { 'golden/brief.json': JSON.stringify(JSON.parse(golden['golden/brief.json'])) };
+  expect(await scenarios.ask('test', { files: files(laidOut) })).toMatchObject({ failed: 0 });
+  const broken = await scenarios.ask('test', { files: files({ 'golden/brief.json': '[' }) });
+  expect(broken.text).toContain('golden/brief.json is no JSON; write it again with --update');
   const all = await scenarios.ask('test', { files: files(golden) });
   expect(all, all.text).toMatchObject({ passed: 3, failed: 0 });
   const changed = { ...files(golden), 'scenario.yaml': SCENARIO.replace('It is', 'Now') };
