@@ -3,12 +3,14 @@
  * is who the command comes from; what it may do is decided as for every command.
  */
 import { createHash } from 'node:crypto';
+import type { CommandView } from '../base/command-line.ts';
 import { isHostEvent } from '../bus/envelope.ts';
 import type { EventRegistry } from '../bus/event-registry.ts';
 import { NeiraError } from '../errors.ts';
 import type { CallAnswer, Caller, ContributedRequest } from '../http/api.ts';
 import { type CallFinder, createCallFinder } from '../http/contributed.ts';
 import { type ContributedRoute, routeName } from '../registry/contributed.ts';
+import type { ContributedCommand } from '../registry/contributed-commands.ts';
 import type { LivePlugin } from '../registry/live-plugin.ts';
 import type { EventDraft, RequestIdentity } from '../store/bus-records.ts';
 import { sealEvent } from './event-gateway.ts';
@@ -49,6 +51,34 @@ export class ContributedCalls {
     const event = this.#eventOf(caller, call, params, request);
     const identity = identityOf(caller, request, event);
     return answerOf(await this.#parts.ask(event, TIMEOUT_MS, identity));
+  }
+
+  /** The command lines that plugins contribute, with what their calls take; also of those that do not work now, and why. */
+  commands(): readonly CommandView[] {
+    return this.#parts
+      .plugins()
+      .flatMap((plugin) => plugin.manifest.commands.map((command) => this.#viewOf(plugin, command)))
+      .sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  #viewOf(plugin: LivePlugin, { route, ...command }: ContributedCommand): CommandView {
+    const { row, manifest, grants } = plugin;
+    const call = manifest.routes.find((each) => routeName(each) === route)!;
+    const [name, version] = call.command.split('@') as [string, string];
+    const { properties = {}, required = [] } = (this.#parts.events.find(name, Number(version))?.schema ??
+      {}) as { properties?: CommandView['properties']; required?: readonly string[] };
+    const inactive =
+      this.#parts.whyInactive(plugin) ??
+      (grants.routes?.includes(route) ? undefined : `\`http.route:${route}\` is not granted to it`);
+    return {
+      plugin: row.id,
+      ...command,
+      method: call.method,
+      path: call.path,
+      properties,
+      required,
+      ...(inactive !== undefined && { inactive }),
+    };
   }
 
   /** Plugins come and go: the one that was made serves as long as they are the same. */

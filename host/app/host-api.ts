@@ -254,6 +254,7 @@ export function createHostApi(parts: HostApiParts): HostApi {
     dryRun: (caller, body) => dryRuns.run(caller, body),
     search: (_caller, query) => parts.search.find(query),
     contributedCall: (caller, request) => parts.contributed.call(caller, request),
+    listCommands: () => parts.contributed.commands(),
     *exportLines(_caller, query) {
       for (const line of store.exportLines(query)) yield parts.secrets.maskJson(line);
     },

@@ -299,7 +299,6 @@ describe('--json', () => {
 describe('exit codes', () => {
   test.concurrent.each([
     [[]],
-    [['nonsense']],
     [['plugin']],
     [['plugin', 'nonsense']],
     [['plugin', 'show']],

@@ -6,6 +6,7 @@ import { addBackup } from './backup.ts';
 import { addBuild } from './build.ts';
 import { Refused } from './client.ts';
 import { addCheckComponents } from './component-check/command.ts';
+import { addCommands, addContributed } from './contributed.ts';
 import { addDryRun } from './dry-run.ts';
 import { addEvents } from './events.ts';
 import { addGate } from './gate.ts';
@@ -28,6 +29,7 @@ const USAGE = 2;
 async function main(argv: readonly string[]): Promise<number> {
   const program = createProgram(argv);
   try {
+    await addUnknown(program, argv);
     await program.parseAsync([...argv], { from: 'user' });
     return Number(process.exitCode ?? 0);
   } catch (error) {
@@ -55,11 +57,21 @@ function createProgram(argv: readonly string[]): Command {
   addNew(program);
   addBuild(program);
   addCheckComponents(program);
+  addCommands(program);
   addJournal(program);
   addToken(program);
   addSecret(program);
   addBackup(program);
   return program;
+}
+
+/** A word that is no command of this program may be one of a plugin. */
+async function addUnknown(program: Command, argv: readonly string[]): Promise<void> {
+  const word = argv.find((each) => !each.startsWith('-'));
+  const known = [...program.commands.map((each) => each.name()), 'help'];
+  if (word === undefined || known.includes(word)) return;
+  const remark = await addContributed(program, word);
+  if (remark !== undefined) program.showHelpAfterError(remark);
 }
 
 function problemOf(error: unknown): Problem {

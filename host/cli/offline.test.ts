@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { OWN_COMMANDS } from '../registry/contributed-commands.ts';
 import { withId } from './new.ts';
 import { neira } from './test-kit.ts';
 
@@ -234,4 +235,11 @@ describe('new', () => {
     expect([code, stderr]).toEqual([1, expect.stringContaining('NEIRA_CONFLICT')]);
     expect(await readFile(join(home, 'mine', 'main.ts'), 'utf8')).toBe('my work');
   });
+});
+
+// A plugin cannot bring a command that begins as one of these.
+test('the commands that are named as ours are those that there are', async () => {
+  const { stdout } = await run('--help');
+  const listed = stdout.slice(stdout.indexOf('Commands:')).matchAll(/^ {2}([a-z][a-z-]*)/gm);
+  expect([...OWN_COMMANDS].sort()).toEqual([...listed].map(([, name]) => name!).sort());
 });

@@ -58,7 +58,11 @@ export function createOutput(json: boolean): Output {
       if (typeof problem['file'] === 'string')
         remark(`  at ${plain(problem['file'])}:${String(problem['line'] ?? '?')}`);
       for (const suggestion of suggestions(problem)) remark(`  near: ${plain(suggestion)}`);
-      remark(`  ${plain(problem.remedy)}`);
+      for (const { place, message, remedy } of problemsIn(problem)) {
+        if (message !== undefined) remark(`  ${place}${message}`);
+        if (remedy !== undefined) remark(`  ${remedy}`);
+      }
+      if (problem.remedy) remark(`  ${plain(problem.remedy)}`);
     },
   };
 }
@@ -83,6 +87,22 @@ function failingPaths(problem: Problem): { path: string; message: string }[] {
   const { errors } = problem as { errors?: unknown };
   // One failing path is in the sentence already.
   return Array.isArray(errors) && errors.length > 1 ? errors : [];
+}
+
+/** What a plugin found in the files that it was given: each with its place, unless the sentence has it. */
+function problemsIn(problem: Problem): { place: string; message?: string; remedy?: string }[] {
+  const { problems } = problem as { problems?: unknown };
+  if (!Array.isArray(problems)) return [];
+  return problems.map((each: Readonly<Record<string, unknown>>) => {
+    const place = [each['file'], each['line'], each['column']].filter((part) => part !== undefined).join(':');
+    const message = plain(each['message']);
+    return {
+      place: place === '' ? '' : `${plain(place)} `,
+      ...(!problem.detail.includes(message) && { message }),
+      ...(typeof each['remedy'] === 'string' &&
+        !problem.detail.includes(each['remedy']) && { remedy: plain(each['remedy']) }),
+    };
+  });
 }
 
 function suggestions(problem: Problem): string[] {

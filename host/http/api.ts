@@ -1,4 +1,5 @@
 import type { Mode, Scope, Stage } from '../../gates/gates.ts';
+import type { CommandView } from '../base/command-line.ts';
 import type { ErrorShape } from '../errors.ts';
 import type { DeliveryOutcome } from '../metrics.ts';
 import type { BusApi } from './bus-api.ts';
@@ -312,6 +313,8 @@ export interface HostApi extends BusApi, TurnsApi, DryRunApi, SecretApi {
   search(caller: Caller, query: SearchQuery): Promise<FoundRecords>;
   /** A call that a plugin contributes; undefined where none does. */
   contributedCall(caller: Caller, request: ContributedRequest): Promise<CallAnswer | undefined>;
+  /** Command lines that plugins contribute. */
+  listCommands(caller: Caller): readonly CommandView[];
   exportLines(caller: Caller, query: SearchQuery): Iterable<string>;
 
   listTokens(caller: Caller): readonly TokenView[];

@@ -28,6 +28,7 @@ const CALLS: readonly (readonly [route: string, path: string, body: unknown, sta
   ['GET /docs', '/docs', undefined, 200],
   ['GET /metrics', '/metrics', undefined, 200],
   ['GET /api/neira/status', '/api/neira/status', undefined, 200],
+  ['GET /api/neira/commands', '/api/neira/commands', undefined, 200],
   ['GET /api/neira/plugins', '/api/neira/plugins', undefined, 200],
   [
     'POST /api/neira/plugins',

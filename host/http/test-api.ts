@@ -244,6 +244,7 @@ export function createTestApi(): TestApi {
     readJournal: (_caller, after) => (after >= entry.seq ? [] : [entry]),
     ...testBus(),
     contributedCall: async () => undefined,
+    listCommands: () => [],
     search: async () => ({ results: [{ type: 'annotation', id: 'a1' }], next: null, answered_by: null }),
     exportLines: () => ['{"n":1}', '{"n":2}\n'],
     listTokens: () => [...tokens.values()],

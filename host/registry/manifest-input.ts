@@ -1,5 +1,6 @@
 /** A manifest as its author wrote it, after its schema was checked; manifest.ts writes out what is short. */
 import type { GateRequirement, Scope } from '../../gates/gates.ts';
+import type { CommandBehaviour } from '../base/command-line.ts';
 import type { PermissionsInput } from '../base/permissions.ts';
 import { isRecord, type Problem } from '../schema.ts';
 import type { MailboxBounds, PluginKind, Subscription } from './manifest.ts';
@@ -26,6 +27,7 @@ export interface ManifestInput {
   readonly ui?: { readonly buttons?: readonly ButtonInput[] };
   readonly gates?: readonly GateInput[];
   readonly routes?: readonly RouteInput[];
+  readonly commands?: readonly CommandInput[];
   readonly provides?: readonly string[];
   readonly abi?: { readonly function?: string };
 }
@@ -35,6 +37,13 @@ export interface RouteInput {
   readonly path: string;
   readonly command: string;
   readonly scope?: Scope;
+}
+
+export interface CommandInput extends CommandBehaviour {
+  readonly name: string;
+  readonly title?: TextInput;
+  readonly route: string;
+  readonly arguments?: readonly string[];
 }
 
 export type TextInput = string | { readonly en?: string; readonly ru?: string };
@@ -53,6 +62,12 @@ export interface GateInput {
   readonly opens?: TextInput;
   readonly requires?: readonly (string | GateRequirement)[];
   readonly phrases?: { readonly ru: readonly string[]; readonly en: readonly string[] };
+}
+
+/** In both languages. */
+export function textOf(text: TextInput): { readonly en: string; readonly ru: string } {
+  if (typeof text === 'string') return { en: text, ru: text };
+  return { en: text.en ?? text.ru!, ru: text.ru ?? text.en! };
 }
 
 /** Mistakes that the source's own words lead to, said better than the schema would. */

@@ -10,8 +10,9 @@ import { parseSubscriptionEvent } from '../bus/subject.ts';
 import { isNeiraError, NeiraError } from '../errors.ts';
 import { compilePluginSchema, compileSchema, isRecord, type Problem, parseYaml, summary } from '../schema.ts';
 import { type ContributedRoute, routeName, routesOf } from './contributed.ts';
+import { type ContributedCommand, commandsOf } from './contributed-commands.ts';
 import { normaliseEntry } from './entry.ts';
-import { hints, type ManifestInput, type TextInput } from './manifest-input.ts';
+import { hints, type ManifestInput, textOf } from './manifest-input.ts';
 import { describesObject, expandParamsSchema } from './params-schema.ts';
 import { linksOfScripts, unknownPorts, uselessSecrets } from './permission-problems.ts';
 
@@ -101,6 +102,8 @@ export interface Manifest {
   readonly provides: readonly string[];
   /** HTTP calls that it contributes. */
   readonly routes: readonly ContributedRoute[];
+  /** Command lines that lead to them. */
+  readonly commands: readonly ContributedCommand[];
   /** Events that lie in the plugin's folder; the manifest itself does not name them. */
   readonly events: readonly EventDefinition[];
 }
@@ -134,7 +137,6 @@ export const DEFAULT_MAILBOX: MailboxBounds = {
  * enforces is refused at load: a promise must not look kept. Remove a line when its part is built.
  */
 export const NOT_YET: readonly { readonly path: readonly string[]; readonly reason: string }[] = [
-  { path: ['commands'], reason: 'this version runs no commands of plugins' },
   { path: ['web'], reason: 'this version serves no web files of plugins' },
 ];
 
@@ -230,6 +232,7 @@ function normalise(input: ManifestInput, problems: Problem[], options: ManifestO
     gates: gatesOf(input, problems),
     provides: input.provides ?? [],
     routes,
+    commands: commandsOf(input.commands ?? [], routes, problems),
     events: [],
   };
 }
@@ -340,11 +343,6 @@ function checkSchema(schema: Record<string, unknown>, path: string, problems: Pr
       problems.push({ path: each.path === '$' ? path : `${path}.${each.path}`, message: each.message });
     }
   }
-}
-
-function textOf(text: TextInput): LocalText {
-  if (typeof text === 'string') return { en: text, ru: text };
-  return { en: text.en ?? text.ru!, ru: text.ru ?? text.en! };
 }
 
 function withVersion(event: string): string {

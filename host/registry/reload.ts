@@ -8,6 +8,7 @@ import { isNeiraError, NeiraError, toShape } from '../errors.ts';
 import type { AdminOp, GateRow, JournalDraft, PluginRow, VersionRow } from '../store/records.ts';
 import { type Booted, bootVersion, storedForm, type Version } from './candidate.ts';
 import { requireFreeRoutes } from './contributed.ts';
+import { requireFreeCommands } from './contributed-commands.ts';
 import { type LivePlugin, type PluginError, parseRow, toolsOf } from './live-plugin.ts';
 import type { Manifest } from './manifest.ts';
 import { checkedSettings } from './policy.ts';
@@ -253,6 +254,7 @@ async function trial(
 function requirePlace(registry: Registry, manifest: Manifest): readonly GateRow[] {
   requireFreeTools(registry, manifest);
   requireFreeRoutes(registry, manifest);
+  requireFreeCommands(registry, manifest);
   registry.parts.events.requireFree(manifest.id, manifest.events);
   const planned = registry.parts.gates.plan(manifest.id, manifest.gates);
   requireGate(registry, manifest, planned);

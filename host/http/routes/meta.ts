@@ -11,6 +11,10 @@ export function metaRoutes(context: RouteContext): void {
   });
   addRoute(context, 'GET /api/neira/status', 'read', ({ caller }) => api.status(caller));
 
+  addRoute(context, 'GET /api/neira/commands', 'read', ({ caller }) => ({
+    commands: api.listCommands(caller),
+  }));
+
   let document: string | undefined;
   addRoute(context, 'GET /openapi.json', 'read', (_request, reply) => {
     document ??= JSON.stringify(contract.document);

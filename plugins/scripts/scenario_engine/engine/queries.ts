@@ -1,6 +1,6 @@
 /** What may be asked about runs and scenarios; nothing is changed by it (SCN-05, OBS-03). */
 import { get, list } from 'neira:host/storage';
-import { keyOf, top } from '../run/machine.ts';
+import { keyOf, stepKey, top } from '../run/machine.ts';
 import type { Run, RunEvent, StepRow } from '../run/state.ts';
 import { startsOf } from './definitions.ts';
 import { keys } from './keys.ts';
@@ -175,26 +175,46 @@ function traced(
   };
 }
 
-/** A line for each step, indented as they lie within each other, with how long it took (OBS-02). */
+/** A line for each step below the one that it is part of, with how long it took (OBS-02). */
 function treeOf(run: Run, steps: readonly TraceStep[]): string {
   const last = new Map<string, TraceStep>();
   for (const each of steps) last.set(each.step, each);
-  const lines = [...last.values()].map(({ step, what, attempt, latency_ms, error, waits }) => {
-    const depth = step.split('/').length;
-    const name = step.slice(step.lastIndexOf('/') + 1);
-    const took = latency_ms === undefined ? '' : ` ${latency_ms} ms`;
-    const tries = attempt > 1 ? ` (attempt ${attempt})` : '';
-    const why = error
-      ? ` – ${(error as { code: string; message: string }).code}: ${(error as { message: string }).message}`
-      : '';
-    const rest = what === 'started' && waits !== undefined ? ` – waits: ${waits}` : '';
-    return `${'  '.repeat(depth)}${name} ${what}${took}${tries}${why}${rest}`;
-  });
+  const inside = new Map<string, string[]>();
+  for (const step of last.keys()) {
+    const above = aboveOf(step, last);
+    inside.set(above, [...(inside.get(above) ?? []), step]);
+  }
+  const linesBelow = (above: string, depth: number): string[] =>
+    (inside.get(above) ?? []).flatMap((step) => [
+      `${'  '.repeat(depth)}${lineOf(last.get(step)!)}`,
+      ...linesBelow(step, depth + 1),
+    ]);
   const { state, duration_ms } = summaryOf(run);
-  return [
-    `${run.scenario} ${run.id} ${state}${duration_ms === undefined ? '' : ` ${duration_ms} ms`}`,
-    ...lines,
-  ].join('\n');
+  const took = duration_ms === undefined ? '' : ` ${duration_ms} ms`;
+  return [`${run.scenario} ${run.id} ${state}${took}`, ...linesBelow('', 1)].join('\n');
+}
+
+/** The nearest step around this one that was told of: `days/charge[2]` lies in `days`. */
+function aboveOf(step: string, known: ReadonlyMap<string, unknown>): string {
+  const [, path, turns] = /^(.*?)(?:\[([\d.]+)\])?$/.exec(step)!;
+  const names = path!.split('/');
+  const all = turns === undefined ? [] : turns.split('.');
+  for (let length = names.length - 1; length > 0; length -= 1)
+    for (let count = all.length; count >= 0; count -= 1) {
+      const above = stepKey(names.slice(0, length).join('/'), all.slice(0, count).map(Number));
+      if (known.has(above)) return above;
+    }
+  return '';
+}
+
+function lineOf({ step, what, attempt, latency_ms, error, waits }: TraceStep): string {
+  const name = step.slice(step.lastIndexOf('/') + 1);
+  const took = latency_ms === undefined ? '' : ` ${latency_ms} ms`;
+  const tries = attempt > 1 ? ` (attempt ${attempt})` : '';
+  const { code, message } = (error ?? {}) as { readonly code?: string; readonly message?: string };
+  const why = error ? ` – ${code}: ${message}` : '';
+  const rest = what === 'started' && waits !== undefined ? ` – waits: ${waits}` : '';
+  return `${name} ${what}${took}${tries}${why}${rest}`;
 }
 
 /** What came to the waits of a run, by step and attempt: so it can be done again with the same answers. */
