@@ -991,6 +991,21 @@ export interface EventPayloads {
     readonly message?: string;
   };
   /**
+   * A run has ended, and what it held is free. (event)
+   */
+  readonly 'scenario.run.released@1': {
+    /** Id of the run. */
+    readonly run_id: string;
+    /** Id of the scenario. */
+    readonly scenario_id: string;
+    /** It was admitted, and not only waiting. */
+    readonly began: boolean;
+    /** It had a place among those that work. */
+    readonly slot: boolean;
+    /** Where it waited. */
+    readonly queued_as?: string;
+  };
+  /**
    * Whether a run was begun, and which. (reply)
    */
   readonly 'scenario.run.result@1': {

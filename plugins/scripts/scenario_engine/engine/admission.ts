@@ -5,7 +5,7 @@
  * The queue is ordered by the moment of asking, moved by what the priority is worth: a LOW run that has waited long enough
  * goes before a HIGH one that just came, so none waits for ever.
  */
-import { delete as drop, get, list, set, settings } from 'neira:host/storage';
+import { delete as drop, get, list, set } from 'neira:host/storage';
 import type { Program } from '../program.ts';
 import type { Run } from '../run/state.ts';
 import { keys } from './keys.ts';
@@ -13,7 +13,7 @@ import { isCounted, move } from './move.ts';
 import { programOf } from './programs.ts';
 import { Refusal } from './refusal.ts';
 import { loadRun, saveRun } from './runs.ts';
-import type { Settings } from './settings.ts';
+import { settingsNow } from './settings.ts';
 import { tellRun } from './tell.ts';
 
 interface Load {
@@ -45,8 +45,9 @@ export function admit(run: Run, program: Program, force: boolean): Run {
   const mayStart = force || startsNow(own, program);
   if (mayStart && hasSlot(load, own, program)) {
     begin(load, own, run, program);
-    set(keys.load, load as never);
-    return move(run, program, { kind: 'begin' });
+    // What ends in the turn that it began in has changed nothing for others.
+    if (move(run, program, { kind: 'begin' }, true).phase !== 'ended') set(keys.load, load as never);
+    return run;
   }
   if (own.queued >= program.max && program.mode === 'queued') throw full(program, own);
   run.queuedAs = enqueue(own, run);
@@ -87,13 +88,14 @@ function full({ id, max }: Program, { queued }: ScenarioLoad): Refusal {
 }
 
 function hasSlot({ slots }: Load, own: ScenarioLoad, program: Program): boolean {
-  const { max_concurrent_per_node: max } = settings<Settings>();
+  const { max_concurrent_per_node: max } = settingsNow();
   return (
     (max === 0 || slots < max) && (program.maxConcurrent === undefined || own.slots < program.maxConcurrent)
   );
 }
 
 function begin(load: Load, own: ScenarioLoad, run: Run, program: Program): void {
+  run.admitted = true;
   own.active += 1;
   if (program.mode !== 'parallel') own.runs.push(run.id);
   takeSlot(load, own, run, program);
@@ -108,7 +110,7 @@ function takeSlot(load: Load, own: ScenarioLoad, run: Run, program: Program): vo
 
 /** @returns where it waits */
 function enqueue(own: ScenarioLoad, { id, scenario, priority }: Run): string {
-  const { priority_s: ahead } = settings<Settings>();
+  const { priority_s: ahead } = settingsNow();
   const worth = { HIGH: -ahead, NORM: 0, LOW: ahead }[priority] * 1000;
   const place = keys.queued(scenario, Date.now() + worth, id);
   set(place, null as never);
@@ -118,19 +120,26 @@ function enqueue(own: ScenarioLoad, { id, scenario, priority }: Run): string {
 
 // --- others make room
 
+/** `scenario.run.released` */
+export interface Released {
+  readonly run_id: string;
+  readonly scenario_id: string;
+  readonly began: boolean;
+  readonly slot: boolean;
+  readonly queued_as?: string;
+}
+
 /** A run has ended: what it held is free. */
-export function ended(id: string): void {
-  const run = loadRun(id);
-  if (!run || run.dry) return;
+export function released({ run_id, scenario_id, began, slot, queued_as }: Released): void {
   const load = readLoad();
-  const own = load.scenarios[run.scenario];
+  const own = load.scenarios[scenario_id];
   if (!own) return;
-  if (run.startedAtMs === undefined) leaveQueue(own, run);
-  else {
+  if (queued_as !== undefined) leaveQueue(own, queued_as);
+  if (began) {
     own.active = Math.max(own.active - 1, 0);
-    own.runs = own.runs.filter((each) => each !== id);
-    if (run.slot) giveSlot(load, own);
+    own.runs = own.runs.filter((each) => each !== run_id);
   }
+  if (slot) giveSlot(load, own);
   fill(load);
 }
 
@@ -157,9 +166,9 @@ function giveSlot(load: Load, own: ScenarioLoad): void {
   own.slots = Math.max(own.slots - 1, 0);
 }
 
-function leaveQueue(own: ScenarioLoad, { queuedAs }: Run): void {
-  if (queuedAs === undefined || get(queuedAs) === undefined) return;
-  drop(queuedAs);
+function leaveQueue(own: ScenarioLoad, place: string): void {
+  if (get(place) === undefined) return;
+  drop(place);
   own.queued = Math.max(own.queued - 1, 0);
 }
 
@@ -193,6 +202,8 @@ function startQueued(load: Load, own: ScenarioLoad, place: string): boolean {
     if (isNew && program.mode === 'queued' && own.active > 0) return false;
     if (isNew) begin(load, own, run, program);
     else takeSlot(load, own, run, program);
+    // Should it end before it hears of this, it gives back what it has.
+    set(keys.state(run.id), run as never);
     tellRun(run.id, isNew ? { kind: 'begin' } : { kind: 'resume', slot: true });
   }
   // Whoever does not wait any more was cancelled.

@@ -108,6 +108,7 @@ export function forkOf(run: Run, program: Program, step: string, by: string, now
     'timer',
     'held',
     'breakpoints',
+    'admitted',
     'slot',
     'queuedAs',
     'paused',

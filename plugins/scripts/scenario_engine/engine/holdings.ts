@@ -2,10 +2,10 @@
  * Locks and pools, which runs share (SCN-12, SCN-14). Whoever needs several gets all of them or none, in the order in
  * which they asked: nobody waits with something in its hands, so no two wait for each other.
  */
-import { delete as drop, get, set, settings } from 'neira:host/storage';
+import { delete as drop, get, set } from 'neira:host/storage';
 import type { Run } from '../run/state.ts';
 import { keys } from './keys.ts';
-import type { Settings } from './settings.ts';
+import { settingsNow } from './settings.ts';
 import { tellRun } from './tell.ts';
 
 interface Claim {
@@ -84,6 +84,6 @@ function put(name: string, row: Holding): void {
 
 function capacityOf(name: string): number {
   if (!name.startsWith(POOL)) return 1;
-  const pools = settings<Settings>().pools;
+  const pools = settingsNow().pools;
   return pools[name.slice(POOL.length) as keyof typeof pools];
 }

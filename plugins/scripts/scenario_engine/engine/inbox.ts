@@ -1,7 +1,7 @@
 /** Events that the engine hears, and what each does. */
 import type { Envelope } from 'neira:host/types';
 import type { RunEvent } from '../run/state.ts';
-import { ended, freed, wanted } from './admission.ts';
+import { freed, type Released, released, wanted } from './admission.ts';
 import { consented } from './definitions.ts';
 import { spread } from './listening.ts';
 import { moveRun } from './move.ts';
@@ -19,7 +19,7 @@ export const EVENTS: Readonly<Record<string, Handler>> = {
     const { context, ok, result, error } = payload as unknown as Answered;
     tell(context.run, { kind: 'answer', wait: context.wait, ...(ok ? { result } : { error: error! }) });
   },
-  'scenario.completed': own<{ run_id: string }>(({ run_id }) => ended(run_id)),
+  'scenario.run.released': own<Released>(released),
   'scenario.slot.freed': own<{ scenario_id: string }>(({ scenario_id }) => freed(scenario_id)),
   'scenario.slot.wanted': own<{ run_id: string }>(({ run_id }) => wanted(run_id)),
   'scenario.event.spread': own<Spread>(({ scenario_id, ear, event, after }) =>

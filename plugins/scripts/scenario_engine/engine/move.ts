@@ -1,13 +1,12 @@
 /** One event for one run: the run is read, moved on, and kept with what happened, in one commit. */
 import { delivery, publish } from 'neira:host/bus';
-import { settings } from 'neira:host/storage';
 import type { Program } from '../program.ts';
 import { moveOn } from '../run/interpret.ts';
 import type { Run, RunEvent, StepRow } from '../run/state.ts';
 import { programOf } from './programs.ts';
 import { unknownRun } from './refusal.ts';
 import { isResting, loadRun, saveRun, stateOf } from './runs.ts';
-import type { Settings } from './settings.ts';
+import { settingsNow } from './settings.ts';
 import { worldOf } from './world.ts';
 
 /** Where an event failed as often as this, the run is paused instead: the fourth attempt of the manifest's three retries. */
@@ -35,15 +34,21 @@ export function moveRun(id: string, event: RunEvent): Run {
   return run;
 }
 
-/** Moves a run that was read, or is new, and keeps it. */
-export function move(run: Run, program: Program, event: RunEvent): Run {
-  const { steps_per_turn: stepsPerTurn, step_events: tells } = settings<Settings>();
+/**
+ * Moves a run that was read, or is new, and keeps it.
+ * @param admits whoever calls this holds the books of admission
+ */
+export function move(run: Run, program: Program, event: RunEvent, admits = false): Run {
+  const { steps_per_turn: stepsPerTurn, step_events: tells } = settingsNow();
   const world = worldOf(run, program);
   const rows = moveOn(run, program, event, world, { stepsPerTurn });
   freeSlot(run, program);
   saveRun(run, program, event, rows, world.nowMs);
   if (tells && rows.length > 0) tellSteps(run, rows);
-  if (run.phase === 'ended') tellEnd(run);
+  if (run.phase === 'ended') {
+    tellEnd(run);
+    if (!admits) release(run);
+  }
   return run;
 }
 
@@ -63,7 +68,7 @@ function hold(run: Run, event: RunEvent, message: string): void {
 
 /** Whether somebody counts the runs that work. */
 export function isCounted({ maxConcurrent }: Program): boolean {
-  return maxConcurrent !== undefined || settings<Settings>().max_concurrent_per_node > 0;
+  return maxConcurrent !== undefined || settingsNow().max_concurrent_per_node > 0;
 }
 
 function needsSlot(run: Run, program: Program, { kind }: RunEvent): boolean {
@@ -86,6 +91,19 @@ function freeSlot(run: Run, program: Program): void {
   publish('scenario.slot.freed', { run_id: run.id, scenario_id: run.scenario });
 }
 
+/** Those who wait for its place hear of it in the order of admissions. */
+function release({ id, scenario, admitted, slot, queuedAs, dry }: Run): void {
+  const waits = !admitted && queuedAs !== undefined;
+  if (dry || !(admitted || slot || waits)) return;
+  publish('scenario.run.released', {
+    run_id: id,
+    scenario_id: scenario,
+    began: admitted === true,
+    slot: slot === true,
+    ...(waits && { queued_as: queuedAs }),
+  });
+}
+
 // --- what others hear of it
 
 function tellSteps(run: Run, rows: readonly StepRow[]): void {
@@ -93,13 +111,21 @@ function tellSteps(run: Run, rows: readonly StepRow[]): void {
     step,
     what,
     attempt,
-    at: new Date(atMs).toISOString(),
+    at: isoOf(atMs),
     ...(latencyMs !== undefined && { latency_ms: latencyMs }),
     ...(error && { error: { code: error.code, message: error.message } }),
     ...(waits !== undefined && { waits }),
   }));
   const state = stateOf(run);
   publish('scenario.step.completed', { run_id: run.id, scenario_id: run.scenario, state, steps } as never);
+}
+
+let last = { ms: Number.NaN, text: '' };
+
+/** What happens in a turn mostly happens at one moment. */
+function isoOf(ms: number): string {
+  if (ms !== last.ms) last = { ms, text: new Date(ms).toISOString() };
+  return last.text;
 }
 
 function tellEnd(run: Run): void {

@@ -51,10 +51,10 @@ export function saveRun(
 ): void {
   const isNew = run.rows === 0;
   run.rows += 1;
-  const text = JSON.stringify(run);
   // Nothing is begun anew from where a run ended.
   const isKept =
-    run.phase !== 'ended' && (text.length <= SMALL_RUN_CHARS || run.rows % TURNS_BETWEEN_LARGE === 1);
+    run.phase !== 'ended' &&
+    (run.rows % TURNS_BETWEEN_LARGE === 1 || JSON.stringify(run).length <= SMALL_RUN_CHARS);
   set(keys.state(run.id), run as never);
   append(keys.journal(run.id), {
     atMs: nowMs,

@@ -1,10 +1,10 @@
 /** What runs use in a day, and how much they may (SCN-24, SCN-25). Days are those of UTC. */
-import { add, get, settings } from 'neira:host/storage';
+import { add, get } from 'neira:host/storage';
 import type { Program } from '../program.ts';
 import type { Run } from '../run/state.ts';
 import { failed } from '../run/world.ts';
 import { keys } from './keys.ts';
-import type { Settings } from './settings.ts';
+import { settingsNow } from './settings.ts';
 
 interface Budget {
   /** Whose counters. */
@@ -20,8 +20,11 @@ export function spendCosts(
   costs: Readonly<Record<string, number>>,
   nowMs: number,
 ) {
+  const names = Object.keys(costs);
+  // What nobody bounds is counted by the run alone.
+  const budgets = budgetsOf(program, run.by).filter(({ daily }) => names.some((name) => name in daily));
+  if (budgets.length === 0) return;
   const day = new Date(nowMs).toISOString().slice(0, 10);
-  const budgets = budgetsOf(program, run.by);
   for (const { by, daily, said } of budgets)
     for (const [name, n] of Object.entries(costs)) {
       const limit = daily[name];
@@ -29,13 +32,14 @@ export function spendCosts(
       const used = Number(get(keys.spent(day, by, name))?.value ?? 0);
       if (used + n > limit) throw quota(name, used, n, limit, said, day);
     }
-  for (const { by } of budgets)
-    for (const [name, n] of Object.entries(costs)) if (n > 0) add(keys.spent(day, by, name), n);
+  for (const { by, daily } of budgets)
+    for (const [name, n] of Object.entries(costs))
+      if (n > 0 && name in daily) add(keys.spent(day, by, name), n);
 }
 
 /** All runs of the node, all of the user, and those of the scenario as its definition has it. */
 function budgetsOf({ id, quota: own }: Program, user: string): readonly Budget[] {
-  const { daily_per_node, daily_per_user } = settings<Settings>();
+  const { daily_per_node, daily_per_user } = settingsNow();
   const whose = own?.per === 'user' ? `scenario:${id}:${user}` : `scenario:${id}`;
   return [
     { by: 'node', daily: daily_per_node, said: 'of this node (setting `daily_per_node`)' },

@@ -57,7 +57,7 @@ export function startRun(event: Envelope, start: Start): Run {
 function ctxOf({ ctx = {}, event, template }: Start): unknown {
   if (!template) return ctx;
   try {
-    return fill(templated(ctx), { event: event ?? null, now: Date.now() });
+    return fill(templated(ctx), () => ({ event: event ?? null, now: Date.now() }));
   } catch (error) {
     const { code, message } = error as { code?: string; message: string };
     if (code === undefined && !(error instanceof TemplateFault)) throw error;
@@ -122,11 +122,17 @@ function familyOf({
   return { parent: { run: parent.id, wait: Number(wait) }, within };
 }
 
+/** Five letters. */
+function chance(): string {
+  let text = '';
+  for (let rest = Math.floor(Math.random() * 32 ** 5); text.length < 5; rest = Math.floor(rest / 32))
+    text += ALPHABET[rest % 32];
+  return text;
+}
+
 /** Sorts by the moment when it was made. */
 export function newId(nowMs: number): string {
   let time = '';
   for (let rest = nowMs; time.length < 9; rest = Math.floor(rest / 32)) time = ALPHABET[rest % 32] + time;
-  let chance = '';
-  while (chance.length < 10) chance += ALPHABET[Math.floor(Math.random() * 32)];
-  return `r${time}${chance}`;
+  return `r${time}${chance()}${chance()}`;
 }

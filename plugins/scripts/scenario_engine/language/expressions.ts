@@ -61,12 +61,15 @@ function faultOf(expression: Expression, error: unknown): ExpressionFault {
   return { code: 'SCENARIO_EXPRESSION', message: `\`${expression}\`: ${reason}` };
 }
 
+/** What expressions see, made when the first asks for it. */
+export type LazyScope = () => Readonly<Record<string, unknown>>;
+
 /** @throws {ExpressionFault} */
-export function fill(template: Template, scope: Readonly<Record<string, unknown>>): unknown {
-  if (Array.isArray(template)) return template.map((each) => fill(each, scope));
+export function fill(template: Template, scope: LazyScope): unknown {
   if (template === null || typeof template !== 'object') return template;
+  if (Array.isArray(template)) return template.map((each) => fill(each, scope));
   const { $: value, $$: parts } = template as { readonly $?: unknown; readonly $$?: unknown };
-  if (typeof value === 'string') return evaluate(value, scope);
+  if (typeof value === 'string') return evaluate(value, scope());
   if (Array.isArray(parts)) return parts.map((part) => inText(fill(part, scope))).join('');
   return Object.fromEntries(Object.entries(template).map(([name, each]) => [name, fill(each, scope)]));
 }

@@ -1,18 +1,17 @@
 /** How steps, branches and runs come to their end: well, badly, or because somebody wants it. */
-import { fill } from '../language/expressions.ts';
 import type { EachStep, Node, ParallelStep } from '../program.ts';
 import { spawnItem } from './doing.ts';
 import { errorOf, retryInMs } from './failure.ts';
 import { breakerOf, CIRCUIT_OPEN, giveBack, holdingsOf } from './holding.ts';
 import {
   branchesOf,
+  filled,
   keep,
   keyOf,
   type Machine,
   nextNumber,
   nodeOf,
   row,
-  scopeOf,
   threadOf,
   top,
   turnsOf,
@@ -85,7 +84,7 @@ function goesOn(m: Machine, thread: Thread, frame: Frame, node: Node, error: Ste
   frame.block = 'fallback';
   if (node.fallback.steps === undefined)
     try {
-      complete(m, thread, fill(node.fallback.value ?? null, scopeOf(m, thread)));
+      complete(m, thread, filled(m, thread, node.fallback.value ?? null));
     } catch (failure) {
       failAt(m, thread, thread.frames.length - 1, errorOf(failure));
     }

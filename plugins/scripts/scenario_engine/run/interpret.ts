@@ -160,6 +160,7 @@ function threadEnded(m: Machine, thread: Thread): void {
 
 function stopsBefore(m: Machine, thread: Thread, place: number): boolean {
   const { run, program, world } = m;
+  if (!m.passes && !m.stopBefore && !run.breakpoints && !run.stepping) return false;
   const node = program.nodes[place]!;
   const step = stepKey(node.path, turnsOf(thread));
   if (m.passes === step) {

@@ -130,7 +130,11 @@ export function turnAt(index: number) {
 }
 
 export function filled(m: Machine, thread: Thread, template: Template): unknown {
-  return fill(template, scopeOf(m, thread));
+  let scope: ReturnType<typeof scopeOf> | undefined;
+  return fill(template, () => {
+    scope ??= scopeOf(m, thread);
+    return scope;
+  });
 }
 
 export function isTrue(

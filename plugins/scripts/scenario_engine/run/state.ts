@@ -68,7 +68,8 @@ export interface Run {
   aheadMs?: number;
   /** Where it waits among those that want to begin. */
   queuedAs?: string;
-  /** It counts among those that work now. */
+  /** It counts among those that go on, and among those that work now. */
+  admitted?: true;
   slot?: true;
 }
 
