@@ -961,6 +961,8 @@ export interface EventPayloads {
     readonly priority?: "LOW" | "NORM" | "HIGH";
     /** Although a run of it goes on already. */
     readonly force?: boolean;
+    /** Starts that name the same are admitted in the order in which they were asked for; others as it comes. */
+    readonly order?: string;
     /** Show what its steps would do, and do nothing. */
     readonly dry_run?: boolean;
     /** What triggered it: the scenario reads it as `event`. */

@@ -201,6 +201,35 @@ describe('who may begin', () => {
     await scenarios.ask('cancel', { run_id: low });
     await scenarios.ended(low);
   });
+
+  test('of many who ask at the same moment one begins, and those who name an order keep it', async () => {
+    const { host } = scenarios;
+    const id = await scenarios.save(waits('crowded', 'mode: single'));
+    const asked = Array.from({ length: 12 }, () => host.call('POST', '/api/scenario/run', { id }));
+    const begun = (await Promise.all(asked)).filter(({ status }) => status === 200);
+    expect(begun).toHaveLength(1);
+    await scenarios.ask('cancel', { run_id: begun[0]!.body.run_id });
+
+    await scenarios.save(
+      'id: ordered\nmode: queued\nmax: 100\nsteps: [{name: do, call: tool.do, with: {n: "${ctx.n}"}}]\n',
+    );
+    const burst = `
+import { publish } from 'neira:host/bus';
+export function handle() { for (let n = 0; n < 20; n++) publish('scenario.run', { id: 'ordered', ctx: { n }, order: 'mine' }); }`;
+    const manifest = {
+      id: 'burst',
+      permissions: {},
+      publishes: ['scenario.run@1'],
+      ui: { buttons: [{ id: 'burst', title: 'Burst', event: 'burst.go' }] },
+    };
+    expect((await host.script(manifest, burst)).status).toBe(201);
+    await host.event('burst');
+    const done = async () => (await scenarios.effects()).filter(({ key }) => key.startsWith('ordered/'));
+    await expect.poll(async () => (await done()).length, { timeout: 20_000 }).toBe(20);
+    const place = new Map((await done()).map(({ key, n }) => [key, n]));
+    const order = (await scenarios.order()).filter((key) => place.has(key)).map((key) => place.get(key));
+    expect(order).toEqual(Array.from({ length: 20 }, (_, n) => n));
+  });
 });
 
 test('a dry run shows what it would send and does nothing; pure steps are asked (SCN-15)', async () => {

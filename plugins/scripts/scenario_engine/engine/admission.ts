@@ -19,6 +19,8 @@ import { tellRun } from './tell.ts';
 interface Load {
   /** Runs that work now. */
   slots: number;
+  /** How many ever waited: those who came in the same millisecond keep their order. */
+  places: number;
   scenarios: Record<string, ScenarioLoad>;
 }
 
@@ -50,7 +52,7 @@ export function admit(run: Run, program: Program, force: boolean): Run {
     return run;
   }
   if (own.queued >= program.max && program.mode === 'queued') throw full(program, own);
-  run.queuedAs = enqueue(own, run);
+  run.queuedAs = enqueue(load, own, run);
   set(keys.load, load as never);
   saveRun(run, program, { kind: 'continue' }, [], Date.now());
   return run;
@@ -109,10 +111,11 @@ function takeSlot(load: Load, own: ScenarioLoad, run: Run, program: Program): vo
 }
 
 /** @returns where it waits */
-function enqueue(own: ScenarioLoad, { id, scenario, priority }: Run): string {
+function enqueue(load: Load, own: ScenarioLoad, { id, scenario, priority }: Run): string {
   const { priority_s: ahead } = settingsNow();
   const worth = { HIGH: -ahead, NORM: 0, LOW: ahead }[priority] * 1000;
-  const place = keys.queued(scenario, Date.now() + worth, id);
+  load.places += 1;
+  const place = keys.queued(scenario, Date.now() + worth, load.places, id);
   set(place, null as never);
   own.queued += 1;
   return place;
@@ -157,7 +160,7 @@ export function wanted(id: string): void {
   const run = loadRun(id);
   if (run?.paused?.reason !== 'slot') return;
   const load = readLoad();
-  enqueue(loadOf(load, run.scenario), run);
+  enqueue(load, loadOf(load, run.scenario), run);
   fill(load);
 }
 
@@ -214,7 +217,7 @@ function startQueued(load: Load, own: ScenarioLoad, place: string): boolean {
 
 function readLoad(): Load {
   const row = get<Load>(keys.load as never)?.value as Load | undefined;
-  return row ?? { slots: 0, scenarios: {} };
+  return row ?? { slots: 0, places: 0, scenarios: {} };
 }
 
 function loadOf({ scenarios }: Load, id: string): ScenarioLoad {

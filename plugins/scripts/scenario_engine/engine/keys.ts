@@ -20,7 +20,8 @@ export const keys = {
   /** How many runs go on and work, for those who want to begin. */
   load: 'load',
   /** Runs that wait for their turn. */
-  queued: (scenario: string, orderMs: number, run: string) => `queue/${scenario}/${moment(orderMs)}/${run}`,
+  queued: (scenario: string, orderMs: number, place: number, run: string) =>
+    `queue/${scenario}/${moment(orderMs)}/${String(place).padStart(12, '0')}/${run}`,
   /** A named lock, or a pool. */
   holding: (name: string) => `holding/${name}`,
   breaker: (key: string) => `breaker/${key}`,

@@ -18,6 +18,7 @@ interface Start {
   readonly ctx?: unknown;
   readonly priority?: Priority;
   readonly force?: boolean;
+  readonly order?: string;
   readonly dry_run?: boolean;
   readonly event?: Record<string, unknown>;
   readonly template?: boolean;
