@@ -54,3 +54,36 @@ declare module '@extism/extism' {
     options: { readonly useWasi: boolean; readonly runInWorker?: boolean },
   ): Promise<Plugin>;
 }
+
+declare module '@dbos-inc/dbos-sdk' {
+  interface Handle<T> {
+    readonly workflowID: string;
+    getResult(): Promise<T>;
+  }
+  export const DBOS: {
+    setConfig(config: object): void;
+    registerWorkflow<A extends unknown[], T>(
+      work: (...given: A) => Promise<T>,
+      options: { name: string },
+    ): (...given: A) => Promise<T>;
+    startWorkflow<A extends unknown[], T>(
+      workflow: (...given: A) => Promise<T>,
+    ): (...given: A) => Promise<Handle<T>>;
+    runStep<T>(step: () => Promise<T>, options: { name: string }): Promise<T>;
+    recv<T>(topic: string, timeoutS: number): Promise<T | null>;
+    send(workflow: string, message: unknown, topic: string): Promise<void>;
+    launch(): Promise<void>;
+    shutdown(): Promise<void>;
+  };
+}
+
+declare module '@restatedev/restate-sdk' {
+  export interface Context {
+    run<T>(name: string, step: () => T | Promise<T>): Promise<T>;
+  }
+  export function service(definition: {
+    name: string;
+    handlers: Readonly<Record<string, (context: Context, payload: never) => Promise<unknown>>>;
+  }): unknown;
+  export function serve(options: { services: readonly unknown[]; port: number }): Promise<number>;
+}

@@ -24,6 +24,8 @@ const SECTIONS = [
   'io',
   'component',
   'search',
+  'scenario',
+  'scenario-store',
 ];
 const LIMIT_MS = 100_000;
 const HERE = import.meta.dirname;

@@ -5,8 +5,8 @@
  */
 import type { Envelope, Reply } from 'neira:host/types';
 import { COMMANDS } from './engine/commands.ts';
+import { hear } from './engine/hearing.ts';
 import { EVENTS } from './engine/inbox.ts';
-import { hear } from './engine/listening.ts';
 import { preparePrograms } from './engine/programs.ts';
 import { Refusal } from './engine/refusal.ts';
 

@@ -44,7 +44,8 @@ export function admit(run: Run, program: Program, force: boolean): Run {
   if (run.dry) return move(run, program, { kind: 'begin' });
   const load = readLoad();
   const own = loadOf(load, program.id);
-  const mayStart = force || startsNow(own, program);
+  // Nobody goes before those who wait.
+  const mayStart = force || (startsNow(own, program) && own.queued === 0);
   if (mayStart && hasSlot(load, own, program)) {
     begin(load, own, run, program);
     // What ends in the turn that it began in has changed nothing for others.
@@ -53,8 +54,8 @@ export function admit(run: Run, program: Program, force: boolean): Run {
   }
   if (own.queued >= program.max && program.mode === 'queued') throw full(program, own);
   run.queuedAs = enqueue(load, own, run);
-  set(keys.load, load as never);
   saveRun(run, program, { kind: 'continue' }, [], Date.now());
+  fill(load);
   return run;
 }
 

@@ -3,9 +3,7 @@ import type { Envelope } from 'neira:host/types';
 import type { RunEvent } from '../run/state.ts';
 import { freed, type Released, released, wanted } from './admission.ts';
 import { consented } from './definitions.ts';
-import { spread } from './listening.ts';
-import { moveRun } from './move.ts';
-import { Refusal } from './refusal.ts';
+import { deliver, spread } from './hearing.ts';
 import { forgetExpired } from './retention.ts';
 
 const ENGINE = 'plugin:scenario.engine';
@@ -14,10 +12,12 @@ type Handler = (event: Envelope) => void;
 
 export const EVENTS: Readonly<Record<string, Handler>> = {
   /** The one way to a run, for whatever the engine tells it. */
-  'scenario.run.told': own<{ run_id: string; event: RunEvent }>(({ run_id, event }) => tell(run_id, event)),
+  'scenario.run.told': own<{ run_id: string; event: RunEvent }>(({ run_id, event }) =>
+    deliver(run_id, event),
+  ),
   'command.answered': ({ payload }) => {
     const { context, ok, result, error } = payload as unknown as Answered;
-    tell(context.run, { kind: 'answer', wait: context.wait, ...(ok ? { result } : { error: error! }) });
+    deliver(context.run, { kind: 'answer', wait: context.wait, ...(ok ? { result } : { error: error! }) });
   },
   'scenario.run.released': own<Released>(released),
   'scenario.slot.freed': own<{ scenario_id: string }>(({ scenario_id }) => freed(scenario_id)),
@@ -52,13 +52,4 @@ function own<Payload>(handler: (payload: Payload) => void): Handler {
   return ({ source, payload }) => {
     if (source === ENGINE) handler(payload as Payload);
   };
-}
-
-/** A run that was forgotten hears nothing any more. */
-function tell(run: string, event: RunEvent): void {
-  try {
-    moveRun(run, event);
-  } catch (error) {
-    if (!(error instanceof Refusal)) throw error;
-  }
 }
