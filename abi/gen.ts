@@ -9,7 +9,8 @@ import { renderCapabilities } from '../gates/render-capabilities.ts';
 import { readEventTexts } from '../host/bus/event-disk.ts';
 import { lintEvents, PUBLISHED_FILE, publishedIn, renderPublished } from '../host/bus/event-lint.ts';
 import { ERRORS } from '../host/errors.ts';
-import { loadGates } from '../host/registry/gate-catalogue.ts';
+import { renderContract } from '../host/http/openapi.ts';
+import { GATES_FILE, parseGates } from '../host/registry/gate-catalogue.ts';
 import { loadEvents } from './event-sources.ts';
 import { renderC } from './render-c.ts';
 import { renderCommands } from './render-commands.ts';
@@ -37,6 +38,7 @@ const EVENTS = 'abi/events';
 export function generate(): ReadonlyMap<string, string> {
   const wit = loadWit();
   const events = loadEvents(ROOT);
+  const gates = parseGates(readFileSync(GATES_FILE, 'utf8'));
   return new Map([
     ['abi/types/guest.d.ts', renderGuestTypes(wit, Object.keys(ERRORS).sort())],
     ['abi/types/host.d.ts', renderHostTypes(wit)],
@@ -49,7 +51,9 @@ export function generate(): ReadonlyMap<string, string> {
     [`${EVENTS}/_dist/registry.json`, renderRegistry(events)],
     ['abi/commands/openapi.yaml', renderCommands(events)],
     ['abi/prompts/llm_hints.md', renderHints(events)],
-    ['gates/CAPABILITIES.md', renderCapabilities(loadGates())],
+    ['abi/http/_dist/openapi.json', renderContract()],
+    ['gates/CAPABILITIES.md', renderCapabilities(gates)],
+    ['gates/_dist/gates.json', `${JSON.stringify(gates, null, 2)}\n`],
   ]);
 }
 

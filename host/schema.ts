@@ -57,14 +57,25 @@ export function prepareSchemas(): void {
   pluginAjv ??= createPluginAjv();
 }
 
-/** Compiles a schema of the host itself; compiled once per object. Every error is reported. */
+/** A schema of the host itself, compiled once per object when it is first needed. Every error is reported. */
 export function compileSchema(schema: Readonly<Record<string, unknown>>): Validator {
-  const known = hostCache.get(schema);
+  let known = hostCache.get(schema);
   if (known !== undefined) return known;
+  let compiled: Validator | undefined;
+  known = {
+    problems(value) {
+      compiled ??= compileNow(schema);
+      return compiled.problems(value);
+    },
+  };
+  hostCache.set(schema, known);
+  return known;
+}
+
+function compileNow(schema: Readonly<Record<string, unknown>>): Validator {
   hostAjv ??= createHostAjv();
   const compiled = validatorOf(hostAjv.compile(schema));
   hostAjv.removeSchema(schema);
-  hostCache.set(schema, compiled);
   return compiled;
 }
 

@@ -61,9 +61,16 @@ type PathItem = Partial<Record<(typeof METHODS)[number], Operation>> & {
 
 const METHODS = ['get', 'put', 'post', 'delete', 'patch'] as const;
 const FILE = new URL('../../abi/http/openapi.yaml', import.meta.url);
+/** What `npm run gen` made of it: a boot reads no YAML. */
+const BUILT_FILE = new URL('../../abi/http/_dist/openapi.json', import.meta.url);
+
+/** The contract as JSON. */
+export function renderContract(): string {
+  return `${JSON.stringify(parseYaml(readFileSync(FILE, 'utf8'), 'abi/http/openapi.yaml'), null, 2)}\n`;
+}
 
 export function loadContract(): Contract {
-  const document = parseYaml(readFileSync(FILE, 'utf8'), 'abi/http/openapi.yaml') as Written;
+  const document = JSON.parse(readFileSync(BUILT_FILE, 'utf8')) as Written;
   const operations = new Map<string, Operation>();
   for (const [path, written] of Object.entries(document.paths)) {
     const item = resolve(document, written) as PathItem;

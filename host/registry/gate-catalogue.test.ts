@@ -9,6 +9,10 @@ import { declareOwnGate, GATES_FILE, loadGates, parseGates } from './gate-catalo
 const gates = loadGates();
 const source = readFileSync(GATES_FILE, 'utf8');
 
+test('what a boot reads is what gates.yaml says', () => {
+  expect(gates).toEqual(parseGates(source));
+});
+
 test('the gates of the source are there, and every one is born locked', () => {
   // HOST-29, HOST-30, HOST-31, HOST-32, X-24, X-25
   expect(gates.map(({ id }) => id)).toEqual([

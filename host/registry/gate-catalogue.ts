@@ -8,11 +8,15 @@ import type { OwnGate } from './manifest.ts';
 
 export const GATES_FILE = join(import.meta.dirname, '../../gates/gates.yaml');
 
-/** The host's own gates (X-32). @throws NEIRA_CONFIG_INVALID when gates.yaml is not sound. */
-export function loadGates(path: string = GATES_FILE): readonly GateDeclaration[] {
-  return parseGates(readFileSync(path, 'utf8'));
+/** What `npm run gen` made of it: a boot reads no YAML. */
+const BUILT_FILE = join(import.meta.dirname, '../../gates/_dist/gates.json');
+
+/** The host's own gates (X-32), as they were when they were checked last. */
+export function loadGates(): readonly GateDeclaration[] {
+  return JSON.parse(readFileSync(BUILT_FILE, 'utf8')) as GateDeclaration[];
 }
 
+/** Those of a text in YAML. @throws NEIRA_CONFIG_INVALID when it is not sound. */
 export function parseGates(text: string): readonly GateDeclaration[] {
   const refuse = (reason: unknown) =>
     new NeiraError('NEIRA_CONFIG_INVALID', { setting: 'gates.yaml', reason });
