@@ -15,7 +15,19 @@ export default defineConfig({
       { extends: true, test: { name: 'plugins', include: ['plugins/**/*.test.ts'] } },
       { extends: true, test: { name: 'e2e', include: ['test/{e2e,conformance,kit}/**/*.test.ts'] } },
       { extends: true, test: { name: 'crash', include: ['test/crash/**/*.test.ts'] } },
-      { extends: true, test: { name: 'model', include: ['test/model/**/*.test.ts'] } },
+      {
+        extends: true,
+        // The scenario engine runs on a host in memory there.
+        resolve: {
+          alias: [
+            {
+              find: /^neira:host\/(\w+)$/,
+              replacement: `${import.meta.dirname}/test/model/scenario/neira-$1.ts`,
+            },
+          ],
+        },
+        test: { name: 'model', include: ['test/model/**/*.test.ts'] },
+      },
       { extends: true, test: { name: 'hostile', include: ['test/hostile/**/*.test.ts'] } },
     ],
   },

@@ -66,19 +66,27 @@ function startsNow(own: ScenarioLoad, { id, mode, max }: Program): boolean {
     throw busy(`${own.active} runs of \`${id}\` go on, as many as its \`max\` allows`, {});
   }
   own.runs = own.runs.filter((run) => loadRun(run)?.phase !== 'ended');
-  if (own.runs.length === 0) return true;
-  if (mode === 'queued') return false;
+  if (mode === 'queued') return own.runs.length === 0;
+  const others = [...new Set([...own.runs, ...queuedOf(id)])];
+  if (others.length === 0) return true;
   if (mode === 'restart') {
-    for (const run of own.runs) tellRun(run, { kind: 'cancel', reason: 'a new run takes its place' });
+    for (const run of others) tellRun(run, { kind: 'cancel', reason: 'a new run takes its place' });
     return true;
   }
-  const [run] = own.runs;
+  const [run] = others;
   throw busy(
     `a run of \`${id}\` goes on (\`mode: single\`); wait for it, cancel it, or begin with \`force\``,
     {
       run_id: run,
     },
   );
+}
+
+/** Those that wait for a place, and have not ended meanwhile. */
+function queuedOf(scenario: string): readonly string[] {
+  return list(`queue/${scenario}/`, { limit: 100 })
+    .map(({ key }) => key.slice(key.lastIndexOf('/') + 1))
+    .filter((run) => loadRun(run)?.phase !== 'ended');
 }
 
 function busy(message: string, details: Readonly<Record<string, unknown>>): Refusal {
@@ -112,11 +120,17 @@ function takeSlot(load: Load, own: ScenarioLoad, run: Run, program: Program): vo
 }
 
 /** @returns where it waits */
-function enqueue(load: Load, own: ScenarioLoad, { id, scenario, priority }: Run): string {
+function enqueue(load: Load, own: ScenarioLoad, { id, scenario, priority, phase, admitted }: Run): string {
   const { priority_s: ahead } = settingsNow();
   const worth = { HIGH: -ahead, NORM: 0, LOW: ahead }[priority] * 1000;
   load.places += 1;
-  const place = keys.queued(scenario, Date.now() + worth, load.places, id);
+  const place = keys.queued(
+    scenario,
+    phase !== 'queued' || admitted === true,
+    Date.now() + worth,
+    load.places,
+    id,
+  );
   set(place, null as never);
   own.queued += 1;
   return place;
@@ -185,25 +199,27 @@ function fill(load: Load): void {
 }
 
 function startNext(load: Load): boolean {
-  const heads = Object.entries(load.scenarios).flatMap(([scenario, own]) => {
-    const [head] = own.queued > 0 ? list(`queue/${scenario}/`, { limit: 1 }) : [];
-    return head === undefined
-      ? []
-      : [{ key: head.key, own, order: head.key.slice(`queue/${scenario}/`.length) }];
-  });
+  const heads = Object.entries(load.scenarios).flatMap(([scenario, own]) =>
+    own.queued === 0 ? [] : [true, false].flatMap((begun) => headOf(scenario, begun, own)),
+  );
   heads.sort((a, b) => (a.order < b.order ? -1 : 1));
   return heads.some(({ key, own }) => startQueued(load, own, key));
+}
+
+function headOf(scenario: string, begun: boolean, own: ScenarioLoad) {
+  const line = keys.line(scenario, begun);
+  return list(line, { limit: 1 }).map(({ key }) => ({ key, own, order: key.slice(line.length) }));
 }
 
 /** Whether something could be done about the first in a queue. */
 function startQueued(load: Load, own: ScenarioLoad, place: string): boolean {
   const run = loadRun(place.slice(place.lastIndexOf('/') + 1));
   const program = run && programOf(run.digest);
-  const isNew = run?.phase === 'queued';
+  const isNew = run?.phase === 'queued' && !run.admitted;
   const waits = isNew || run?.paused?.reason === 'slot';
   if (run && program && waits) {
     if (!hasSlot(load, own, program)) return false;
-    if (isNew && program.mode === 'queued' && own.active > 0) return false;
+    if (isNew && own.active >= atATime(program)) return false;
     if (isNew) begin(load, own, run, program);
     else takeSlot(load, own, run, program);
     // Should it end before it hears of this, it gives back what it has.
@@ -214,6 +230,12 @@ function startQueued(load: Load, own: ScenarioLoad, place: string): boolean {
   drop(place);
   own.queued = Math.max(own.queued - 1, 0);
   return true;
+}
+
+/** Runs of a scenario that may go on side by side; a new one has told those before it to end. */
+function atATime({ mode, max }: Program): number {
+  if (mode === 'parallel') return max;
+  return mode === 'restart' ? Number.POSITIVE_INFINITY : 1;
 }
 
 function readLoad(): Load {

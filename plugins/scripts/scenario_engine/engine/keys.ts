@@ -19,9 +19,10 @@ export const keys = {
   expiry: (atMs: number, run: string) => `expiry/${moment(atMs)}/${run}`,
   /** How many runs go on and work, for those who want to begin. */
   load: 'load',
-  /** Runs that wait for their turn. */
-  queued: (scenario: string, orderMs: number, place: number, run: string) =>
-    `queue/${scenario}/${moment(orderMs)}/${String(place).padStart(12, '0')}/${run}`,
+  /** Runs that wait for their turn: those that have begun in one line, those that have not in another. */
+  line: (scenario: string, begun: boolean) => `queue/${scenario}/${begun ? 'begun' : 'new'}/`,
+  queued: (scenario: string, begun: boolean, orderMs: number, place: number, run: string) =>
+    `${keys.line(scenario, begun)}${moment(orderMs)}/${String(place).padStart(12, '0')}/${run}`,
   /** A named lock, or a pool. */
   holding: (name: string) => `holding/${name}`,
   breaker: (key: string) => `breaker/${key}`,

@@ -5,7 +5,7 @@ import { moveOn } from '../run/interpret.ts';
 import type { Run, RunEvent, StepRow } from '../run/state.ts';
 import { programOf } from './programs.ts';
 import { unknownRun } from './refusal.ts';
-import { isResting, loadRun, saveRun, stateOf } from './runs.ts';
+import { isIdle, loadRun, saveRun, stateOf } from './runs.ts';
 import { settingsNow } from './settings.ts';
 import { worldOf } from './world.ts';
 
@@ -20,8 +20,7 @@ export function moveRun(id: string, event: RunEvent): Run {
   if (run.phase === 'ended') return run;
   const program = programOf(run.digest);
   if (!program) hold(run, event, 'its definition is gone');
-  else if (delivery().attempt >= LAST_ATTEMPT)
-    hold(run, event, `\`${event.kind}\` failed ${LAST_ATTEMPT - 1} times; the log of the engine says why`);
+  else if (delivery().attempt >= LAST_ATTEMPT) giveUp(run, program, event);
   else if (needsSlot(run, program, event)) waitForSlot(run, event);
   else return move(run, program, event);
   saveRun(
@@ -52,6 +51,11 @@ export function move(run: Run, program: Program, event: RunEvent, admits = false
   return run;
 }
 
+function giveUp(run: Run, program: Program, event: RunEvent): void {
+  hold(run, event, `\`${event.kind}\` failed ${LAST_ATTEMPT - 1} times; the log of the engine says why`);
+  freeSlot(run, program);
+}
+
 /** It stands still until somebody looks at it; what came is kept and comes again when it goes on. */
 function hold(run: Run, event: RunEvent, message: string): void {
   run.held = [...(run.held ?? []), event];
@@ -72,21 +76,30 @@ export function isCounted({ maxConcurrent }: Program): boolean {
 }
 
 function needsSlot(run: Run, program: Program, { kind }: RunEvent): boolean {
-  return (
-    run.phase === 'forward' && !run.slot && !run.dry && !run.paused && !STEERS.has(kind) && isCounted(program)
-  );
+  // One that was paused before it began has been admitted all the same.
+  const goesOn = run.phase === 'forward' || (run.phase === 'queued' && run.admitted === true);
+  if (!goesOn || run.slot || run.dry || !isCounted(program)) return false;
+  // Whoever stood still has given its place away.
+  if (kind === 'resume') return run.paused !== undefined && run.paused.reason !== 'slot';
+  return !run.paused && !STEERS.has(kind);
 }
 
 function waitForSlot(run: Run, event: RunEvent): void {
-  run.held = [...(run.held ?? []), event];
-  run.paused = { reason: 'slot', atMs: Date.now() };
+  if (event.kind === 'resume') {
+    if (event.breakpoints) run.breakpoints = [...event.breakpoints];
+    run.paused = { ...run.paused!, reason: 'slot', ...(event.over && { over: true }) };
+  } else {
+    run.held = [...(run.held ?? []), event];
+    run.paused = { reason: 'slot', atMs: Date.now() };
+  }
   publish('scenario.slot.wanted', { run_id: run.id, scenario_id: run.scenario, priority: run.priority });
 }
 
 /** Whoever waits for time, an event or a person takes nobody's place. */
 function freeSlot(run: Run, program: Program): void {
   if (!run.slot || run.phase === 'ended' || !isCounted(program)) return;
-  if (!run.paused && !isResting(run)) return;
+  // With a place that it was given it is about to go on.
+  if (run.paused?.reason === 'slot' || (!run.paused && !isIdle(run))) return;
   delete run.slot;
   publish('scenario.slot.freed', { run_id: run.id, scenario_id: run.scenario });
 }

@@ -35,7 +35,7 @@ const SMALL_RUN_CHARS = 4096;
 const TURNS_BETWEEN_LARGE = 16;
 /** An answer this large is in the bag, or nowhere. */
 const MAX_EVENT_CHARS = 64 * 1024;
-const QUIET = new Set(['time', 'event', 'signal', 'person']);
+const QUIET = new Set(['time', 'event', 'signal', 'person', 'branches']);
 
 export function loadRun(id: string): Run | undefined {
   return get<Run>(keys.state(id))?.value as Run | undefined;
@@ -107,8 +107,16 @@ export function stateOf(run: Run): RunState {
 
 /** It waits for time, an event, a signal or a person, and for nothing that somebody works on. */
 export function isResting({ threads }: Run): boolean {
+  return threads.length > 0 && threads.every((thread) => QUIET.has(top(thread).wait?.kind ?? 'none'));
+}
+
+/**
+ * None of its steps is worked on. Whoever waits for a lock or for another run gives its place away as well: those who
+ * have what it waits for may need one.
+ */
+export function isIdle({ threads }: Run): boolean {
   const waits = threads.map((thread) => top(thread).wait?.kind ?? 'none');
-  return waits.length > 0 && waits.every((kind) => QUIET.has(kind) || kind === 'branches');
+  return waits.length > 0 && waits.every((kind) => kind !== 'answer' && kind !== 'none');
 }
 
 /** Its journal from the beginning, at most `limit` entries. */

@@ -31,7 +31,8 @@ const ACTIONS: { readonly [Kind in RunEvent['kind']]: (m: Machine, event: Of<Kin
   woken: (m, { wait }) => woken(m, wait),
   cancel,
   pause({ run, world }, { reason, message }) {
-    run.paused ??= { reason, atMs: world.nowMs, ...(message !== undefined && { message }) };
+    if (run.paused && run.paused.reason !== 'slot') return;
+    run.paused = { ...run.paused, reason, atMs: world.nowMs, ...(message !== undefined && { message }) };
   },
   resume,
 };
@@ -52,15 +53,15 @@ function begin({ run, program, world }: Machine): void {
 
 function resume(m: Machine, { over, breakpoints, slot }: Of<'resume'>): void {
   const { run } = m;
-  if (slot) run.slot = true;
   if (breakpoints) run.breakpoints = [...breakpoints];
   // A place among those that work is no leave of whoever paused it, nor the other way round.
+  if (slot && !run.slot) return;
   if (!run.paused || (run.paused.reason === 'slot') !== (slot === true)) return;
-  const { step, thread = 0, depth = 1 } = run.paused;
+  const { step, thread = 0, depth = 1, over: isOver = over } = run.paused;
   if (step !== undefined) m.passes = step;
   delete run.paused;
   delete run.stepping;
-  if (over) run.stepping = { thread, depth };
+  if (isOver) run.stepping = { thread, depth };
   const held = run.held ?? [];
   delete run.held;
   for (const event of held) applyEvent(m, event);

@@ -82,6 +82,8 @@ export interface Pause {
   readonly thread?: number;
   readonly depth?: number;
   readonly message?: string;
+  /** It goes on over one step when it has a place. */
+  readonly over?: true;
 }
 
 export interface Thread {

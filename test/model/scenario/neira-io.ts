@@ -1,0 +1,2 @@
+/** `neira:host/io` for the model. */
+export const log = () => {};
