@@ -36,6 +36,18 @@ max: 5
 steps:
   - parallel: {branches: {a: [${work(', locks: [x]')}], b: [${work(', locks: [z], pool: io')}, {wait: 300ms}]}}
   - loop: {for: '\${[1, 2, 3]}', as: n, at_a_time: 2, steps: [${work(', locks: [z]')}]}`,
+  lent: `
+id: lent
+mode: parallel
+max: 6
+steps:
+  - locks: [x, y]
+    release_locks: true
+    steps:
+      - ${work()}
+      - {wait: 1s}
+      - ${work()}
+      - parallel: {branches: {a: [{wait: 200ms}, ${work()}], b: [{wait: {signal: go}, timeout: 9s, on_error: {strategy: fallback, value: null}}, ${work()}]}}`,
   paid: `
 id: paid
 mode: parallel

@@ -2,7 +2,7 @@
 import type { EachStep, Node, ParallelStep } from '../program.ts';
 import { spawnItem } from './doing.ts';
 import { errorOf, retryInMs } from './failure.ts';
-import { breakerOf, CIRCUIT_OPEN, giveBack, holdingsOf } from './holding.ts';
+import { breakerOf, CIRCUIT_OPEN, giveBack, waitsNoLonger } from './holding.ts';
 import {
   branchesOf,
   filled,
@@ -121,7 +121,7 @@ export function dropWait(m: Machine, thread: Thread, depth: number): void {
   else if (wait.kind === 'event') m.world.deafen(wait.place);
   else if (wait.kind === 'person') m.world.unquestion(wait.question);
   else if (wait.kind === 'child') m.world.cancelChild(wait.run);
-  else if (wait.kind === 'locks') m.world.give(holdingsOf(nodeOf(m, frame)), wait.id);
+  else if (wait.kind === 'locks') waitsNoLonger(m, frame, wait);
   else if (wait.kind === 'branches')
     for (const branch of branchesOf(m, thread, depth)) cancelThread(m, branch);
 }

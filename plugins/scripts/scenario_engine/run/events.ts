@@ -1,6 +1,7 @@
 /** What an event does to a run: it finds the step that waits for it, or nobody does any more. */
 import { beginUndoing, complete, dropWait, failAt } from './ending.ts';
 import { errorOf } from './failure.ts';
+import { wakeHolders } from './holding.ts';
 import { frameOfWait, isTrue, type Machine, nodeOf, spend, top } from './machine.ts';
 import { type Frame, ROOT, type RunEvent, type Thread, type Wait } from './state.ts';
 
@@ -28,7 +29,7 @@ const ACTIONS: { readonly [Kind in RunEvent['kind']]: (m: Machine, event: Of<Kin
   signal: signalled,
   reply: (m, { wait, value }) => finishWait(m, wait, 'person', value),
   child: childEnded,
-  woken: (m, { wait }) => woken(m, wait),
+  woken: (m, { wait }) => wakeHolders(m, wait),
   cancel,
   pause({ run, world }, { reason, message }) {
     if (run.paused && run.paused.reason !== 'slot') return;
@@ -167,13 +168,6 @@ function signalled(m: Machine, { signal, payload }: Of<'signal'>): void {
     return wait?.kind === 'signal' && wait.signal === signal;
   });
   if (thread) finish(m, thread, payload ?? null);
-}
-
-function woken(m: Machine, id: number): void {
-  const found = waiting(m, id, 'locks');
-  if (!found) return;
-  delete found.frame.wait;
-  found.frame.holds = id;
 }
 
 function finishWait(m: Machine, id: number, kind: Wait['kind'], value: unknown): void {

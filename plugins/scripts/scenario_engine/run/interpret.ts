@@ -17,7 +17,7 @@ import {
 } from './ending.ts';
 import { applyEvent } from './events.ts';
 import { errorOf } from './failure.ts';
-import { requireClosed, takeHold } from './holding.ts';
+import { lendHoldings, requireClosed, takeBackLent, takeHold } from './holding.ts';
 import { blockOf, isTrue, type Machine, nodeOf, row, stepKey, top, turnsOf } from './machine.ts';
 import { type Frame, ROOT, type Run, type RunEvent, type StepRow, type Thread } from './state.ts';
 import { arrangeTimer } from './timer.ts';
@@ -41,6 +41,7 @@ export function moveOn(
   applyEvent(m, event);
   advanceAll(m);
   if (canMove(m)) world.goOn();
+  else lendHoldings(m);
   arrangeTimer(m);
   return m.rows;
 }
@@ -67,6 +68,7 @@ function advance(m: Machine, thread: Thread): boolean {
   while (isGoing(m.run) && m.run.threads.includes(thread)) {
     const frame = top(thread);
     if (frame.wait) return moved;
+    if (!takeBackLent(m, thread)) return true;
     if (frame.node !== ROOT && frame.block === undefined) attempt(m, thread, frame);
     else {
       const block = blockOf(m, frame);

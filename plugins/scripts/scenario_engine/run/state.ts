@@ -124,6 +124,8 @@ export interface Frame {
   wait?: Wait;
   /** It holds its locks and its place in the pool, under this number. */
   holds?: number;
+  /** What it holds was given back while all of it waits; it is taken again before it goes on. */
+  lent?: true;
   /** Its compensation is registered. */
   undone?: number;
   /** What its fallback sees. */
@@ -148,7 +150,8 @@ export type Wait = Waiting &
     | { readonly kind: 'person'; readonly question: string }
     | { readonly kind: 'child'; readonly run: string }
     | { readonly kind: 'branches' }
-    | { readonly kind: 'locks' }
+    /** `lentBy`: for the step around it that gave back what it held. */
+    | { readonly kind: 'locks'; readonly lentBy?: { readonly thread: number; readonly depth: number } }
   );
 
 /** A compensation that was registered when its step began. */
