@@ -5,7 +5,7 @@ import { type Answer, bootHost, type HostOptions, SCRIPT_GATES, type TestHost } 
 /** What a command answered. */
 export type Told = Answer['body'];
 
-const ENGINE = new URL('../../plugins/scripts/scenario_engine', import.meta.url).pathname;
+export const SCENARIO_ENGINE = new URL('../../plugins/scripts/scenario_engine', import.meta.url).pathname;
 
 const COMMANDS = [
   'run',
@@ -71,10 +71,15 @@ export interface ScenarioHost extends AsyncDisposable {
   effects(): Promise<readonly { key: string; name: string; n: number | null; times: number }[]>;
 }
 
-export async function installScenarios(host: TestHost, settings?: object): Promise<void> {
+/** @param folder the engine's, or a copy of it */
+export async function installScenarios(
+  host: TestHost,
+  settings?: object,
+  folder = SCENARIO_ENGINE,
+): Promise<void> {
   await host.events('tool.do@1!', 'tool.undo@1!', 'tool.read@1!', 'chat.said@1');
   const added = [
-    await host.call('POST', '/api/neira/plugins', { path: ENGINE }, { query: '?enable=1&grant=all' }),
+    await host.call('POST', '/api/neira/plugins', { path: folder }, { query: '?enable=1&grant=all' }),
     await host.script(
       {
         id: 'driver',
