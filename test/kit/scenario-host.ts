@@ -1,5 +1,5 @@
 /** A host with the scenario engine, a driver that sends it commands, and tools that scenarios call. */
-import { expect } from 'vitest';
+import { expect, vi } from 'vitest';
 import { type Answer, bootHost, type HostOptions, SCRIPT_GATES, type TestHost } from './boot-host.ts';
 
 /** What a command answered. */
@@ -131,7 +131,8 @@ export function scenariosOf(host: TestHost): ScenarioHost {
       const where = `/api/neira/plugins/scenario.engine/principals/${id}`;
       const { status, body } = await host.call('PUT', `${where}/grants`, {}, { query: '?grant=all' });
       expect(status, JSON.stringify(body)).toBe(200);
-      await expect.poll(async () => (await ask('get', { id })).state, { timeout: 10_000 }).toBe('active');
+      const serves = async () => expect((await ask('get', { id })).state).toBe('active');
+      await vi.waitFor(serves, { timeout: 10_000 });
       return id;
     },
     async run(id, more = {}) {
