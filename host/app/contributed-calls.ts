@@ -170,7 +170,7 @@ function identityOf(
   const digest = createHash('sha256')
     .update(`${method} ${path}\n${JSON.stringify(payload)}`)
     .digest('hex');
-  return { caller: `route:${tokenId}:${idempotencyKey}`, digest, occurrence: 1 };
+  return { caller: `route:${tokenId}:${idempotencyKey}`, digest, occurrence: 1, once: true };
 }
 
 interface Refused {

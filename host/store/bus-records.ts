@@ -74,6 +74,8 @@ export interface RequestIdentity {
   readonly digest: string;
   /** From 1. */
   readonly occurrence: number;
+  /** Whoever asks under this name asks for one thing only. */
+  readonly once?: true;
 }
 
 /** Who waits for whom: a plugin and the key that it holds. */

@@ -181,7 +181,7 @@ export class BusWriter {
 
   /**
    * Brings a command to the one who handles it, with the promise of an answer. What was asked before is not
-   * asked again. @throws NEIRA_COMMAND_UNHANDLED, NEIRA_REQUEST_CYCLE, NEIRA_MAILBOX_FULL
+   * asked again. @throws NEIRA_COMMAND_UNHANDLED, NEIRA_REQUEST_CYCLE, NEIRA_MAILBOX_FULL, NEIRA_IDEMPOTENCY_MISMATCH
    */
   request(
     { identity, event, deadlineMs, chain, dry }: RequestRecord,
@@ -189,6 +189,7 @@ export class BusWriter {
   ): { request?: number; answer?: string; target?: RouteTarget } {
     const before = dry ? undefined : this.#book.find(identity);
     if (before) return { request: before.id, ...(before.answer !== null && { answer: before.answer }) };
+    if (this.#book.isOther(identity)) throw new NeiraError('NEIRA_IDEMPOTENCY_MISMATCH');
     const target = this.#targetOf(event, chain);
     if (dry) return { target };
     const { max } = this.policies.of(target.plugin);

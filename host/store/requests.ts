@@ -28,6 +28,7 @@ export class RequestBook {
   readonly #find: StatementSync;
   readonly #insert: StatementSync;
   readonly #answer: StatementSync;
+  readonly #other: StatementSync;
   readonly #close: StatementSync;
   readonly #forget: StatementSync;
   readonly #purge: StatementSync;
@@ -62,6 +63,7 @@ export class RequestBook {
     this.#answer = db.prepare(
       'update request set answer = ? where id = ? and answer is null returning asked',
     );
+    this.#other = db.prepare('select 1 from request where caller = ? and digest <> ?');
     this.#close = db.prepare('delete from request where caller = ?');
     this.#forget = db.prepare(`delete from request where caller = ? and answer like 'E%'`);
     this.#purge = db.prepare('delete from request where deadline_ms <= ?');
@@ -73,6 +75,11 @@ export class RequestBook {
   /** The request as it was made before. */
   find({ caller, digest, occurrence }: RequestIdentity) {
     return this.#find.get(caller, digest, occurrence) as { id: number; answer: string | null } | undefined;
+  }
+
+  /** Whether something else was asked under a name that is for one thing. */
+  isOther({ caller, digest, once }: RequestIdentity): boolean {
+    return once === true && this.#other.get(caller, digest) !== undefined;
   }
 
   open({ caller, digest, occurrence }: RequestIdentity, deadlineMs: number): number {

@@ -111,6 +111,8 @@ test('the same Idempotency-Key gets the same answer, and nothing is done twice',
   expect(again.body).toEqual(first.body);
   const other = await call('POST', '/api/things', { id: 'once' }, { headers: { 'idempotency-key': 'k-2' } });
   expect(other.body.made).toBe(first.body.made + 1);
+  const changed = await call('POST', '/api/things', { id: 'another' }, { headers });
+  expect([changed.status, changed.body.code]).toEqual([422, 'NEIRA_IDEMPOTENCY_MISMATCH']);
 });
 
 test('each needs its scope, and a token at all', async () => {
