@@ -13,6 +13,7 @@ import { type ContributedRoute, routeName } from '../registry/contributed.ts';
 import type { ContributedCommand } from '../registry/contributed-commands.ts';
 import type { LivePlugin } from '../registry/live-plugin.ts';
 import type { EventDraft, RequestIdentity } from '../store/bus-records.ts';
+import { contributedPaths } from './contributed-docs.ts';
 import { sealEvent } from './event-gateway.ts';
 
 export interface ContributedParts {
@@ -59,6 +60,12 @@ export class ContributedCalls {
       .plugins()
       .flatMap((plugin) => plugin.manifest.commands.map((command) => this.#viewOf(plugin, command)))
       .sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /** Those that were granted, as OpenAPI has them. */
+  paths(): Readonly<Record<string, object>> {
+    const { events } = this.#parts;
+    return contributedPaths(this.#parts.plugins(), (name, version) => events.find(name, version));
   }
 
   #viewOf(plugin: LivePlugin, { route, ...command }: ContributedCommand): CommandView {

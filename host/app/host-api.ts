@@ -255,6 +255,7 @@ export function createHostApi(parts: HostApiParts): HostApi {
     search: (_caller, query) => parts.search.find(query),
     contributedCall: (caller, request) => parts.contributed.call(caller, request),
     listCommands: () => parts.contributed.commands(),
+    contributedPaths: () => parts.contributed.paths(),
     *exportLines(_caller, query) {
       for (const line of store.exportLines(query)) yield parts.secrets.maskJson(line);
     },

@@ -315,6 +315,8 @@ export interface HostApi extends BusApi, TurnsApi, DryRunApi, SecretApi {
   contributedCall(caller: Caller, request: ContributedRequest): Promise<CallAnswer | undefined>;
   /** Command lines that plugins contribute. */
   listCommands(caller: Caller): readonly CommandView[];
+  /** Path items of OpenAPI for the calls that plugins contribute. */
+  contributedPaths(caller: Caller): Readonly<Record<string, object>>;
   exportLines(caller: Caller, query: SearchQuery): Iterable<string>;
 
   listTokens(caller: Caller): readonly TokenView[];

@@ -245,6 +245,7 @@ export function createTestApi(): TestApi {
     ...testBus(),
     contributedCall: async () => undefined,
     listCommands: () => [],
+    contributedPaths: () => ({}),
     search: async () => ({ results: [{ type: 'annotation', id: 'a1' }], next: null, answered_by: null }),
     exportLines: () => ['{"n":1}', '{"n":2}\n'],
     listTokens: () => [...tokens.values()],

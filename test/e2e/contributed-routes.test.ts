@@ -104,6 +104,18 @@ test('what does not fit the schema is refused with the paths, and what the plugi
   expect((await call('POST', '/api/things', { refuse: 200 })).status).toBe(422);
 });
 
+test('they are in the document of the API, with what they take', async () => {
+  const { body } = await host.call('GET', '/openapi.json');
+  expect(body.paths['/api/neira/status'].get.operationId).toBe('status');
+  expect(body.paths['/api/things'].post).toMatchObject({
+    tags: [expect.any(String)],
+    'x-command': expect.stringMatching(/@1$/),
+    requestBody: { content: { 'application/json': { schema: { type: 'object' } } } },
+  });
+  const [parameter] = body.paths['/api/things/{id}'].get.parameters;
+  expect(parameter).toMatchObject({ name: 'id', in: 'path', required: true });
+});
+
 test('the same Idempotency-Key gets the same answer, and nothing is done twice', async () => {
   const headers = { 'idempotency-key': 'k-1' };
   const first = await call('POST', '/api/things', { id: 'once' }, { headers });

@@ -15,10 +15,10 @@ export function metaRoutes(context: RouteContext): void {
     commands: api.listCommands(caller),
   }));
 
-  let document: string | undefined;
-  addRoute(context, 'GET /openapi.json', 'read', (_request, reply) => {
-    document ??= JSON.stringify(contract.document);
-    return sendJson(reply, document);
+  addRoute(context, 'GET /openapi.json', 'read', ({ caller }, reply) => {
+    const document = contract.document as { readonly paths: object };
+    const paths = { ...document.paths, ...api.contributedPaths(caller) };
+    return sendJson(reply, JSON.stringify({ ...document, paths }));
   });
 
   let page: ReturnType<typeof renderDocs> | undefined;
