@@ -84,6 +84,8 @@ function heldBy(frame: Frame, program: Program): readonly string[] {
 export function requireEmpty(host: EngineHost): void {
   for (const prefix of ['queue/', 'holding/', 'question/', 'listener/'])
     expect(host.keysBelow(prefix), prefix).toEqual([]);
+  const active = host.keysBelow('active/').map((key) => host.read(key));
+  expect(active.filter((count) => count !== 0)).toEqual([]);
   const load = host.read<{ slots: number; scenarios: Record<string, unknown> }>('load');
   expect({ slots: load?.slots ?? 0, scenarios: load?.scenarios ?? {} }).toEqual({ slots: 0, scenarios: {} });
 }

@@ -5,7 +5,7 @@
  * The queue is ordered by the moment of asking, moved by what the priority is worth: a LOW run that has waited long enough
  * goes before a HIGH one that just came, so none waits for ever.
  */
-import { delete as drop, get, list, set } from 'neira:host/storage';
+import { add, delete as drop, get, list, set } from 'neira:host/storage';
 import type { Program } from '../program.ts';
 import type { Run } from '../run/state.ts';
 import { keys } from './keys.ts';
@@ -25,7 +25,7 @@ interface Load {
 }
 
 interface ScenarioLoad {
-  /** Runs that have begun and not ended. */
+  /** Runs that have begun and not ended; of `mode: parallel` they are counted by {@link keys.active}. */
   active: number;
   slots: number;
   queued: number;
@@ -49,7 +49,9 @@ export function admit(run: Run, program: Program, force: boolean): Run {
   if (mayStart && hasSlot(load, own, program)) {
     begin(load, own, run, program);
     // What ends in the turn that it began in has changed nothing for others.
-    if (move(run, program, { kind: 'begin' }, true).phase !== 'ended') set(keys.load, load as never);
+    if (move(run, program, { kind: 'begin' }, true).phase === 'ended') return run;
+    countIn(program);
+    if (program.mode !== 'parallel' || isCounted(program)) set(keys.load, load as never);
     return run;
   }
   if (own.queued >= program.max && program.mode === 'queued') throw full(program, own);
@@ -60,10 +62,12 @@ export function admit(run: Run, program: Program, force: boolean): Run {
 }
 
 /** @throws {Refusal} SCENARIO_BUSY */
-function startsNow(own: ScenarioLoad, { id, mode, max }: Program): boolean {
+function startsNow(own: ScenarioLoad, program: Program): boolean {
+  const { id, mode, max } = program;
   if (mode === 'parallel') {
-    if (own.active < max) return true;
-    throw busy(`${own.active} runs of \`${id}\` go on, as many as its \`max\` allows`, {});
+    const active = activeOf(own, program);
+    if (active < max) return true;
+    throw busy(`${active} runs of \`${id}\` go on, as many as its \`max\` allows`, {});
   }
   own.runs = own.runs.filter((run) => loadRun(run)?.phase !== 'ended');
   if (mode === 'queued') return own.runs.length === 0;
@@ -107,9 +111,20 @@ function hasSlot({ slots }: Load, own: ScenarioLoad, program: Program): boolean 
 
 function begin(load: Load, own: ScenarioLoad, run: Run, program: Program): void {
   run.admitted = true;
-  own.active += 1;
-  if (program.mode !== 'parallel') own.runs.push(run.id);
+  if (program.mode !== 'parallel') {
+    own.active += 1;
+    own.runs.push(run.id);
+  }
   takeSlot(load, own, run, program);
+}
+
+/** Sums of many turns side by side, which do not meet. */
+function countIn({ id, mode }: Program): void {
+  if (mode === 'parallel') add(keys.active(id), 1);
+}
+
+function activeOf(own: ScenarioLoad, { id, mode }: Program): number {
+  return mode === 'parallel' ? Number(get(keys.active(id))?.value ?? 0) : own.active;
 }
 
 function takeSlot(load: Load, own: ScenarioLoad, run: Run, program: Program): void {
@@ -219,9 +234,11 @@ function startQueued(load: Load, own: ScenarioLoad, place: string): boolean {
   const waits = isNew || run?.paused?.reason === 'slot';
   if (run && program && waits) {
     if (!hasSlot(load, own, program)) return false;
-    if (isNew && own.active >= atATime(program)) return false;
-    if (isNew) begin(load, own, run, program);
-    else takeSlot(load, own, run, program);
+    if (isNew && activeOf(own, program) >= atATime(program)) return false;
+    if (isNew) {
+      begin(load, own, run, program);
+      countIn(program);
+    } else takeSlot(load, own, run, program);
     // Should it end before it hears of this, it gives back what it has.
     set(keys.state(run.id), run as never);
     tellRun(run.id, isNew ? { kind: 'begin' } : { kind: 'resume', slot: true });

@@ -19,6 +19,8 @@ export const keys = {
   expiry: (atMs: number, run: string) => `expiry/${moment(atMs)}/${run}`,
   /** How many runs go on and work, for those who want to begin. */
   load: 'load',
+  /** How many runs of a scenario go on side by side. */
+  active: (scenario: string) => `active/${scenario}`,
   /** Runs that wait for their turn: those that have begun in one line, those that have not in another. */
   line: (scenario: string, begun: boolean) => `queue/${scenario}/${begun ? 'begun' : 'new'}/`,
   queued: (scenario: string, begun: boolean, orderMs: number, place: number, run: string) =>

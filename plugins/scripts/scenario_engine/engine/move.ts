@@ -1,8 +1,10 @@
 /** One event for one run: the run is read, moved on, and kept with what happened, in one commit. */
 import { delivery, publish } from 'neira:host/bus';
+import { add } from 'neira:host/storage';
 import type { Program } from '../program.ts';
 import { moveOn } from '../run/interpret.ts';
 import type { Run, RunEvent, StepRow } from '../run/state.ts';
+import { keys } from './keys.ts';
 import { programOf } from './programs.ts';
 import { unknownRun } from './refusal.ts';
 import { isIdle, loadRun, saveRun, stateOf } from './runs.ts';
@@ -46,7 +48,7 @@ export function move(run: Run, program: Program, event: RunEvent, admits = false
   if (tells && rows.length > 0) tellSteps(run, rows);
   if (run.phase === 'ended') {
     tellEnd(run);
-    if (!admits) release(run);
+    if (!admits) release(run, program);
   }
   return run;
 }
@@ -105,13 +107,19 @@ function freeSlot(run: Run, program: Program): void {
 }
 
 /** Those who wait for its place hear of it in the order of admissions. */
-function release({ id, scenario, admitted, slot, queuedAs, dry }: Run): void {
+function release(run: Run, program: Program): void {
+  const { id, scenario, admitted, slot, queuedAs, dry } = run;
+  const { mode } = program;
+  if (dry) return;
+  const began = admitted === true && mode !== 'parallel';
   const waits = !admitted && queuedAs !== undefined;
-  if (dry || !(admitted || slot || waits)) return;
+  if (admitted && mode === 'parallel') add(keys.active(scenario), -1);
+  // Where nobody counts, nobody waits for it.
+  if (!began && !slot && !waits && !(admitted && isCounted(program))) return;
   publish('scenario.run.released', {
     run_id: id,
     scenario_id: scenario,
-    began: admitted === true,
+    began,
     slot: slot === true,
     ...(waits && { queued_as: queuedAs }),
   });
