@@ -1,4 +1,4 @@
-// SCN-11, SCHED-01, the scenarios that come with the engine: each in a whole host, with others' services as a plugin.
+// SCN-11, SCN-33, SCN-35, SCHED-01, OBS-04, the scenarios that come with the engine: each in a whole host, with others' services as a plugin.
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';

@@ -142,6 +142,7 @@ interface TraceStep {
   readonly sent?: unknown;
   readonly error?: unknown;
   readonly waits?: string;
+  readonly costs?: Readonly<Record<string, number>>;
   /** What is in the bag after it, where it changed it (SCN-21). */
   readonly bag?: unknown;
 }
@@ -158,7 +159,7 @@ export function traceOf(run: Run) {
 }
 
 function traced(
-  { step, what, attempt, atMs, latencyMs, sent, error, waits, set }: StepRow,
+  { step, what, attempt, atMs, latencyMs, sent, error, waits, costs, set }: StepRow,
   bag: Record<string, unknown>,
 ): TraceStep {
   if (set) Object.assign(bag, set);
@@ -171,6 +172,7 @@ function traced(
     ...(sent && { sent: masked(sent) }),
     ...(error && { error }),
     ...(waits !== undefined && { waits }),
+    ...(costs && { costs }),
     ...(set && { bag: masked(structuredClone(bag)) }),
   };
 }

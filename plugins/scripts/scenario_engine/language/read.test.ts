@@ -1,4 +1,4 @@
-// SCN-08, SCN-09, SCN-14, SCN-17…19, BUS-30, CAP-04, CAP-06, CAP-12…14, CAP-18: what an author writes, and what is said of it.
+// SCN-08, SCN-09, SCN-14, SCN-17…19, BUS-30, CAP-04…06, CAP-12…14, CAP-18, CAP-20: what an author writes, and what is said of it.
 import { describe, expect, test } from 'vitest';
 import type { Node } from '../program.ts';
 import { readScenario } from './read.ts';

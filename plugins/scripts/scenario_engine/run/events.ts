@@ -117,13 +117,14 @@ function answered(m: Machine, { wait, result, error }: Of<'answer'>): void {
     frame.wait = { kind: 'child', id: wait, run: (result as { run_id: string }).run_id };
     return;
   }
+  const costs = costsIn(result);
   try {
-    spend(m, costsIn(result));
+    spend(m, costs);
   } catch (failure) {
     failAt(m, thread, thread.frames.length - 1, errorOf(failure));
     return;
   }
-  complete(m, thread, result);
+  complete(m, thread, result, Object.keys(costs).length > 0 ? { costs } : {});
 }
 
 /** `cost` in an answer: what the call used, by name (SCN-24). */

@@ -208,6 +208,8 @@ export interface StepRow {
   readonly error?: StepError;
   /** What it waits for: `event weather.changed`, `retry at …`. */
   readonly waits?: string;
+  /** What its answer says it used: `{tts_seconds: 4, tokens: 120}` (SCN-24). */
+  readonly costs?: Readonly<Record<string, number>>;
 }
 
 export type StepChange =
