@@ -1,5 +1,6 @@
 /** What the sections share: rows of the table, interleaved timing, the conditions of a run. */
 import { closeSync, fdatasyncSync, openSync, writeSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { availableParallelism, cpus, loadavg } from 'node:os';
 import path from 'node:path';
 
@@ -102,4 +103,16 @@ export function printSection({ name, rows, notes }: Section): void {
     );
   }
   for (const note of notes) console.log(`  · ${note}`);
+}
+
+/** Of this machine, for a peer's server. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once('error', reject);
+    probe.listen(0, '127.0.0.1', () => {
+      const { port } = probe.address() as { port: number };
+      probe.close(() => resolve(port));
+    });
+  });
 }

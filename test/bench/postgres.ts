@@ -1,10 +1,10 @@
 /** Debian's PostgreSQL as a peer's database: a cluster of its own on a free port of this machine, every commit synced. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from './kit.ts';
 
 export interface PostgresServer extends AsyncDisposable {
   readonly version: string;
@@ -97,12 +97,4 @@ async function ready(child: ChildProcess, probe: string, port: number): Promise<
   }
   child.kill('SIGKILL');
   throw new Error('postgres did not start in time');
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

@@ -1,9 +1,9 @@
 /** Debian's Redis as a peer: started in a folder of its own on a free port of this machine, every write fsynced. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { freePort } from './kit.ts';
 
 export interface RedisServer extends AsyncDisposable {
   readonly port: number;
@@ -71,17 +71,6 @@ function installed(): string | undefined {
     return undefined;
   }
   return installedVersion();
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const { port } = probe.address() as { port: number };
-      probe.close(() => resolve(port));
-    });
-  });
 }
 
 function ready(child: ChildProcess): Promise<void> {

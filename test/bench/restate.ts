@@ -6,7 +6,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { freePort } from './postgres.ts';
+import { freePort } from './kit.ts';
 
 export interface RestateServer extends AsyncDisposable {
   /** Calls a handler of the service `bench`; resolves with what it returns. */
