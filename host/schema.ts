@@ -150,6 +150,8 @@ function createHostAjv(): Ajv2020 {
     strictRequired: false,
     allErrors: true,
     verbose: true,
+    // The schemas are the host's own, and whatever is strange in them throws when they are compiled.
+    validateSchema: false,
   });
   addFormats().default(ajv, [...FORMATS]);
   // What to say instead of the bare keyword error.

@@ -4,8 +4,7 @@ import { join, relative, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { NeiraError } from '../errors.ts';
 import { parseManifest } from '../registry/manifest.ts';
-import { type Built, buildGuest } from '../sandbox/guest-build/build.ts';
-import { buildScriptComponent } from '../sandbox/guest-build/script.ts';
+import type { Built } from '../sandbox/guest-build/build.ts';
 import { run, type Session } from './command.ts';
 
 const MANIFEST = 'manifest.yaml';
@@ -45,7 +44,7 @@ export async function buildInto(given: string, wanted?: string) {
   const { id, kind, entry: named } = parseManifest(text);
   const home = resolve(wanted ?? (kind === 'wasm' ? folder : join(folder, 'dist')));
   const { component, language } =
-    kind === 'wasm' ? await buildGuest(folder, id) : await fromScript(folder, id, named);
+    kind === 'wasm' ? await fromGuest(folder, id) : await fromScript(folder, id, named);
   const entry = kind === 'wasm' ? named : COMPONENT;
   await mkdir(home, { recursive: true });
   await writeFile(join(home, entry), component);
@@ -57,7 +56,15 @@ export async function buildInto(given: string, wanted?: string) {
   return { id, language, file: join(home, entry), bytes: component.length };
 }
 
+// Compilers are loaded by the command that needs them: all others start in half of the time.
+
+async function fromGuest(folder: string, id: string): Promise<Built> {
+  const { buildGuest } = await import('../sandbox/guest-build/build.ts');
+  return buildGuest(folder, id);
+}
+
 async function fromScript(folder: string, id: string, entry: string): Promise<Built> {
+  const { buildScriptComponent } = await import('../sandbox/guest-build/script.ts');
   return { language: 'typescript', component: await buildScriptComponent(folder, id, entry) };
 }
 

@@ -33,7 +33,12 @@ function newHome(): string {
 }
 
 // UIT-09, HOST-25, BUS-16
-test.each(working.flatMap((point) => [[point, 1] as const, [point, 40] as const]))(
+// The first passing of some is a moment of its own; of a file's lines each is like the other.
+const PASSINGS = working.flatMap((point) =>
+  (point.startsWith('writer.') ? [1, 40] : [25]).map((nth) => [point, nth] as const),
+);
+
+test.each(PASSINGS)(
   'killed at %s, passing %i: acknowledged events are there once, others whole or not at all',
   async (point, nth) => {
     const home = await preparedHome('script');

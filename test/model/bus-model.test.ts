@@ -8,7 +8,7 @@ import { live, type Ran } from './world.ts';
 
 const SEED = Number(process.env['NEIRA_MODEL_SEED'] ?? Date.now() % 0x7fff_ffff);
 const PATH = process.env['NEIRA_MODEL_PATH'];
-const RUNS = Number(process.env['NEIRA_MODEL_RUNS'] ?? 4_000);
+const RUNS = Number(process.env['NEIRA_MODEL_RUNS'] ?? 3_000);
 const TEST_MS = 30 * 60_000;
 
 // BUS-13, BUS-16, BUS-31, BUS-37

@@ -52,7 +52,7 @@ test('a definition that is wrong is refused with line and column, one that lacks
   expect(saved).toMatchObject({
     state: 'waiting_consent',
     missing: ['bus.publish:tool.do'],
-    problems: [{ line: 3, remedy: 'neira plugin grant scenario.engine --principal ungranted' }],
+    problems: [{ line: 3, column: 5, remedy: 'neira plugin grant scenario.engine --principal ungranted' }],
   });
   expect(await scenarios.ask('run', { id: 'ungranted' })).toMatchObject({
     ok: false,

@@ -102,6 +102,7 @@ interface Common {
   readonly path: string;
   /** Where it begins in the author's file, from 1. */
   readonly line: number;
+  readonly column?: number;
   readonly file?: string;
   /** It is skipped unless this is true. */
   readonly when?: Expression;

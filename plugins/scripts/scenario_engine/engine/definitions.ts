@@ -121,7 +121,7 @@ function ungranted({ id, nodes }: Program, entry: string, permission: string): P
   return {
     file: node?.file ?? entry,
     line: node?.line ?? 1,
-    column: 1,
+    column: node?.column ?? 1,
     path: node?.path ?? 'permissions',
     message: `\`${id}\` was not granted \`${permission}\``,
     remedy: `neira plugin grant scenario.engine --principal ${id}`,

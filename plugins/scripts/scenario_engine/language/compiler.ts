@@ -127,12 +127,13 @@ export class Compiler {
         'a step around it holds locks already',
         'name all of them at the outer step: so no two runs wait for each other',
       );
-    const { line } = spot.source.placeOf(spot.path);
+    const { line, column } = spot.source.placeOf(spot.path);
     const condition = kind === 'if' ? undefined : step['if'];
     return {
       name,
       path,
       line,
+      column,
       file: spot.source.file,
       ...(condition !== undefined && {
         when: this.expression(condition, this.under(spot, 'if'), spot.names),

@@ -105,7 +105,7 @@ function compile(compiler: Compiler, source: Source): Program {
 
 /** Of what it says: where in a file that stands, and what comments are beside it, is nothing of it. */
 function digestOf(said: Omit<Program, 'digest'>): string {
-  const nodes = said.nodes.map(({ line: _line, file: _file, ...node }: Node) => node);
+  const nodes = said.nodes.map(({ line: _line, column: _column, file: _file, ...node }: Node) => node);
   return bytesToHex(sha256(utf8ToBytes(canonicalize({ ...said, nodes })!)));
 }
 
