@@ -1,5 +1,5 @@
 /** Files that a command of a plugin takes, and those that it gives back. */
-import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { NeiraError } from '../errors.ts';
 import { plain } from './output.ts';
@@ -39,7 +39,7 @@ async function namesIn(folder: string): Promise<string[]> {
   const names: string[] = [];
   const look = async (below: string): Promise<void> => {
     for (const entry of await readdir(path.join(folder, below), { withFileTypes: true })) {
-      if (entry.name.startsWith('.') || LEFT_OUT.has(entry.name)) continue;
+      if (isLeftOut(entry.name)) continue;
       const name = path.join(below, entry.name);
       if (entry.isDirectory()) await look(name);
       else if (entry.isFile()) names.push(name);
@@ -49,6 +49,10 @@ async function namesIn(folder: string): Promise<string[]> {
   };
   await look('');
   return names.sort();
+}
+
+function isLeftOut(name: string): boolean {
+  return name.startsWith('.') || LEFT_OUT.has(name);
 }
 
 async function textOf(file: string): Promise<string> {
@@ -61,7 +65,10 @@ async function textOf(file: string): Promise<string> {
   }
 }
 
-/** Only below the folder: what a plugin answers names no place of its own. @throws NEIRA_INVALID */
+/**
+ * Only below the folder, and only what {@link filesAt} would read there: what a plugin answers names no place of its own,
+ * follows no link, and changes no `.git/config`. Nothing is written where one is refused. @throws NEIRA_INVALID
+ */
 export async function writeFiles(
   where: string,
   given: unknown,
@@ -70,6 +77,7 @@ export async function writeFiles(
   if (given === null || typeof given !== 'object') return;
   const folder = (await stat(where)).isDirectory() ? where : path.dirname(where);
   const files = Object.entries(given).map(([name, text]) => ({ name, text, to: placeBelow(folder, name) }));
+  for (const { name, to } of files) await requireNoLink(folder, name, to);
   for (const { name, text, to } of files) {
     await mkdir(path.dirname(to), { recursive: true });
     await writeFile(to, String(text));
@@ -79,8 +87,24 @@ export async function writeFiles(
 
 function placeBelow(folder: string, name: string): string {
   const to = path.resolve(folder, name);
-  if (to.startsWith(path.resolve(folder) + path.sep) && !name.includes('\0')) return to;
-  throw invalid(name, 'the reply would write it outside of the folder');
+  if (!to.startsWith(path.resolve(folder) + path.sep) || name.includes('\0'))
+    throw invalid(name, 'the reply would write it outside of the folder');
+  if (stepsTo(folder, to).some(isLeftOut))
+    throw invalid(name, 'the reply would write a hidden file, or below node_modules');
+  return to;
+}
+
+async function requireNoLink(folder: string, name: string, to: string): Promise<void> {
+  let at = folder;
+  for (const step of stepsTo(folder, to)) {
+    at = path.join(at, step);
+    const found = await lstat(at).catch(() => undefined);
+    if (found?.isSymbolicLink()) throw invalid(name, 'the reply would write through a link');
+  }
+}
+
+function stepsTo(folder: string, to: string): readonly string[] {
+  return path.relative(folder, to).split(path.sep);
 }
 
 function invalid(what: string, reason: string): NeiraError {

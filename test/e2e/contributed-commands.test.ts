@@ -1,5 +1,13 @@
 // Contract, "A script plugin": `commands:` contributes to the command line.
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
@@ -122,12 +130,23 @@ export function handle({ event_name, payload }) {
     expect(list.stderr).toContain('--after top');
   }, 30_000);
 
-  test('files that a reply names lie in the folder, or are refused', async () => {
-    const evil = files['main.ts'].replace('given/label.txt', '../../label.txt');
+  test.for([
+    ['../../label.txt', 'outside of the folder'],
+    ['.git/config', 'a hidden file'],
+    ['node_modules/x/index.js', 'below node_modules'],
+    ['link/label.txt', 'through a link'],
+  ] as const)('a reply that would write %s is refused, and nothing of it is written', async ([name, why]) => {
+    const evil = files['main.ts'].replace("'given/label.txt'", `'good.txt': 'good', '${name}'`);
     const added = await host.script(shelf, { ...files, 'main.ts': evil });
     expect(added.status, JSON.stringify(added.body)).toBe(200);
-    const put = await cli(['shelf', 'put', 'x', folder({ 'a.txt': 'A' })]);
-    expect(put).toMatchObject({ code: 1, stderr: expect.stringContaining('outside of the folder') });
+    const given = folder({ 'a.txt': 'A', '.git/config': 'mine' });
+    const elsewhere = folder({});
+    symlinkSync(elsewhere, path.join(given, 'link'));
+    const put = await cli(['shelf', 'put', 'x', given]);
+    expect(put).toMatchObject({ code: 1, stderr: expect.stringContaining(why) });
+    expect(readdirSync(given).sort()).toEqual(['.git', 'a.txt', 'link']);
+    expect(readFileSync(path.join(given, '.git/config'), 'utf8')).toBe('mine');
+    expect(readdirSync(elsewhere)).toEqual([]);
   });
 
   test('a first word belongs to one plugin; what is not granted is refused with what to grant', async () => {
