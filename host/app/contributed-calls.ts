@@ -102,7 +102,8 @@ export class ContributedCalls {
   #requireActive({ plugin: id, method, path }: Call): void {
     const plugin = this.#parts.plugins().find(({ row }) => row.id === id)!;
     const reason = this.#parts.whyInactive(plugin);
-    if (reason !== undefined) throw new NeiraError('NEIRA_PLUGIN_INACTIVE', { plugin: id, reason });
+    const remedy = `\`neira plugin show ${id}\` tells what it lacks; \`neira gate set\` opens a gate.`;
+    if (reason !== undefined) throw new NeiraError('NEIRA_PLUGIN_INACTIVE', { plugin: id, reason, remedy });
     if (plugin.grants.routes?.includes(routeName({ method, path }))) return;
     const permission = `http.route:${routeName({ method, path })}`;
     throw new NeiraError('NEIRA_PERMISSION_DENIED', {

@@ -152,7 +152,10 @@ export class Requests {
   /** A dry run asks dry: the other turn runs, shows what it would answer, and nothing of it stays. */
   async #runDry({ event }: WaitCall, record: RequestRecord, plugin: string): Promise<string> {
     const serving = this.#parts.serving(plugin);
-    if (!serving) throw new NeiraError('NEIRA_PLUGIN_INACTIVE', { plugin, reason: 'it does not run now' });
+    if (!serving) {
+      const remedy = `\`neira plugin show ${plugin}\` tells what it lacks.`;
+      throw new NeiraError('NEIRA_PLUGIN_INACTIVE', { plugin, reason: 'it does not run now', remedy });
+    }
     const { id, subject, envelope, caller } = record.event;
     const result = await this.#parts.turns().deliver(serving, {
       eventId: id,

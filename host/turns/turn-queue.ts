@@ -394,5 +394,6 @@ export class TurnQueue {
 }
 
 function inactive({ plugin }: Lane): NeiraError {
-  return new NeiraError('NEIRA_PLUGIN_INACTIVE', { plugin, reason: 'it does not run now' });
+  const remedy = `\`neira plugin show ${plugin}\` tells what it lacks.`;
+  return new NeiraError('NEIRA_PLUGIN_INACTIVE', { plugin, reason: 'it does not run now', remedy });
 }

@@ -175,6 +175,11 @@ export function handle({ event_name, payload }) {
         { name: 'Wrong', route: 'POST /api/wrong/:id', arguments: ['id'] },
         { name: 'plugin list', route: 'POST /api/wrong/:id', arguments: ['id'] },
         { name: 'wrong one', route: 'GET /api/shelf' },
+    await host.call('POST', '/api/neira/plugins/shelf/disable');
+    expect(await cli(['shelf', 'list'])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('neira plugin show shelf'),
+    });
         { name: 'wrong two', route: 'POST /api/wrong/:id' },
         { name: 'wrong two', route: 'POST /api/wrong/:id', arguments: ['id'] },
       ],
