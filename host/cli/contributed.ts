@@ -85,30 +85,51 @@ type Property = CommandView['properties'][string] | undefined;
 function optionOf(name: string, { properties, required }: CommandView): Option {
   const property = properties[name];
   const types = typesOf(property);
-  const flag = `--${dashed(name)}`;
+  const flag = `--${flagOf(name)}`;
   const option = new Option(
     types.length === 1 && types[0] === 'boolean' ? flag : `${flag} <${hintOf(property)}>`,
-    describe(property),
+    types.includes('array')
+      ? `${describe(property)} May be given more than once.`.trim()
+      : describe(property),
   );
   if (required.includes(name)) option.makeOptionMandatory();
   const { enum: choices } = (property ?? {}) as { enum?: readonly unknown[] };
   if (choices?.every((each) => typeof each === 'string')) return option.choices(choices as string[]);
   if (types.includes('array'))
-    return option.argParser((text: string, before: readonly unknown[] = []) => [...before, text]);
+    return option.argParser((text: string, before: readonly unknown[] = []) => [
+      ...before,
+      readValue(text, itemsOf(property)),
+    ]);
   return types[0] === 'boolean' && types.length === 1
     ? option
     : option.argParser((text) => readValue(text, property));
+}
+
+/** Names that mean something else to the program: its own options, and what commander reads as the contrary. */
+const TAKEN = /^(?:no_.*|help|json|follow)$/;
+
+function flagOf(name: string): string {
+  return dashed(TAKEN.test(name) ? `with_${name}` : name);
 }
 
 function typesOf(property: Property): readonly string[] {
   return [property?.['type'] ?? []].flat() as string[];
 }
 
+function itemsOf(property: Property): Property {
+  return property?.['items'] as Property;
+}
+
 function hintOf(property: Property): string {
   const types = typesOf(property);
+  if (types.includes('array')) return hintOf(itemsOf(property));
   if (types.length === 1 && ['integer', 'number'].includes(types[0]!)) return 'number';
-  const isText = types.length === 1 ? types[0] === 'string' : Array.isArray(property?.['enum']);
-  return isText ? 'text' : 'json';
+  return isText(property) ? 'text' : 'json';
+}
+
+function isText(property: Property): boolean {
+  const types = typesOf(property);
+  return types.length === 1 ? types[0] === 'string' : Array.isArray(property?.['enum']);
 }
 
 function describe(property: Property): string {
@@ -118,7 +139,7 @@ function describe(property: Property): string {
 /** As the schema wants it; the host judges it. `@file.json` of what is no text is read there. @throws for commander */
 function readValue(text: string, property: Property): unknown {
   const types = typesOf(property);
-  if (types.length === 1 && types[0] === 'string') return text;
+  if (isText(property)) return text;
   if (types.length === 1 && ['integer', 'number'].includes(types[0]!)) {
     if (/^-?\d+(?:\.\d+)?$/.test(text)) return Number(text);
     throw new InvalidArgumentError('It has to be a number.');
@@ -136,10 +157,6 @@ function dashed(name: string): string {
   return name.replaceAll('_', '-');
 }
 
-function camel(name: string): string {
-  return name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
-}
-
 // --- the call
 
 async function call(session: Session, view: CommandView, given: readonly unknown[]): Promise<void> {
@@ -149,7 +166,7 @@ async function call(session: Session, view: CommandView, given: readonly unknown
   for (const [place, name] of view.arguments.entries())
     if (given[place] !== undefined) payload[name] = given[place];
   for (const name of Object.keys(view.properties)) {
-    const value = options[camel(name)];
+    const value = options[new Option(`--${flagOf(name)}`).attributeName()];
     if (value !== undefined && !view.arguments.includes(name)) payload[name] = value;
   }
   const path = files && String(given[view.arguments.length]);

@@ -67,11 +67,14 @@ function createProgram(argv: readonly string[]): Command {
 
 /** A word that is no command of this program may be one of a plugin. */
 async function addUnknown(program: Command, argv: readonly string[]): Promise<void> {
-  const word = argv.find((each) => !each.startsWith('-'));
+  const [first, second] = argv.filter((each) => !each.startsWith('-'));
+  const word = first === 'help' ? second : first;
   const known = [...program.commands.map((each) => each.name()), 'help'];
   if (word === undefined || known.includes(word)) return;
   const remark = await addContributed(program, word);
-  if (remark !== undefined) program.showHelpAfterError(remark);
+  if (remark === undefined) return;
+  if (first === 'help') createOutput(false).remark(remark);
+  else program.showHelpAfterError(remark);
 }
 
 function problemOf(error: unknown): Problem {

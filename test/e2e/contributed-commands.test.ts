@@ -78,6 +78,9 @@ describe('a plugin of somebody else', () => {
           heavy: property('boolean'),
           kind: { enum: ['box', 'bag'] },
           labels: property('array', { items: { type: 'string' } }),
+          sizes: property('array', { items: { type: 'integer' } }),
+          no_wait: property('boolean'),
+          help: property('string'),
           meta: property('object', { additionalProperties: true }),
         },
         ['place', 'files'],
@@ -97,7 +100,8 @@ export function handle({ event_name, payload }) {
     const listed = await cli(['commands']);
     expect(listed.stdout).toContain('shelf put\tPut something there\tshelf');
     const given = folder({ 'a.txt': 'A', 'sub/b.txt': 'B', '.hidden': 'x' });
-    const options = ['--count', '2', '--kind', 'bag', '--labels', 'x', '--labels', 'y', '--meta', '{"n":1}'];
+    const lists = ['--labels', 'x', '--labels', '1', '--sizes', '1', '--sizes', '2'];
+    const options = ['--count', '2', '--kind', 'bag', ...lists, '--meta', '{"n":1}', '--with-no-wait'];
     const put = await cli(['shelf', 'put', 'top left', given, ...options, '--json']);
     expect(put, put.stderr).toMatchObject({ code: 0 });
     expect(JSON.parse(put.stdout)).toMatchObject({
@@ -106,7 +110,9 @@ export function handle({ event_name, payload }) {
         files: { 'a.txt': 'A', 'sub/b.txt': 'B' },
         count: 2,
         kind: 'bag',
-        labels: ['x', 'y'],
+        labels: ['x', '1'],
+        sizes: [1, 2],
+        no_wait: true,
         meta: { n: 1 },
       },
     });
@@ -125,6 +131,11 @@ export function handle({ event_name, payload }) {
       stderr: expect.stringContaining('count'),
     });
     expect(await cli(['shelf', 'put'])).toMatchObject({ code: 2 });
+    for (const help of [
+      ['shelf', 'put', '--help'],
+      ['help', 'shelf'],
+    ])
+      expect(await cli(help)).toMatchObject({ code: 0, stdout: expect.stringContaining('neira shelf') });
     const list = await cli(['shelf', 'list']);
     expect(list.stdout).toBe('place\thow many\ntop\t3\n');
     expect(list.stderr).toContain('--after top');
@@ -164,6 +175,11 @@ export function handle({ event_name, payload }) {
       code: 1,
       stderr: expect.stringContaining('neira plugin grant shelf'),
     });
+    await host.call('POST', '/api/neira/plugins/shelf/disable');
+    expect(await cli(['shelf', 'list'])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('neira plugin show shelf'),
+    });
   });
 
   test('what its manifest says of them is checked', async () => {
@@ -175,11 +191,6 @@ export function handle({ event_name, payload }) {
         { name: 'Wrong', route: 'POST /api/wrong/:id', arguments: ['id'] },
         { name: 'plugin list', route: 'POST /api/wrong/:id', arguments: ['id'] },
         { name: 'wrong one', route: 'GET /api/shelf' },
-    await host.call('POST', '/api/neira/plugins/shelf/disable');
-    expect(await cli(['shelf', 'list'])).toMatchObject({
-      code: 1,
-      stderr: expect.stringContaining('neira plugin show shelf'),
-    });
         { name: 'wrong two', route: 'POST /api/wrong/:id' },
         { name: 'wrong two', route: 'POST /api/wrong/:id', arguments: ['id'] },
       ],
@@ -200,8 +211,13 @@ test('a word that nobody has says so; where no host answers it says that as well
     code: 2,
     stderr: expect.stringContaining("unknown command 'shlf'"),
   });
-  const gone = await cli(['scenario', 'list'], { NEIRA_URL: 'http://127.0.0.1:9' });
-  expect(gone).toMatchObject({ code: 2, stderr: expect.stringContaining('none answers') });
+  for (const words of [
+    ['scenario', 'list'],
+    ['help', 'scenario'],
+  ]) {
+    const gone = await cli(words, { NEIRA_URL: 'http://127.0.0.1:9' });
+    expect(gone).toMatchObject({ code: 2, stderr: expect.stringContaining('none answers') });
+  }
 });
 
 describe('scenarios from the command line', () => {
