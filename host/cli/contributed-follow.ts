@@ -24,6 +24,8 @@ export async function follow(
   since: string,
 ): Promise<boolean> {
   if (how.over && has(reply, how.over)) return how.ends.good === undefined || has(reply, how.ends.good);
+  // By nothing nothing is told apart.
+  if (reply[how.match] === undefined) return true;
   const end = new AbortController();
   const stop = () => end.abort();
   process.once('SIGINT', stop).once('SIGTERM', stop);
