@@ -82,6 +82,232 @@ export interface EventPayloads {
     readonly note?: string;
   };
   /**
+   * Finds rules that contradict each other, that nothing reaches, and lists that nobody has. (command)
+   */
+  readonly 'intent.check@1': { readonly [name: string]: never };
+  /**
+   * What check came to. (reply)
+   */
+  readonly 'intent.check.result@1': {
+    /** Whether it was done. */
+    readonly ok: boolean;
+    /** Why it was not done. */
+    readonly error?: {
+      /** Why it was refused. */
+      readonly code: string;
+      /** For people. */
+      readonly message: string;
+      /** Of HTTP, for those who ask that way. */
+      readonly status?: number;
+      /** What the message is made of, by name. */
+      readonly details?: {
+        readonly [name: string]: Json;
+      };
+    };
+    readonly [name: string]: Json | undefined;
+  };
+  /**
+   * Shows a file of rules as its author wrote it. (command)
+   */
+  readonly 'intent.get@1': {
+    /** Name of a file of rules. */
+    readonly file: string;
+  };
+  /**
+   * What get came to. (reply)
+   */
+  readonly 'intent.get.result@1': {
+    /** Whether it was done. */
+    readonly ok: boolean;
+    /** Why it was not done. */
+    readonly error?: {
+      /** Why it was refused. */
+      readonly code: string;
+      /** For people. */
+      readonly message: string;
+      /** Of HTTP, for those who ask that way. */
+      readonly status?: number;
+      /** What the message is made of, by name. */
+      readonly details?: {
+        readonly [name: string]: Json;
+      };
+    };
+    readonly [name: string]: Json | undefined;
+  };
+  /**
+   * Lists the files of rules. (command)
+   */
+  readonly 'intent.list@1': { readonly [name: string]: never };
+  /**
+   * What list came to. (reply)
+   */
+  readonly 'intent.list.result@1': {
+    /** Whether it was done. */
+    readonly ok: boolean;
+    /** Why it was not done. */
+    readonly error?: {
+      /** Why it was refused. */
+      readonly code: string;
+      /** For people. */
+      readonly message: string;
+      /** Of HTTP, for those who ask that way. */
+      readonly status?: number;
+      /** What the message is made of, by name. */
+      readonly details?: {
+        readonly [name: string]: Json;
+      };
+    };
+    readonly [name: string]: Json | undefined;
+  };
+  /**
+   * Tells what a sentence means, and does nothing about it. (command)
+   */
+  readonly 'intent.recognize@1': {
+    /** What was said or written. */
+    readonly text: string;
+    /** BCP 47: the language that is tried first. Without it the letters tell. */
+    readonly locale?: string;
+    /** What is known already and rules ask for: `area` of who speaks. */
+    readonly ctx?: {
+      readonly [name: string]: Json;
+    };
+  };
+  /**
+   * What recognize came to. (reply)
+   */
+  readonly 'intent.recognize.result@1': {
+    /** Whether it was done. */
+    readonly ok: boolean;
+    /** Id of the intent; null: not understood. */
+    readonly intent?: string | null;
+    /** What the sentence filled in. */
+    readonly slots?: {
+      readonly [name: string]: string | number | boolean | null;
+    };
+    /** Share of the sentence that rules and lists say themselves. */
+    readonly confidence?: number;
+    /** Language in which it was understood. */
+    readonly locale?: string;
+    /** Other meanings, the likelier first. */
+    readonly alternatives?: readonly ({ readonly [name: string]: never })[];
+    /** Rule, template, and what each part was taken for. */
+    readonly explain?: { readonly [name: string]: never };
+    /** What came nearest where nothing was understood. */
+    readonly nearest?: { readonly [name: string]: never };
+    /** The same for people, in their language. */
+    readonly message?: string;
+    /** Why it was not done. */
+    readonly error?: {
+      /** Why it was refused. */
+      readonly code: string;
+      /** For people. */
+      readonly message: string;
+      /** Of HTTP, for those who ask that way. */
+      readonly status?: number;
+      /** What the message is made of, by name. */
+      readonly details?: {
+        readonly [name: string]: Json;
+      };
+    };
+    readonly [name: string]: Json | undefined;
+  };
+  /**
+   * Removes a file of rules. (command)
+   */
+  readonly 'intent.remove@1': {
+    /** Name of a file of rules. */
+    readonly file: string;
+  };
+  /**
+   * What remove came to. (reply)
+   */
+  readonly 'intent.remove.result@1': {
+    /** Whether it was done. */
+    readonly ok: boolean;
+    /** Why it was not done. */
+    readonly error?: {
+      /** Why it was refused. */
+      readonly code: string;
+      /** For people. */
+      readonly message: string;
+      /** Of HTTP, for those who ask that way. */
+      readonly status?: number;
+      /** What the message is made of, by name. */
+      readonly details?: {
+        readonly [name: string]: Json;
+      };
+    };
+    readonly [name: string]: Json | undefined;
+  };
+  /**
+   * Saves files of rules, all of them or none. (command)
+   */
+  readonly 'intent.save@1': {
+    /** Name of each file, and its text: YAML. */
+    readonly files: {
+      readonly [name: string]: string;
+    };
+  };
+  /**
+   * What save came to. (reply)
+   */
+  readonly 'intent.save.result@1': {
+    /** Whether it was done. */
+    readonly ok: boolean;
+    /** Why it was not done. */
+    readonly error?: {
+      /** Why it was refused. */
+      readonly code: string;
+      /** For people. */
+      readonly message: string;
+      /** Of HTTP, for those who ask that way. */
+      readonly status?: number;
+      /** What the message is made of, by name. */
+      readonly details?: {
+        readonly [name: string]: Json;
+      };
+    };
+    readonly [name: string]: Json | undefined;
+  };
+  /**
+   * Sets the values of a list, in place of those that it had: names of devices, rooms, people. (command)
+   */
+  readonly 'intent.teach@1': {
+    /** As sentences name it: `area` for `{area}`. */
+    readonly list: string;
+    /** Of the values; `*`, where none is given: every language knows them. */
+    readonly language?: string;
+    /** Texts, or `{in, out, context}`. */
+    readonly values: readonly (string | { readonly [name: string]: never })[];
+    /** Whether they are names that people gave: a sentence that holds one wins. True where it is not said. */
+    readonly names?: boolean;
+    /** Whether other forms of Russian words count as well. Where it is not said they do. */
+    readonly inflect?: boolean;
+    /** Whether `(`, `[` and `{` in them mean themselves. True where it is not said. */
+    readonly plain?: boolean;
+  };
+  /**
+   * What teach came to. (reply)
+   */
+  readonly 'intent.teach.result@1': {
+    /** Whether it was done. */
+    readonly ok: boolean;
+    /** Why it was not done. */
+    readonly error?: {
+      /** Why it was refused. */
+      readonly code: string;
+      /** For people. */
+      readonly message: string;
+      /** Of HTTP, for those who ask that way. */
+      readonly status?: number;
+      /** What the message is made of, by name. */
+      readonly details?: {
+        readonly [name: string]: Json;
+      };
+    };
+    readonly [name: string]: Json | undefined;
+  };
+  /**
    * An utterance was understood as an intent. (event)
    */
   readonly 'nlp.intent.detected@1': {
@@ -1835,6 +2061,13 @@ export interface EventPayloads {
 
 /** The reply to every command. */
 export interface Replies {
+  readonly 'intent.check@1': 'intent.check.result@1';
+  readonly 'intent.get@1': 'intent.get.result@1';
+  readonly 'intent.list@1': 'intent.list.result@1';
+  readonly 'intent.recognize@1': 'intent.recognize.result@1';
+  readonly 'intent.remove@1': 'intent.remove.result@1';
+  readonly 'intent.save@1': 'intent.save.result@1';
+  readonly 'intent.teach@1': 'intent.teach.result@1';
   readonly 'repo.skill.install@1': 'repo.skill.install.result@1';
   readonly 'scenario.answer@1': 'scenario.answer.result@1';
   readonly 'scenario.cancel@1': 'scenario.cancel.result@1';

@@ -1,0 +1,115 @@
+/** `intent.recognize`, `save`, `list`, … (INT-03). */
+import type { Envelope } from 'neira:host/types';
+import type { Scalar } from '../understand/lists.ts';
+import type { Nearest } from '../understand/nearest.ts';
+import { understand } from '../understand/understand.ts';
+import { findingsOf } from './findings.ts';
+import { FILES } from './keys.ts';
+import { preparedLanguages } from './prepared.ts';
+import { Refusal } from './refusal.ts';
+import { all, type FileRow, removeFile, requireFile, saveFiles, saveValue } from './saving.ts';
+
+interface Recognize {
+  readonly text: string;
+  readonly locale?: string;
+  readonly ctx?: Readonly<Record<string, unknown>>;
+}
+
+interface Teach {
+  readonly list: string;
+  readonly language?: string;
+  readonly values: readonly unknown[];
+  readonly names?: boolean;
+  readonly inflect?: boolean;
+  readonly plain?: boolean;
+}
+
+export const COMMANDS: Readonly<Record<string, (payload: never, event: Envelope) => object>> = {
+  'intent.recognize': ({ text, locale, ctx = {} }: Recognize) => {
+    const context = scalarsOf(ctx);
+    const result = understand(preparedLanguages(), {
+      text,
+      ...(locale !== undefined && { locale }),
+      context,
+    });
+    if (!result) {
+      const isEmpty = preparedLanguages().size === 0;
+      return { intent: null, slots: {}, confidence: 0, nearest: { kind: isEmpty ? 'no_rules' : 'no_words' } };
+    }
+    if ('missed' in result) {
+      const { locale: likely, nearest } = result.missed;
+      return {
+        intent: null,
+        slots: {},
+        confidence: 0,
+        locale: likely,
+        nearest,
+        message: told(nearest, likely),
+      };
+    }
+    const { rule, ...understood } = result.understood;
+    const { metadata, response, run } = rule;
+    return {
+      ...understood,
+      ...(metadata && { metadata }),
+      ...(response !== undefined && { response }),
+      ...(run && { run: { scenario: run.scenario } }),
+    };
+  },
+  'intent.save': ({ files }: { files: Readonly<Record<string, string>> }, event: Envelope) => {
+    if (Object.keys(files).length === 0)
+      throw new Refusal('INTENT_RULES_INVALID', 422, 'there is no file to save');
+    return { files: saveFiles(files, event.source, Date.now()).map(viewOf) };
+  },
+  'intent.list': () => ({ files: all<FileRow>(FILES).map(viewOf) }),
+  'intent.get': ({ file }: { file: string }) => {
+    const row = requireFile(file);
+    return { ...viewOf(row), text: row.text };
+  },
+  'intent.remove': ({ file }: { file: string }) => {
+    removeFile(file);
+    return { file };
+  },
+  /** Names of things come from elsewhere, and change more often than sentences. */
+  'intent.teach': (
+    { list, language = '*', values, names = true, inflect, plain = true }: Teach,
+    event: Envelope,
+  ) => {
+    const file = `list:${language === '*' ? '' : `${language}:`}${list}`;
+    const written = { values, names, plain, ...(inflect !== undefined && { inflect }) };
+    saveValue(file, { language, lists: { [list]: written } }, event.source, Date.now());
+    return { list, language, values: values.length };
+  },
+  'intent.check': () => findingsOf(preparedLanguages()),
+};
+
+function viewOf({ text: _, ...row }: FileRow) {
+  return row;
+}
+
+/** Rules ask for single values of the context; what else callers put there is theirs. */
+function scalarsOf(ctx: Readonly<Record<string, unknown>>): Readonly<Record<string, Scalar>> {
+  const known = Object.entries(ctx).filter(([, value]) => value === null || typeof value !== 'object');
+  return Object.fromEntries(known) as Record<string, Scalar>;
+}
+
+/** For people, in their language. */
+function told(nearest: Nearest, locale: string): string {
+  const isRussian = locale === 'ru';
+  switch (nearest.kind) {
+    case 'unknown_value':
+      return isRussian
+        ? `Не знаю «${nearest.text}» (${nearest.list})`
+        : `I know no ${nearest.list} called “${nearest.text}”`;
+    case 'context':
+      return isRussian
+        ? `Понятно, но не хватает: ${nearest.missing.join(', ')}`
+        : `Understood, but this is missing: ${nearest.missing.join(', ')}`;
+    case 'unknown_words':
+      if (nearest.text === '')
+        return isRussian ? `«${nearest.understood}» – а дальше?` : `“${nearest.understood}” – and then?`;
+      return isRussian ? `Не понимаю «${nearest.text}»` : `I do not understand “${nearest.text}”`;
+    case 'too_long':
+      return isRussian ? 'Это слишком длинно для одной фразы' : 'That is too long for one sentence';
+  }
+}

@@ -1,0 +1,34 @@
+/** Everything that is known in one language: rules of all files linked, and the lists that they name. */
+import type { Linked } from '../grammar/link.ts';
+import type { List, Scalar, Values } from './lists.ts';
+
+export interface Language {
+  /** `en`, `ru`. */
+  readonly name: string;
+  readonly rules: Linked;
+  /** What labels of lists on edges mean. */
+  readonly labels: ReadonlyMap<number, { readonly list: string; readonly slot: string }>;
+  readonly lists: ReadonlyMap<string, List>;
+  /** Words that say nothing: `please`. */
+  readonly skips?: Values;
+  /** Form → the words of lists that it is a form of. */
+  readonly forms: ReadonlyMap<string, readonly string[]>;
+  /** By the numbers on ends. */
+  readonly sentences: readonly { readonly rule: Rule; readonly template: string }[];
+}
+
+export interface Rule {
+  readonly intent: string;
+  readonly file: string;
+  readonly line: number;
+  /** Filled in without being said. */
+  readonly slots?: Readonly<Record<string, Scalar>>;
+  readonly requires?: Readonly<Record<string, Requirement>>;
+  readonly excludes?: Readonly<Record<string, Scalar | readonly Scalar[]>>;
+}
+
+/** A value, one of several, or `{value?, slot?}`: without `value` any will do; `slot` fills one with it. */
+export type Requirement =
+  | Scalar
+  | readonly Scalar[]
+  | { readonly value?: Scalar | readonly Scalar[]; readonly slot?: boolean | string };
