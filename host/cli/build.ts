@@ -4,6 +4,7 @@ import { join, relative, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { NeiraError } from '../errors.ts';
 import { parseManifest } from '../registry/manifest.ts';
+import { packagesOf } from '../registry/packages.ts';
 import type { Built } from '../sandbox/guest-build/build.ts';
 import { run, type Session } from './command.ts';
 
@@ -65,7 +66,8 @@ async function fromGuest(folder: string, id: string): Promise<Built> {
 
 async function fromScript(folder: string, id: string, entry: string): Promise<Built> {
   const { buildScriptComponent } = await import('../sandbox/guest-build/script.ts');
-  return { language: 'typescript', component: await buildScriptComponent(folder, id, entry) };
+  const { folders } = await packagesOf(folder);
+  return { language: 'typescript', component: await buildScriptComponent(folder, id, entry, folders) };
 }
 
 async function readManifest(folder: string): Promise<string> {

@@ -26,6 +26,7 @@ const SECTIONS = [
   'search',
   'scenario',
   'scenario-store',
+  'intents',
 ];
 const LIMIT_MS = 100_000;
 const HERE = import.meta.dirname;

@@ -23,6 +23,8 @@ const MAIN = path.join(import.meta.dirname, 'guest/main.ts');
 const IMPORTED = /@1\.0\.0$/;
 
 /**
+ * `packages` are folders that it may import from beside its own.
+ *
  * The bytes depend on the source, the packages and nothing of the machine: two builds are equal.
  * @throws NEIRA_BUNDLE_FAILED, NEIRA_NO_HANDLER, NEIRA_BUILD_FAILED
  */
@@ -30,8 +32,9 @@ export async function buildScriptComponent(
   folder: string,
   plugin: string,
   entry: string,
+  packages: readonly string[] = [],
 ): Promise<Uint8Array> {
-  const bundle = await bundlePlugin(folder, entry);
+  const bundle = await bundlePlugin(folder, entry, packages);
   if (!bundle.exports.includes('handle')) throw new NeiraError('NEIRA_NO_HANDLER', { plugin });
   const world: World = bundle.exports.includes('prepare') ? 'prepared-plugin' : 'plugin';
   const source = await wholeScript(bundle, await guestCode());
@@ -92,11 +95,17 @@ function parts(bundle: Bundle, guest: GuestCode): Plugin {
   };
 }
 
-/** Installs those whose globals or methods the code names, as the host does for a script's image. */
+/** Installs those whose globals or methods the code names, or another one of them does, as the host does for a script's image. */
 function polyfillsIn({ code }: Bundle, { polyfills }: GuestCode): string[] {
-  const named = polyfills.filter(({ globals, methods }) =>
-    [...globals, ...methods].some((name) => new RegExp(`\\b${name}\\b`).test(code)),
-  );
+  const texts = [code];
+  let rest = polyfills;
+  for (const text of texts) {
+    const isNamed = ({ globals, methods }: (typeof polyfills)[number]) =>
+      [...globals, ...methods].some((name) => new RegExp(`\\b${name}\\b`).test(text));
+    texts.push(...rest.filter(isNamed).map((each) => each.code));
+    rest = rest.filter((each) => !isNamed(each));
+  }
+  const named = polyfills.filter((each) => !rest.includes(each));
   if (named.length === 0) return [];
   return [
     `import { prelude } from './guest/prelude.ts';`,
