@@ -2,7 +2,7 @@
  * Templates → automaton. Parts of words (`ламп[а|у]`) are put together here, so that what is left are whole words; then
  * all templates of a file become one deterministic automaton, and a sentence is followed once, not rule by rule.
  */
-import { classOf, foldedWord, type TokenClass } from '../understand/tokens.ts';
+import { classOf, tokensOf } from '../understand/tokens.ts';
 import { type Automaton, type Label, listLabel, minimal, type State } from './automaton.ts';
 import type { Template } from './template.ts';
 
@@ -93,8 +93,8 @@ class Graph {
 
   #text(text: string, from: number): number {
     let node = from;
-    for (const { piece, isGap } of piecesOf(text))
-      node = isGap ? this.#edge(node, { kind: 'gap' }) : this.#edge(node, { kind: 'piece', piece });
+    for (const piece of piecesOf(text))
+      node = this.#edge(node, piece === GAP ? { kind: 'gap' } : { kind: 'piece', piece });
     return node;
   }
 
@@ -126,21 +126,20 @@ class Graph {
   }
 }
 
-function piecesOf(text: string): readonly { readonly piece: string; readonly isGap: boolean }[] {
-  const pieces: { piece: string; isGap: boolean; class?: TokenClass | undefined }[] = [];
-  for (const char of foldedWord(text.replace(/[’ʼ‘`´]/g, "'"))) {
-    const last = pieces.at(-1);
-    const kind = classOf(char);
-    if (last && kind !== undefined && joins(last.piece.at(-1)!, char)) last.piece += char;
-    else if (kind === undefined && last?.isGap) continue;
-    else if (kind === undefined) pieces.push({ piece: ' ', isGap: true });
-    else {
-      if (last && !last.isGap) pieces.push({ piece: ' ', isGap: true });
-      pieces.push({ piece: char, isGap: false, class: kind });
-    }
+/** Cut as what people say is cut; at its ends a word may go on in the part of the template beside it. */
+function piecesOf(text: string): readonly string[] {
+  const pieces: string[] = [];
+  let end = 0;
+  for (const token of tokensOf(text)) {
+    if (token.start > end || pieces.length > 0) pieces.push(GAP);
+    pieces.push(token.text);
+    end = token.end;
   }
+  if (end < text.length) pieces.push(GAP);
   return pieces;
 }
+
+const GAP = ' ';
 
 /** Whether the two stand in one token where nothing is between them. An apostrophe begins a new one. */
 function joins(last: string, first: string): boolean {

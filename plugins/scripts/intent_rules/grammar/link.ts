@@ -5,9 +5,7 @@
 import type { Automaton } from './automaton.ts';
 
 export interface Linked {
-  /** Words → their number on edges. */
-  readonly words: ReadonlyMap<string, number>;
-  /** `{list:slot}` by the same numbers. */
+  /** `{list:slot}` by their number on edges. */
   readonly lists: ReadonlyMap<number, string>;
   readonly states: readonly LinkedState[];
   readonly start: number;
@@ -24,9 +22,15 @@ export interface LinkedState {
 
 const NONE: readonly number[] = [];
 
-/** `offsets` are what is added to the ends of each automaton. */
-export function link(automata: readonly Automaton[], offsets: readonly number[]): Linked {
-  const words = new Map<string, number>();
+/**
+ * `offsets` are what is added to the ends of each automaton. Those that are linked with the same `words` know a word by the
+ * same number: it is looked up once for all of them.
+ */
+export function link(
+  automata: readonly Automaton[],
+  offsets: readonly number[],
+  words: Map<string, number> = new Map(),
+): Linked {
   const lists = new Map<number, string>();
   const states: LinkedState[] = [];
   const starts: number[] = [];
@@ -34,7 +38,7 @@ export function link(automata: readonly Automaton[], offsets: readonly number[])
     starts.push(states.length);
     adopt(automaton, offsets[at]!, words, lists, states);
   }
-  return { words, lists, states, start: merged(starts, lists, states) };
+  return { lists, states, start: merged(starts, lists, states) };
 }
 
 /** Its states as they are, behind those that are there. */
@@ -47,9 +51,7 @@ function adopt(
 ): void {
   const base = into.length;
   const numbers = labels.map((label) => {
-    const known = words.get(label);
-    if (known !== undefined) return known;
-    const number = words.size;
+    const number = words.get(label) ?? words.size;
     words.set(label, number);
     if (label.startsWith('{')) lists.set(number, label);
     return number;

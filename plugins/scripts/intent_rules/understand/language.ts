@@ -5,16 +5,24 @@ import type { List, Scalar, Values } from './lists.ts';
 export interface Language {
   /** `en`, `ru`. */
   readonly name: string;
+  /** Words → their numbers on edges, of rules and of lists. */
+  readonly words: ReadonlyMap<string, number>;
   readonly rules: Linked;
   /** What labels of lists on edges mean. */
-  readonly labels: ReadonlyMap<number, { readonly list: string; readonly slot: string }>;
+  readonly labels: ReadonlyMap<number, Labelled>;
   readonly lists: ReadonlyMap<string, List>;
   /** Words that say nothing: `please`. */
   readonly skips?: Values;
-  /** Form → the words of lists that it is a form of. */
-  readonly forms: ReadonlyMap<string, readonly string[]>;
+  /** Form → numbers of the words of lists that it is a form of. */
+  readonly forms: ReadonlyMap<string, readonly number[]>;
   /** By the numbers on ends. */
   readonly sentences: readonly { readonly rule: Rule; readonly template: string }[];
+}
+
+export interface Labelled {
+  readonly name: string;
+  readonly list: List;
+  readonly slot: string;
 }
 
 export interface Rule {

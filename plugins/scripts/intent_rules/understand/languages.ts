@@ -2,7 +2,7 @@
 import { listOfLabel, OR_ANYTHING } from '../grammar/automaton.ts';
 import { type Linked, link } from '../grammar/link.ts';
 import type { CompiledList, Unit } from '../grammar/unit.ts';
-import type { Language } from './language.ts';
+import type { Labelled, Language } from './language.ts';
 import type { List, Values } from './lists.ts';
 
 /** `lists` by language (`*` for all) and name. */
@@ -13,10 +13,15 @@ export function languagesOf(
   const names = new Set(
     units.filter(({ sentences }) => sentences.length > 0).map(({ language }) => language),
   );
-  const shared = [...(lists.get('*') ?? [])].map(([name, list]) => [name, openList(list), list] as const);
+  const words = new Map<string, number>();
+  const shared = [...(lists.get('*') ?? [])].map(
+    ([name, list]) => [name, openList(list, words), list] as const,
+  );
   return new Map(
     [...names].sort().map((name) => {
-      const own = [...(lists.get(name) ?? [])].map(([each, list]) => [each, openList(list), list] as const);
+      const own = [...(lists.get(name) ?? [])].map(
+        ([each, list]) => [each, openList(list, words), list] as const,
+      );
       const known = [...shared, ...own];
       return [
         name,
@@ -24,6 +29,7 @@ export function languagesOf(
           name,
           units.filter(({ language }) => language === name),
           known,
+          words,
         ),
       ];
     }),
@@ -32,7 +38,12 @@ export function languagesOf(
 
 type Known = readonly (readonly [string, List, CompiledList])[];
 
-function languageOf(name: string, units: readonly Unit[], known: Known): Language {
+function languageOf(
+  name: string,
+  units: readonly Unit[],
+  known: Known,
+  words: Map<string, number>,
+): Language {
   const sentences: Language['sentences'][number][] = [];
   const offsets: number[] = [];
   for (const { rules, sentences: own } of units) {
@@ -42,39 +53,39 @@ function languageOf(name: string, units: readonly Unit[], known: Known): Languag
   const rules = link(
     units.map(({ automaton }) => automaton),
     offsets,
+    words,
   );
   const lists = new Map<string, List>(known.map(([each, list]) => [each, list]));
-  const skips = skipsOf(units);
+  const skips = skipsOf(units, words);
   return {
     name,
+    words,
     rules,
     labels: labelsOf(rules, lists),
     lists,
     ...(skips && { skips }),
-    forms: formsOf(known),
+    forms: formsOf(known, words),
     sentences,
   };
 }
 
 /** A list that nobody has is one without values. */
 function labelsOf(rules: Linked, lists: Map<string, List>): Language['labels'] {
-  const labels = new Map<number, { list: string; slot: string }>();
+  const labels = new Map<number, Labelled>();
   for (const [number, label] of rules.lists) {
-    const { list, slot } = listOfLabel(label)!;
-    if (list.endsWith(OR_ANYTHING)) {
-      lists.set(list, lists.get(list.slice(0, -1)) ?? { kind: 'wildcard' });
-      labels.set(number, { list, slot: slot });
-    } else {
-      if (!lists.has(list)) lists.set(list, NOTHING);
-      labels.set(number, { list, slot });
-    }
+    const { list: name, slot } = listOfLabel(label)!;
+    const isOpen = name.endsWith(OR_ANYTHING);
+    const known = lists.get(isOpen ? name.slice(0, -1) : name) ?? (isOpen ? ANYTHING : NOTHING);
+    lists.set(name, known);
+    labels.set(number, { name, list: known, slot });
   }
   return labels;
 }
 
+const ANYTHING: List = { kind: 'wildcard' };
 const NOTHING: Values = { kind: 'values', words: link([], []), values: [], areNames: false };
 
-function skipsOf(units: readonly Unit[]): Values | undefined {
+function skipsOf(units: readonly Unit[], words: Map<string, number>): Values | undefined {
   const automata = units.flatMap(({ skips }) => (skips ? [skips] : []));
   if (automata.length === 0) return undefined;
   return {
@@ -82,29 +93,31 @@ function skipsOf(units: readonly Unit[]): Values | undefined {
     words: link(
       automata,
       automata.map(() => 0),
+      words,
     ),
     values: [],
     areNames: false,
   };
 }
 
-function openList({ kind, automaton, values, names, range }: CompiledList): List {
+function openList({ kind, automaton, values, names, range }: CompiledList, words: Map<string, number>): List {
   if (kind === 'wildcard') return { kind };
   if (kind === 'range') return { kind, ...range! };
-  return { kind, words: link([automaton!], [0]), values: values!, areNames: names === true };
+  return { kind, words: link([automaton!], [0], words), values: values!, areNames: names === true };
 }
 
-function formsOf(known: Known): ReadonlyMap<string, readonly string[]> {
-  const forms = new Map<string, string[]>();
+function formsOf(known: Known, words: ReadonlyMap<string, number>): Language['forms'] {
+  const forms = new Map<string, number[]>();
   const seen = new Set<string>();
   for (const [, , list] of known)
     for (const [word, all] of Object.entries(list.forms ?? {})) {
-      if (seen.has(word)) continue;
+      const number = words.get(word);
+      if (seen.has(word) || number === undefined) continue;
       seen.add(word);
       for (const form of all.split(' ')) {
-        const words = forms.get(form);
-        if (words) words.push(word);
-        else forms.set(form, [word]);
+        const bases = forms.get(form);
+        if (bases) bases.push(number);
+        else forms.set(form, [number]);
       }
     }
   return forms;

@@ -93,12 +93,12 @@ function expectedAt(language: Language, states: readonly LinkedState[]): readonl
   const lists = new Set<string>();
   for (const state of states) {
     for (let at = 0; at < state.lists.length; at += 2)
-      lists.add(`{${language.labels.get(state.lists[at]!)!.list}}`);
+      lists.add(`{${language.labels.get(state.lists[at]!)!.name.replace(OR_ANYTHING, '')}}`);
     if (state.words)
       for (const number of state.words.keys()) if (numbers.size < MAX_EXPECTED) numbers.add(number);
   }
   const words: string[] = [];
   if (numbers.size > 0)
-    for (const [word, number] of language.rules.words) if (numbers.has(number)) words.push(word);
+    for (const [word, number] of language.words) if (numbers.has(number)) words.push(word);
   return [...lists, ...words].slice(0, MAX_EXPECTED);
 }

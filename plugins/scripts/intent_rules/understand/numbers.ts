@@ -10,8 +10,13 @@ export interface Spoken {
   readonly end: number;
 }
 
+const NONE: readonly Spoken[] = [];
+const DIGITS = /^-?\p{Nd}/u;
+
 /** All numbers that begin at a token, the shortest first. */
 export function numbersAt(tokens: readonly Token[], from: number, language: string): readonly Spoken[] {
+  const { text } = tokens[from]!;
+  if (!wordsOf(language).has(text) && !DIGITS.test(text)) return NONE;
   const whole = wholesAt(tokens, from, language);
   return whole.flatMap((number) => {
     const more = fractionAt(tokens, number, language);
@@ -87,7 +92,7 @@ const HALVES: Readonly<Record<string, readonly (readonly string[])[]>> = {
 
 /** `1,000` is a thousand in English and one in Russian. */
 function inDigits(text: string, language: string): number | undefined {
-  if (!/^-?\p{Nd}/u.test(text)) return undefined;
+  if (!DIGITS.test(text)) return undefined;
   const plain = language === 'en' ? text.replace(/,(?=\d{3}(?:\D|$))/g, '') : text;
   const value = Number(plain.replace(',', '.'));
   return Number.isNaN(value) ? undefined : value;
@@ -178,8 +183,8 @@ const WORDS: Readonly<Record<string, ReadonlyMap<string, number>>> = {
   en: tableOf(ENGLISH),
   ru: tableOf(RUSSIAN),
 };
-const NONE: ReadonlyMap<string, number> = new Map();
+const NO_WORDS: ReadonlyMap<string, number> = new Map();
 
 function wordsOf(language: string): ReadonlyMap<string, number> {
-  return WORDS[language] ?? NONE;
+  return WORDS[language] ?? NO_WORDS;
 }

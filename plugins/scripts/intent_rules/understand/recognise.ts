@@ -37,22 +37,23 @@ class Chart {
   readonly #sentence: Sentence;
   readonly #words: readonly number[];
   /** By token, by state: ways, the best first. */
-  readonly #ways: Map<number, Way[]>[];
+  readonly #ways: (Map<number, Way[]> | undefined)[];
   #steps = 0;
 
   constructor(language: Language, tokens: readonly Token[], isGuessing: boolean) {
     this.#language = language;
     this.#tokens = tokens;
     this.#isGuessing = isGuessing;
-    this.#sentence = new Sentence(tokens, language.name, language.forms, language.skips);
-    this.#words = tokens.map(({ text }) => language.rules.words.get(text) ?? -1);
-    this.#ways = Array.from({ length: tokens.length + 1 }, () => new Map());
-    this.#ways[0]!.set(language.rules.start, [START]);
+    this.#sentence = new Sentence(tokens, language);
+    this.#words = this.#sentence.words;
+    this.#ways = [new Map([[language.rules.start, [START]]])];
   }
 
   run(): void {
     for (let at = 0; at < this.#tokens.length; at += 1) {
-      for (const [state, ways] of this.#ways[at]!) {
+      const here = this.#ways[at];
+      if (!here) continue;
+      for (const [state, ways] of here) {
         for (const end of this.#sentence.skipsAt(at))
           this.#step(ways, { kind: 'skipped', from: at, to: end }, state);
         this.#leave(at, this.#language.rules.states[state]!, ways);
@@ -62,11 +63,11 @@ class Chart {
 
   followed(): Followed {
     const { states } = this.#language.rules;
-    const last = this.#ways.at(-1)!;
-    const arrived = [...last].flatMap(([state, ways]) =>
+    const last = this.#ways[this.#tokens.length];
+    const arrived = [...(last ?? [])].flatMap(([state, ways]) =>
       states[state]!.ends.length === 0 ? [] : ways.map((way) => ({ way, state: states[state]! })),
     );
-    const at = this.#ways.findLastIndex((ways) => ways.size > 0);
+    const at = this.#ways.length - 1;
     return { arrived, farthest: { at, states: [...this.#ways[at]!.keys()].map((state) => states[state]!) } };
   }
 
@@ -77,14 +78,13 @@ class Chart {
   }
 
   #list(at: number, label: number, to: number, ways: readonly Way[]): void {
-    const { list: name, slot } = this.#language.labels.get(label)!;
-    const list = this.#language.lists.get(name)!;
+    const { name, list, slot } = this.#language.labels.get(label)!;
     if (list.kind === 'wildcard') {
       for (let end = at + 1; end <= this.#tokens.length; end += 1)
         if (this.#goesOn(to, end)) this.#step(ways, { kind: 'rest', from: at, to: end, slot }, to);
       return;
     }
-    const hits = this.#sentence.hitsAt(at, name, list);
+    const hits = this.#sentence.hitsAt(at, list);
     const isName = list.kind === 'values' && list.areNames;
     for (const hit of hits)
       this.#step(ways, { kind: 'value', from: at, to: hit.end, slot, list: name, hit, isName }, to);
@@ -110,11 +110,17 @@ class Chart {
   #goesOn(state: number, at: number): boolean {
     const { words, lists, ends } = this.#language.rules.states[state]!;
     if (at === this.#tokens.length) return ends.length > 0;
-    return lists.length > 0 || words?.has(this.#words[at]!) === true || this.#sentence.skipsAt(at).length > 0;
+    if (words?.has(this.#words[at]!) || this.#sentence.skipsAt(at).length > 0) return true;
+    for (let each = 0; each < lists.length; each += 2) {
+      const { list } = this.#language.labels.get(lists[each]!)!;
+      if (list.kind === 'wildcard' || this.#sentence.hitsAt(at, list).length > 0) return true;
+    }
+    return false;
   }
 
   #step(ways: readonly Way[], part: Part, to: number): void {
-    const there = this.#ways[part.to]!;
+    const there = this.#ways[part.to] ?? new Map<number, Way[]>();
+    this.#ways[part.to] = there;
     const kept = there.get(to) ?? [];
     there.set(to, kept);
     for (const way of ways) {

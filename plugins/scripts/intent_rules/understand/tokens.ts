@@ -39,10 +39,8 @@ export function foldedWord(word: string): string {
   return word.normalize('NFC').toLowerCase().replace(STRESS, '').replaceAll('ё', 'е');
 }
 
-export type TokenClass = 'word' | 'number' | 'sign';
-
 /** Characters of one class side by side are one token; between two classes one ends. */
-export function classOf(char: string): TokenClass | undefined {
+export function classOf(char: string): 'word' | 'number' | 'sign' | undefined {
   if (WORD.test(char)) return 'word';
   if (DIGIT.test(char)) return 'number';
   return SIGN.test(char) ? 'sign' : undefined;
