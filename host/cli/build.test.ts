@@ -1,5 +1,14 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -91,6 +100,21 @@ test('a script becomes a component in a folder of its own, and stays a script', 
   expect(component).toBe(
     script!.replace('kind: script', 'kind: wasm').replace('entry: main.ts', 'entry: plugin.wasm'),
   );
+});
+
+// It decodes base64 where it can, and that polyfill needs another one.
+test('packages that a script names and a folder above it holds are built in, as when it is registered', async () => {
+  const above = mkdtempSync(path.join(home, 'monorepo-'));
+  symlinkSync(path.join(import.meta.dirname, '../../node_modules'), path.join(above, 'node_modules'));
+  const folder = path.join(above, 'reader');
+  mkdirSync(folder);
+  const files = {
+    'manifest.yaml': 'id: yaml.reader\nversion: 1.0.0\nkind: script\nentry: main.ts\n',
+    'package.json': '{"name": "yaml-reader", "dependencies": {"yaml": "2.9.1"}}\n',
+    'main.ts': `import { parse } from 'yaml';\nexport const handle = () => ({ result: parse('a: 1') });\n`,
+  };
+  for (const [file, text] of Object.entries(files)) writeFileSync(path.join(folder, file), text);
+  expect(await neira(['build', folder, '--out', path.join(home, 'reader')])).toMatchObject({ code: 0 });
 });
 
 describe('what is missing is named, with what to do', () => {

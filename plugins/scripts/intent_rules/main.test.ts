@@ -48,7 +48,7 @@ test('the short form of the source: a sentence, and the scenario that it begins'
     slots: { city: 'Берлин' },
     locale: 'ru',
     confidence: 0.75,
-    run: { scenario: 'weather_now' },
+    run: { scenario: 'weather_now', ctx: { city: 'Берлин' } },
     explain: { rule: 'weather.yaml:3', template: 'погода {city}' },
   });
 });
@@ -121,6 +121,12 @@ test.each([
     `language: en\nintents: {A: {data: [{sentences: ["${'[a|b|c][ d|e|f]'.repeat(12)}"]}]}}\n`,
     'bad.yaml:1:1',
     'split it',
+  ],
+  [
+    'a scenario that is to get what nobody says',
+    'language: en\nrules:\n  - \'"weather in {city}" -> scenario.run(weather_now, {town: "{cty}"})\'\n',
+    'bad.yaml:3:1',
+    'did you mean `city`?',
   ],
   ['no YAML', 'language: [en\n', 'bad.yaml:', 'no YAML'],
 ])(

@@ -1,6 +1,6 @@
 /**
  * A file of rules as its author wrote it → what it says, with the place of each sentence. The format is the one of Home
- * Assistant's sentences, with what a house does about an intent beside it (`run`, `ask`, `confirm`), and the short form
+ * Assistant's sentences, with what is begun when one is understood beside it (`run`), and the short form
  * `"погода {city}" -> scenario.run(weather_now, {city})` under `rules:` (INT-01).
  */
 import type { Requirement } from '../understand/language.ts';
@@ -10,8 +10,6 @@ import { misfitsOf } from './shape.ts';
 import { readShortForm } from './short-form.ts';
 import { readTemplate, type Template, TemplateFault } from './template.ts';
 import { type Path, readSource, type Source } from './yaml.ts';
-
-export type Text = string | { readonly en?: string; readonly ru?: string };
 
 /** What is begun when it is understood. Texts in `ctx` may hold `{slot}`. */
 export interface Run {
@@ -41,13 +39,6 @@ export interface WrittenRule {
   readonly isShort?: boolean;
 }
 
-export interface WrittenIntent {
-  /** What is asked when a slot is not said, by slot. */
-  readonly ask?: Readonly<Record<string, Text>>;
-  /** What is asked before anything is done. */
-  readonly confirm?: Text;
-}
-
 export interface WrittenList {
   readonly values?: readonly WrittenValue[];
   readonly range?: {
@@ -74,7 +65,6 @@ export interface RuleFile {
   /** `*`: its lists are known in every language. */
   readonly language: string;
   readonly rules: readonly WrittenRule[];
-  readonly intents: Readonly<Record<string, WrittenIntent>>;
   readonly lists: Readonly<Record<string, WrittenList>>;
   readonly expansions: Readonly<Record<string, Template>>;
   readonly expansionTexts: Readonly<Record<string, string>>;
@@ -108,7 +98,7 @@ interface Given {
   readonly skip_words?: readonly string[];
 }
 
-interface GivenIntent extends WrittenIntent {
+interface GivenIntent {
   readonly run?: Run;
   readonly data: readonly GivenData[];
 }
@@ -168,12 +158,6 @@ class Reader {
         ...Object.entries(intents).flatMap(([intent, each]) => this.#intent(intent, each)),
         ...rules.flatMap((each, at) => this.#short(each, ['rules', at])),
       ],
-      intents: Object.fromEntries(
-        Object.entries(intents).map(([intent, { ask, confirm }]) => [
-          intent,
-          { ...(ask && { ask }), ...(confirm !== undefined && { confirm }) },
-        ]),
-      ),
       lists: Object.fromEntries(Object.entries(lists).map(([name, each]) => [name, this.#list(name, each)])),
       expansions: Object.fromEntries(
         Object.entries(expansions).map(([name, text]) => [

@@ -6,7 +6,8 @@ import { type Automaton, OR_ANYTHING } from './automaton.ts';
 import { compile, TooManySentences } from './compile.ts';
 import { russianFormsOf } from './inflection.ts';
 import type { Problem } from './problem.ts';
-import type { RuleFile, Run, WrittenIntent, WrittenList, WrittenRule } from './rule-file.ts';
+import type { RuleFile, Run, WrittenList, WrittenRule } from './rule-file.ts';
+import { slotsNamed } from './run-context.ts';
 import { nearest } from './shape.ts';
 import { referencesOf, type Template } from './template.ts';
 
@@ -18,7 +19,6 @@ export interface Unit {
   /** `[rule, template, line]`, by the numbers at the automaton's ends. */
   readonly sentences: readonly (readonly [number, string, number])[];
   readonly automaton: Automaton;
-  readonly intents: Readonly<Record<string, WrittenIntent>>;
   readonly skips?: Automaton;
   /** Names that its sentences use, also those that rules in them use. */
   readonly uses: { readonly rules: readonly string[]; readonly lists: readonly string[] };
@@ -55,8 +55,9 @@ export interface Known {
 export type Made<T> = { readonly made: T } | { readonly problems: readonly Problem[] };
 
 export function compileUnit(written: RuleFile, { expansions }: Known): Made<Unit> {
-  const { file, language, rules, intents } = written;
-  const problems = [...faultyReferences(written, expansions)];
+  const { file, language, rules } = written;
+  const faulty = [...faultyReferences(written, expansions)];
+  const problems = faulty.length > 0 ? faulty : unfilled(written, expansions);
   if (problems.length > 0) return { problems };
   const sentences = rules.flatMap((rule, at) =>
     rule.sentences.map((sentence) => ({ ...sentence, rule: at, isShort: rule.isShort === true })),
@@ -77,7 +78,6 @@ export function compileUnit(written: RuleFile, { expansions }: Known): Made<Unit
         rules: rules.map((rule) => unitRule(file, rule)),
         sentences: sentences.map(({ rule, text, line }) => [rule, text, line] as const),
         automaton,
-        intents,
         ...(skips.length > 0 && { skips: compile(skips, expansions) }),
         uses: { rules: [...used.rules], lists: [...used.lists] },
       },
@@ -99,23 +99,48 @@ function open(template: Template): Template {
   return 'parts' in template ? { ...template, parts: template.parts.map(open) } : template;
 }
 
+/** `ctx: {city: "{city}"}` of a rule none of whose sentences says a city. */
+function unfilled({ file, rules }: RuleFile, expansions: ReadonlyMap<string, Template>): readonly Problem[] {
+  return rules.flatMap(({ run, line, sentences, slots, requires = {} }) => {
+    const known = new Set(Object.keys(slots ?? {}));
+    for (const each of sentences) for (const slot of usedBy([each], expansions).slots) known.add(slot);
+    for (const [key, requirement] of Object.entries(requires)) {
+      const { slot } =
+        requirement !== null && typeof requirement === 'object' && 'slot' in requirement ? requirement : {};
+      if (slot) known.add(slot === true ? key : slot);
+    }
+    return slotsNamed(run?.ctx)
+      .filter((slot) => !known.has(slot))
+      .map((slot) => ({
+        file,
+        line,
+        column: 1,
+        message: `\`run\` names {${slot}}, which nothing here fills`,
+        ...nearest(slot, [...known]),
+      }));
+  });
+}
+
 function usedBy(
   templates: readonly { readonly template: Template }[],
   expansions: ReadonlyMap<string, Template>,
 ) {
   const rules = new Set<string>();
   const lists = new Set<string>();
+  const slots = new Set<string>();
   const visit = (template: Template) => {
     for (const each of referencesOf(template)) {
-      if (each.kind === 'list') lists.add(each.list);
-      else if (!rules.has(each.rule)) {
+      if (each.kind === 'list') {
+        lists.add(each.list);
+        slots.add(each.slot);
+      } else if (!rules.has(each.rule)) {
         rules.add(each.rule);
         visit(expansions.get(each.rule)!);
       }
     }
   };
   for (const { template } of templates) visit(template);
-  return { rules, lists };
+  return { rules, lists, slots };
 }
 
 /** Rules that there are not, or that lead to themselves. */

@@ -1,5 +1,6 @@
 /** `intent.recognize`, `save`, `list`, … (INT-03). */
 import type { Envelope } from 'neira:host/types';
+import { filledContext } from '../grammar/run-context.ts';
 import type { Scalar } from '../understand/lists.ts';
 import type { Nearest } from '../understand/nearest.ts';
 import { understand } from '../understand/understand.ts';
@@ -53,7 +54,7 @@ export const COMMANDS: Readonly<Record<string, (payload: never, event: Envelope)
       ...understood,
       ...(metadata && { metadata }),
       ...(response !== undefined && { response }),
-      ...(run && { run: { scenario: run.scenario } }),
+      ...(run && { run: { ...run, ctx: filledContext(run.ctx ?? {}, understood.slots) } }),
     };
   },
   'intent.save': ({ files }: { files: Readonly<Record<string, string>> }, event: Envelope) => {
