@@ -6,6 +6,31 @@ export type Json = null | boolean | number | string | readonly Json[] | { readon
 /** The payload of every event by name and major version, as who publishes it may write it. */
 export interface EventPayloads {
   /**
+   * Somebody pressed something. (event)
+   */
+  readonly 'action.input@1': {
+    /** What the action is called, as if it were said. */
+    readonly raw: string;
+    /** How it came. */
+    readonly modality: "text" | "voice" | "click" | "sensor";
+    /** BCP 47, where it is known. */
+    readonly locale?: string;
+    /** Where it came in, and where its answer goes: `console`, `telegram`. */
+    readonly channel?: string;
+    /** Whom or what of the channel: the id of a chat. */
+    readonly address?: string;
+    /** Of the channel: an answer names it. */
+    readonly message_id?: string;
+    /** Who, in which conversation, and what else is known: `area`. */
+    readonly ctx?: {
+      readonly user_id?: string;
+      readonly session_id?: string;
+      /** `low-latency`, `private`, `low-cost`. */
+      readonly policies?: readonly (string)[];
+      readonly [name: string]: Json | undefined;
+    };
+  };
+  /**
    * An annotation was saved. (event)
    */
   readonly 'annotation.saved@1': {
@@ -17,6 +42,31 @@ export interface EventPayloads {
     readonly session_id: string;
     /** What the mark is, for example stroke. */
     readonly kind: string;
+  };
+  /**
+   * Somebody wrote something. (event)
+   */
+  readonly 'chat.input@1': {
+    /** What was written. */
+    readonly raw: string;
+    /** How it came. */
+    readonly modality: "text" | "voice" | "click" | "sensor";
+    /** BCP 47, where it is known. */
+    readonly locale?: string;
+    /** Where it came in, and where its answer goes: `console`, `telegram`. */
+    readonly channel?: string;
+    /** Whom or what of the channel: the id of a chat. */
+    readonly address?: string;
+    /** Of the channel: an answer names it. */
+    readonly message_id?: string;
+    /** Who, in which conversation, and what else is known: `area`. */
+    readonly ctx?: {
+      readonly user_id?: string;
+      readonly session_id?: string;
+      /** `low-latency`, `private`, `low-cost`. */
+      readonly policies?: readonly (string)[];
+      readonly [name: string]: Json | undefined;
+    };
   };
   /**
    * A command that was asked came to its end. (event)
@@ -107,6 +157,25 @@ export interface EventPayloads {
     readonly [name: string]: Json | undefined;
   };
   /**
+   * What was understood could not be begun. (event)
+   */
+  readonly 'intent.failed@1': {
+    /** What was understood. */
+    readonly intent: string;
+    /** What was to begin. */
+    readonly scenario_id: string;
+    /** Where it came from, as the input said it: `channel`, `address`, `message_id`, `ctx`. */
+    readonly input?: {
+      readonly [name: string]: Json;
+    };
+    /** Why it did not. */
+    readonly error: {
+      readonly code: string;
+      readonly message: string;
+      readonly [name: string]: Json | undefined;
+    };
+  };
+  /**
    * Shows a file of rules as its author wrote it. (command)
    */
   readonly 'intent.get@1': {
@@ -158,6 +227,25 @@ export interface EventPayloads {
       };
     };
     readonly [name: string]: Json | undefined;
+  };
+  /**
+   * Something was said that nobody understood. (event)
+   */
+  readonly 'intent.missed@1': {
+    /** What was said. */
+    readonly text: string;
+    /** The likeliest language. */
+    readonly locale: string;
+    /** What came nearest. */
+    readonly nearest: {
+      readonly [name: string]: Json;
+    };
+    /** The same for people, in that language. */
+    readonly message: string;
+    /** Where it came from, as the input said it: `channel`, `address`, `message_id`, `ctx`. */
+    readonly input?: {
+      readonly [name: string]: Json;
+    };
   };
   /**
    * Tells what a sentence means, and does nothing about it. (command)
@@ -321,6 +409,10 @@ export interface EventPayloads {
     /** What the utterance filled in. */
     readonly slots: {
       readonly [name: string]: string | number | boolean | null;
+    };
+    /** Where it came from, as the input said it: `channel`, `address`, `message_id`, `ctx`. */
+    readonly input?: {
+      readonly [name: string]: Json;
     };
   };
   /**
@@ -2056,6 +2148,31 @@ export interface EventPayloads {
     readonly chat_id?: string;
     /** The session of the chat. */
     readonly session_id?: string;
+  };
+  /**
+   * Somebody said something. (event)
+   */
+  readonly 'voice.input@1': {
+    /** What was said, as it was understood. */
+    readonly raw: string;
+    /** How it came. */
+    readonly modality: "text" | "voice" | "click" | "sensor";
+    /** BCP 47, where it is known. */
+    readonly locale?: string;
+    /** Where it came in, and where its answer goes: `console`, `telegram`. */
+    readonly channel?: string;
+    /** Whom or what of the channel: the id of a chat. */
+    readonly address?: string;
+    /** Of the channel: an answer names it. */
+    readonly message_id?: string;
+    /** Who, in which conversation, and what else is known: `area`. */
+    readonly ctx?: {
+      readonly user_id?: string;
+      readonly session_id?: string;
+      /** `low-latency`, `private`, `low-cost`. */
+      readonly policies?: readonly (string)[];
+      readonly [name: string]: Json | undefined;
+    };
   };
 }
 

@@ -18,7 +18,7 @@ export const REPLY_SUFFIX = '.result';
 const FOLDER = /^([a-z][a-z0-9_]*)\/([a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)*)\/v([1-9]\d{0,3})$/;
 
 /** Events that the rule does not fit, because their names were given before it. */
-const AS_LISTED = new Set(['timer.tick', 'ui.notify']);
+const AS_LISTED = new Set(['action.input', 'chat.input', 'timer.tick', 'ui.notify', 'voice.input']);
 
 /** Past forms that do not end in `-ed`. Others are welcome here. */
 const IRREGULAR_PAST = new Set(

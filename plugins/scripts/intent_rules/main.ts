@@ -4,6 +4,7 @@
  */
 import type { Envelope, Reply } from 'neira:host/types';
 import { COMMANDS } from './rules/commands.ts';
+import { hear } from './rules/hearing.ts';
 import { prepareLanguages } from './rules/prepared.ts';
 import { Refusal } from './rules/refusal.ts';
 
@@ -11,8 +12,9 @@ export function prepare(): void {
   prepareLanguages();
 }
 
-export function handle(event: Envelope): Reply {
+export async function handle(event: Envelope): Promise<Reply> {
   const command = COMMANDS[event.event_name];
+  if (!command) await hear(event);
   return command ? { result: answer(() => command(event.payload as never, event)) as never } : {};
 }
 

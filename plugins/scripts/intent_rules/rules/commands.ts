@@ -1,8 +1,8 @@
 /** `intent.recognize`, `save`, `list`, … (INT-03). */
 import type { Envelope } from 'neira:host/types';
 import { filledContext } from '../grammar/run-context.ts';
-import type { Scalar } from '../understand/lists.ts';
-import type { Nearest } from '../understand/nearest.ts';
+import { scalarsOf } from '../understand/meaning.ts';
+import { messageOf } from '../understand/nearest.ts';
 import { understand } from '../understand/understand.ts';
 import { findingsOf } from './findings.ts';
 import { FILES } from './keys.ts';
@@ -45,7 +45,7 @@ export const COMMANDS: Readonly<Record<string, (payload: never, event: Envelope)
         confidence: 0,
         locale: likely,
         nearest,
-        message: told(nearest, likely),
+        message: messageOf(nearest, likely),
       };
     }
     const { rule, ...understood } = result.understood;
@@ -86,31 +86,4 @@ export const COMMANDS: Readonly<Record<string, (payload: never, event: Envelope)
 
 function viewOf({ text: _, ...row }: FileRow) {
   return row;
-}
-
-/** Rules ask for single values of the context; what else callers put there is theirs. */
-function scalarsOf(ctx: Readonly<Record<string, unknown>>): Readonly<Record<string, Scalar>> {
-  const known = Object.entries(ctx).filter(([, value]) => value === null || typeof value !== 'object');
-  return Object.fromEntries(known) as Record<string, Scalar>;
-}
-
-/** For people, in their language. */
-function told(nearest: Nearest, locale: string): string {
-  const isRussian = locale === 'ru';
-  switch (nearest.kind) {
-    case 'unknown_value':
-      return isRussian
-        ? `Не знаю «${nearest.text}» (${nearest.list})`
-        : `I know no ${nearest.list} called “${nearest.text}”`;
-    case 'context':
-      return isRussian
-        ? `Понятно, но не хватает: ${nearest.missing.join(', ')}`
-        : `Understood, but this is missing: ${nearest.missing.join(', ')}`;
-    case 'unknown_words':
-      if (nearest.text === '')
-        return isRussian ? `«${nearest.understood}» – а дальше?` : `“${nearest.understood}” – and then?`;
-      return isRussian ? `Не понимаю «${nearest.text}»` : `I do not understand “${nearest.text}”`;
-    case 'too_long':
-      return isRussian ? 'Это слишком длинно для одной фразы' : 'That is too long for one sentence';
-  }
 }

@@ -131,3 +131,9 @@ function confidenceOf({ loose, unknown, inflected }: Way, tokens: readonly Token
   const share = 1 - (loose / 2 + unknown) / Math.max(length, 1) - 0.02 * inflected;
   return Math.round(Math.max(share, 0) * 100) / 100;
 }
+
+/** Rules ask for single values of the context; what else callers put there is theirs. */
+export function scalarsOf(ctx: Readonly<Record<string, unknown>>): Context {
+  const known = Object.entries(ctx).filter(([, value]) => value === null || typeof value !== 'object');
+  return Object.fromEntries(known) as Record<string, Scalar>;
+}

@@ -102,3 +102,24 @@ function expectedAt(language: Language, states: readonly LinkedState[]): readonl
     for (const [word, number] of language.words) if (numbers.has(number)) words.push(word);
   return [...lists, ...words].slice(0, MAX_EXPECTED);
 }
+
+/** For people, in their language. */
+export function messageOf(nearest: Nearest, locale: string): string {
+  const isRussian = locale === 'ru';
+  switch (nearest.kind) {
+    case 'unknown_value':
+      return isRussian
+        ? `Не знаю «${nearest.text}» (${nearest.list})`
+        : `I know no ${nearest.list} called “${nearest.text}”`;
+    case 'context':
+      return isRussian
+        ? `Понятно, но не хватает: ${nearest.missing.join(', ')}`
+        : `Understood, but this is missing: ${nearest.missing.join(', ')}`;
+    case 'unknown_words':
+      if (nearest.text === '')
+        return isRussian ? `«${nearest.understood}» – а дальше?` : `“${nearest.understood}” – and then?`;
+      return isRussian ? `Не понимаю «${nearest.text}»` : `I do not understand “${nearest.text}”`;
+    case 'too_long':
+      return isRussian ? 'Это слишком длинно для одной фразы' : 'That is too long for one sentence';
+  }
+}
