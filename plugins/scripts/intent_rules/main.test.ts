@@ -156,6 +156,29 @@ test('a rule that other files use: changed, they change; it cannot be removed be
   expect((await host.call('DELETE', '/api/intent/rules/a-words.yaml')).body).toMatchObject({ ok: true });
 });
 
+test('a list goes to another file, and its values change with a rule that they use', async () => {
+  const value = '{values: [{in: "<colour> one", out: one}]}';
+  await saved({
+    'c-list.yaml': `language: en\nexpansion_rules: {colour: (red|blue)}\nlists: {thing: ${value}}\n`,
+    'd-use.yaml': 'language: en\nintents: {Take: {data: [{sentences: ["take the {thing}"]}]}}\n',
+  });
+  await serves('take the red one', 'Take');
+  await saved({
+    'a-list.yaml': `language: en\nlists: {thing: ${value}}\n`,
+    'c-list.yaml': 'language: en\nexpansion_rules: {colour: (red|green)}\n',
+  });
+  await serves('take the green one', 'Take');
+  expect((await recognize('take the blue one')).intent).toBeNull();
+  await saved({ 'c-list.yaml': 'language: en\nexpansion_rules: {colour: (white|black)}\n' });
+  await serves('take the black one', 'Take');
+  expect((await host.call('DELETE', '/api/intent/rules/c-list.yaml')).body).toMatchObject({
+    code: 'INTENT_FILE_USED',
+  });
+  for (const file of ['a-list.yaml', 'd-use.yaml', 'c-list.yaml'])
+    expect((await host.call('DELETE', `/api/intent/rules/${file}`)).status).toBe(200);
+  await serves('take the black one', null);
+});
+
 test('two rules that the same words mean are found, and one that another always comes before', async () => {
   await saved({
     'a-first.yaml': 'language: en\nintents: {Stop: {data: [{sentences: ["(stop|halt) now"]}]}}\n',

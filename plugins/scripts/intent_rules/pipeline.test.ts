@@ -106,6 +106,11 @@ test('what nobody understands is told with what came nearest, also what was spok
   expect(await cameOf('nlp.intent.detected', input)).toEqual([]);
 });
 
+test('what holds no words is told as well: nothing that was heard goes without an answer', async () => {
+  const input = await say('chat.input', { raw: '?!', modality: 'text' });
+  expect((await first('intent.missed', input)).payload).toMatchObject({ nearest: { kind: 'no_words' } });
+});
+
 test('a scenario that there is not is told, and the intent all the same', async () => {
   const input = await say('action.input', { raw: 'сломай Берлин', modality: 'click' });
   expect((await first('intent.failed', input)).payload).toMatchObject({

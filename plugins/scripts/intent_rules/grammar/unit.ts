@@ -20,8 +20,8 @@ export interface Unit {
   readonly sentences: readonly (readonly [number, string, number])[];
   readonly automaton: Automaton;
   readonly skips?: Automaton;
-  /** Names that its sentences use, also those that rules in them use. */
-  readonly uses: { readonly rules: readonly string[]; readonly lists: readonly string[] };
+  /** Names of `<rules>` that it is compiled with: in its sentences and values, and in those rules. */
+  readonly uses: readonly string[];
 }
 
 export interface UnitRule extends Rule {
@@ -69,7 +69,8 @@ export function compileUnit(written: RuleFile, { expansions }: Known): Made<Unit
   try {
     const automaton = compile(templates, expansions);
     const skips = written.skips.map((template, number) => ({ template, number }));
-    const used = usedBy([...templates, ...skips], expansions);
+    const values = Object.values(written.lists).flatMap((list) => list.values ?? []);
+    const { rules: used } = usedBy([...templates, ...skips, ...values], expansions);
     return {
       made: {
         format: 1,
@@ -79,7 +80,7 @@ export function compileUnit(written: RuleFile, { expansions }: Known): Made<Unit
         sentences: sentences.map(({ rule, text, line }) => [rule, text, line] as const),
         automaton,
         ...(skips.length > 0 && { skips: compile(skips, expansions) }),
-        uses: { rules: [...used.rules], lists: [...used.lists] },
+        uses: [...used],
       },
     };
   } catch (error) {
@@ -126,21 +127,18 @@ function usedBy(
   expansions: ReadonlyMap<string, Template>,
 ) {
   const rules = new Set<string>();
-  const lists = new Set<string>();
   const slots = new Set<string>();
   const visit = (template: Template) => {
     for (const each of referencesOf(template)) {
-      if (each.kind === 'list') {
-        lists.add(each.list);
-        slots.add(each.slot);
-      } else if (!rules.has(each.rule)) {
+      if (each.kind === 'list') slots.add(each.slot);
+      else if (!rules.has(each.rule)) {
         rules.add(each.rule);
         visit(expansions.get(each.rule)!);
       }
     }
   };
   for (const { template } of templates) visit(template);
-  return { rules, lists, slots };
+  return { rules, slots };
 }
 
 /** Rules that there are not, or that lead to themselves. */

@@ -33,10 +33,6 @@ export const COMMANDS: Readonly<Record<string, (payload: never, event: Envelope)
       ...(locale !== undefined && { locale }),
       context,
     });
-    if (!result) {
-      const isEmpty = preparedLanguages().size === 0;
-      return { intent: null, slots: {}, confidence: 0, nearest: { kind: isEmpty ? 'no_rules' : 'no_words' } };
-    }
     if ('missed' in result) {
       const { locale: likely, nearest } = result.missed;
       return {

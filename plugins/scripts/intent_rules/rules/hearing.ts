@@ -32,7 +32,6 @@ export async function hear({ payload }: Envelope): Promise<void> {
   const { locale, ctx = {} } = input;
   const context = scalarsOf(ctx);
   const result = understand(preparedLanguages(), { text, ...(locale !== undefined && { locale }), context });
-  if (!result) return;
   if ('missed' in result) {
     const { locale: likely, nearest } = result.missed;
     publish('intent.missed', {

@@ -55,6 +55,8 @@ function saveRead(written: readonly Written[], by: string, nowMs: number): reado
     );
   requireOwnLists([...own, ...dependents]);
   lent.keep();
+  // A list may go from one file to another.
+  for (const each of own) dropLists(each);
   for (const each of [...own, ...dependents]) keep(each);
   return own.map(({ row }) => row);
 }
@@ -176,10 +178,13 @@ function requireOwnLists(files: readonly Compiled[]): void {
     }
 }
 
-function keep({ row, unit, lists }: Compiled): void {
+function dropLists({ row, lists }: Compiled): void {
   const before = fileOf(row.file);
   for (const name of before?.lists ?? [])
     if (before!.language !== row.language || !lists.has(name)) drop(keys.list(before!.language, name));
+}
+
+function keep({ row, unit, lists }: Compiled): void {
   for (const [name, list] of lists) set(keys.list(row.language, name), list as never);
   set(keys.unit(row.file), unit as never);
   set(keys.file(row.file), row as never);
@@ -268,17 +273,21 @@ function unitsThatUse(
   if (names.size === 0) return [];
   return all<Unit>(UNITS).filter(
     ({ file, language: own, uses }) =>
-      !but.has(file) && (language === '*' || own === language) && uses.rules.some((rule) => names.has(rule)),
+      !but.has(file) && (language === '*' || own === language) && uses.some((rule) => names.has(rule)),
   );
 }
 
-/** Every entry under a prefix. */
 export function all<T>(prefix: string): readonly T[] {
-  const values: T[] = [];
+  return entries<T>(prefix).map(({ value }) => value);
+}
+
+/** Everything under a prefix. */
+export function entries<T>(prefix: string): readonly { readonly key: string; readonly value: T }[] {
+  const found: { key: string; value: T }[] = [];
   for (let after: string | undefined; ; ) {
     const page = list<T>(prefix, { limit: 500, ...(after !== undefined && { after }) } as never);
-    if (page.length === 0) return values;
-    values.push(...page.map(({ value }) => value as T));
+    if (page.length === 0) return found;
+    found.push(...(page as typeof found));
     after = page.at(-1)!.key;
   }
 }

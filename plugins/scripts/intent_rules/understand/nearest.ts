@@ -27,7 +27,7 @@ export type Nearest =
       readonly text: string;
       readonly expected: readonly string[];
     }
-  | { readonly kind: 'too_long' };
+  | { readonly kind: 'too_long' | 'no_rules' | 'no_words' };
 
 const MAX_EXPECTED = 5;
 
@@ -119,6 +119,10 @@ export function messageOf(nearest: Nearest, locale: string): string {
       if (nearest.text === '')
         return isRussian ? `«${nearest.understood}» – а дальше?` : `“${nearest.understood}” – and then?`;
       return isRussian ? `Не понимаю «${nearest.text}»` : `I do not understand “${nearest.text}”`;
+    case 'no_rules':
+      return isRussian ? 'Правил пока нет' : 'There are no rules yet';
+    case 'no_words':
+      return isRussian ? 'В этом нет слов' : 'There are no words in it';
     case 'too_long':
       return isRussian ? 'Это слишком длинно для одной фразы' : 'That is too long for one sentence';
   }

@@ -41,13 +41,16 @@ export interface Asked {
   readonly context?: Context;
 }
 
-/** Nothing where no language is known, or nothing was said. */
-export function understand(languages: ReadonlyMap<string, Language>, asked: Asked): Result | undefined {
+export function understand(languages: ReadonlyMap<string, Language>, asked: Asked): Result {
   const tokens = tokensOf(asked.text);
   const order = orderOf(languages, asked);
   const [first] = order;
-  if (!first || tokens.length === 0) return undefined;
-  if (tokens.length > MAX_TOKENS) return { missed: { locale: first.name, nearest: { kind: 'too_long' } } };
+  const missed = (kind: 'no_rules' | 'no_words' | 'too_long') => ({
+    missed: { locale: first?.name ?? likelyOf(asked), nearest: { kind } },
+  });
+  if (!first) return missed('no_rules');
+  if (tokens.length === 0) return missed('no_words');
+  if (tokens.length > MAX_TOKENS) return missed('too_long');
   const inVain: { language: Language; followed: Followed }[] = [];
   for (const language of order) {
     const followed = follow(language, tokens);
@@ -62,10 +65,14 @@ export function understand(languages: ReadonlyMap<string, Language>, asked: Aske
 
 const CYRILLIC = /\p{Script=Cyrillic}/u;
 
-function orderOf(languages: ReadonlyMap<string, Language>, { text, locale }: Asked): readonly Language[] {
-  const named = locale === undefined ? undefined : locale.split('-')[0]!.toLowerCase();
-  const likely = named !== undefined && languages.has(named) ? named : CYRILLIC.test(text) ? 'ru' : 'en';
-  const first = languages.get(likely);
+function likelyOf({ text, locale }: Asked): string {
+  if (locale !== undefined) return locale.toLowerCase().replace(/-.*/, '');
+  return CYRILLIC.test(text) ? 'ru' : 'en';
+}
+
+function orderOf(languages: ReadonlyMap<string, Language>, asked: Asked): readonly Language[] {
+  const { text } = asked;
+  const first = languages.get(likelyOf(asked)) ?? languages.get(likelyOf({ text }));
   const others = [...languages.values()].filter((each) => each !== first);
   return first ? [first, ...others] : others;
 }
